@@ -1,0 +1,53 @@
+# Two commands matter: `make lab` and `make test`. Both work on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# A user's own settings must not change what is tested (see tests/conftest.py for the same list).
+CLEAN  := env -u CONTAINERS_CONF -u CONTAINERS_REGISTRIES_CONF -u CONTAINERS_STORAGE_CONF -u REGISTRY_AUTH_FILE \
+	-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
+	-u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u no_proxy -u NO_PROXY -u all_proxy -u ALL_PROXY
+LAB_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test test-long lint types unit notebooks-test notebooks oldest pythons wheel clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	@touch $@
+
+setup: $(READY)  ## make the virtual environment in .venv, unless it is there
+
+lab: $(READY)  ## set up and open JupyterLab on the first notebook
+	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00-start-here.ipynb
+
+test: lint types unit notebooks-test  ## set up and check everything that CI checks (under 10 minutes)
+
+lint: $(READY)  ## style of modules, tests and notebook cells
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check regtools tests
+
+types: $(READY)  ## mypy --strict
+	$(BIN)/mypy
+
+unit: $(READY)  ## tests and doctests, with the real programs where they are installed
+	$(CLEAN) $(BIN)/python -m pytest
+
+notebooks-test: $(READY)  ## run every notebook and compare each output with the stored one
+	$(CLEAN) $(BIN)/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider --nbval --nbval-current-env --nbval-cell-timeout=120 -q notebooks
+
+notebooks: $(READY)  ## run the notebooks again and store them in their normal form
+	$(CLEAN) $(BIN)/python tests/notebooks/normal.py --execute notebooks
+
+test-long: test  ## the full sizes, benchmarks, other Pythons, oldest supported packages (long)
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python -m pytest -m 'long or benchmark' -s
+
+wheel: $(READY)  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --outdir dist .
+
+clean:  ## remove what these targets made
+	rm -rf $(VENV) .venv-* dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,57 @@
+"""regtools: understand, and speed up, where container images come from.
+
+Three things, each a short road::
+
+    text ─▶ RegistriesConf ─▶ Resolution ─▶ Pull ─▶ tidy rows ─▶ comparison, chart ─▶ advised registries.conf
+
+* :func:`toml_to_json` turns TOML into JSON and says what is wrong where it cannot.
+* :class:`RegistriesConf` reads ``registries.conf`` as podman 4, 5 or 6 would; its ``resolve`` gives the
+  ordered list of places that an image name would be pulled from, and why.
+* :func:`time_pull` pulls for real and measures every phase.
+
+Importing this package loads none of its rooms; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .errors import Place as Place
+    from .errors import RegtoolsError as RegtoolsError
+    from .errors import TomlError as TomlError
+
+__version__ = "0.1.0"
+
+# Where each public name lives; None marks a room that is itself public.
+_ROOMS: dict[str, str | None] = {
+    "Place": "errors",
+    "RegtoolsError": "errors",
+    "TomlError": "errors",
+}
+
+__all__ = ["__version__", *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        if name == "load_ipython_extension":  # IPython asks for it by `%load_ext regtools`
+            from importlib import import_module
+
+            return import_module(".notebook", __name__).load_ipython_extension
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    room = _ROOMS[name]
+    value = (
+        import_module(f".{name}", __name__)
+        if room is None
+        else getattr(import_module(f".{room}", __name__), name)
+    )
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

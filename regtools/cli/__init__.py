@@ -1,0 +1,104 @@
+"""The terminal's face: one command, whose subcommands are modules of this package.
+
+Each subcommand module has ``configure(parser)`` and ``run(options) -> int``. Only the chosen one is
+imported, and only its parser is built: starting up is a good part of what a short command costs.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["COMMANDS", "main"]
+
+# name on the terminal → one line of help; the module has the same name.
+COMMANDS: dict[str, str] = {}
+
+OK, NO, USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit status: 0, 1 where the answer is "no", 2 for wrong usage.
+
+    A closed pipe ends quietly, Ctrl-C with 130, and no input ends in a traceback.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except BrokenPipeError:
+        _silence_stdout()
+        return OK
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(arguments: list[str]) -> int:
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print(_overview())
+        return OK if arguments else USAGE
+    if name == "--version":
+        from regtools import __version__
+
+        print(f"regtools {__version__}")
+        return OK
+    if name not in COMMANDS:
+        print(f"regtools: there is no command {name!r}{_nearest(name)}; see regtools --help", file=sys.stderr)
+        return USAGE
+    return _run(name, arguments[1:])
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    import argparse
+    from importlib import import_module
+
+    module = import_module(f"{__name__}.{name}")
+    parser = argparse.ArgumentParser(
+        prog=f"regtools {name}",
+        description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.configure(parser)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stop:  # argparse has printed what is wrong, or the help
+        return int(stop.code or OK)
+    from regtools.errors import RegtoolsError
+
+    try:
+        status: int = module.run(options)
+        sys.stdout.flush()
+    except RegtoolsError as error:
+        print(error.render(colour=wants_colour(sys.stderr)), file=sys.stderr)
+        return NO
+    return status
+
+
+def wants_colour(stream: object) -> bool:
+    """Say whether ``stream`` is a terminal whose owner has not asked for no colour (no-color.org)."""
+    import os
+
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _overview() -> str:
+    rows = "\n".join(f"  {name:<11}{text}" for name, text in COMMANDS.items())
+    return f"usage: regtools COMMAND ...\n\n{rows}\n\nregtools COMMAND --help tells a command's options."
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _silence_stdout() -> None:
+    # Python flushes stdout once more at exit; give it something that takes the bytes.
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,195 @@
+"""The error family: one base, one place, one text form.
+
+::
+
+    RegtoolsError            .kind .stage .message .where .hint   (.file .line .column)
+    └── TomlError            also a ValueError; .code .end_column .offset .source_line .related
+
+``kind`` and ``stage`` are stable words that programs may compare; ``message`` is for people.
+Everything raised on purpose by this package belongs to the family.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .snippet import snippet
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Place", "RegtoolsError", "Related", "TomlError"]
+
+
+# Named tuples, not dataclasses: importing dataclasses alone costs a third of what `toml2json` may cost.
+class Place(NamedTuple):
+    """Where something stands: a file, and in it a line and a column, both counted from 1.
+
+    >>> str(Place("registries.conf", 2, 12))
+    'registries.conf:2:12'
+    >>> str(Place("registries.conf"))
+    'registries.conf'
+    """
+
+    file: str | None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        parts = [self.file or "<text>"]
+        if self.line is not None:
+            parts.append(str(self.line))
+            if self.column is not None:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+
+class Related(NamedTuple):
+    """A second place that an error speaks about, for instance the first definition of a key."""
+
+    line: int
+    column: int
+    text: str
+    source_line: str = ""
+    end_column: int | None = None
+
+
+class RegtoolsError(Exception):
+    """Base of everything that regtools raises on purpose.
+
+    Attributes:
+        kind: stable kebab-case word, e.g. ``file-missing`` or ``bad-alias``.
+        stage: ``load``, ``parse``, ``resolve``, ``sources`` or ``pull``.
+        message: one line for a person, without the place.
+        where: the :class:`Place` at fault, or None.
+        hint: what to do about it, or None.
+        source_line, end_column: the faulty line's text and where the caret ends (exclusive), when known.
+        related: further places, each a :class:`Related`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        stage: str,
+        where: Place | None = None,
+        hint: str | None = None,
+        source_line: str | None = None,
+        end_column: int | None = None,
+        related: tuple[Related, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.stage = stage
+        self.where = where
+        self.hint = hint
+        self.source_line = source_line
+        self.end_column = end_column
+        self.related = related
+
+    @property
+    def label(self) -> str:
+        """The word in brackets at the end of the first line of the text form."""
+        return self.kind
+
+    @property
+    def file(self) -> str | None:
+        """Name of the file at fault."""
+        return self.where.file if self.where else None
+
+    @property
+    def line(self) -> int | None:
+        """Line at fault, from 1."""
+        return self.where.line if self.where else None
+
+    @property
+    def column(self) -> int | None:
+        """Column at fault, from 1, in characters."""
+        return self.where.column if self.where else None
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def render(self, *, colour: bool = False) -> str:
+        """Give the text form: place, message, the line with a caret, and the hint."""
+        head = f"{self.where}: " if self.where else ""
+        lines = [f"{head}error: {self.message} [{self.label}]"]
+        if self.line is not None and self.source_line is not None:
+            lines += snippet(self.source_line, self.line, self.column, self.end_column)
+        for other in self.related:
+            lines += snippet(other.source_line, other.line, other.column, other.end_column, other.text)
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        if colour:
+            lines[0] = lines[0].replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
+            lines = [f"\x1b[1m{lines[0]}\x1b[0m", *lines[1:]]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the error as plain data for JSON."""
+        return {
+            "kind": self.kind,
+            "stage": self.stage,
+            "message": self.message,
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "end_column": self.end_column,
+            "source_line": self.source_line,
+            "hint": self.hint,
+            "related": [{"line": r.line, "column": r.column, "text": r.text} for r in self.related],
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only arguments do not survive pickling by the default; errors travel between processes.
+        return (_rebuild, (type(self), self.message, self.__dict__))
+
+
+class TomlError(RegtoolsError, ValueError):
+    """A text that is not acceptable TOML, or that cannot be shown as JSON.
+
+    ``code`` is the catalogue's word, such as ``unquoted-value``; ``kind`` is always ``toml-syntax``.
+    ``offset`` counts characters of the decoded text from 0.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        where: Place | None = None,
+        offset: int | None = None,
+        hint: str | None = None,
+        source_line: str | None = None,
+        end_column: int | None = None,
+        related: tuple[Related, ...] = (),
+    ) -> None:
+        super().__init__(
+            message,
+            kind="toml-syntax",
+            stage="load",
+            where=where,
+            hint=hint,
+            source_line=source_line,
+            end_column=end_column,
+            related=related,
+        )
+        self.code = code
+        self.offset = offset
+
+    @property
+    def label(self) -> str:
+        """The catalogue's word."""
+        return self.code
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the error as plain data for JSON, the code first."""
+        return {"code": self.code, **super().to_dict(), "offset": self.offset}
+
+
+def _rebuild(cls: type[RegtoolsError], message: str, state: dict[str, Any]) -> RegtoolsError:
+    error = cls.__new__(cls, message)
+    error.__dict__.update(state)
+    return error

@@ -1,0 +1,48 @@
+"""What all tests share: a clean environment, and real programs that are there or visibly missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REQUIRED = os.environ.get("REGTOOLS_REAL") == "required"
+LONG = os.environ.get("REGTOOLS_LONG") == "1"
+ROOT = Path(__file__).resolve().parent.parent
+
+# Variables through which a user's machine would change what is tested.
+AMBIENT = ("CONTAINERS_", "XDG_", "REGISTRIES_CONFIG_PATH", "REGISTRY_AUTH_FILE", "BURNTSUSHI_TOML_110")
+PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+
+settings.register_profile("short", max_examples=1000, deadline=None)
+settings.register_profile("long", max_examples=100_000, deadline=None)
+settings.load_profile("long" if LONG else "short")
+
+for _name in list(os.environ):
+    if _name.startswith(AMBIENT) or _name.lower() in PROXIES:
+        del os.environ[_name]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        missing = [program for program in mark.args if shutil.which(program) is None]
+        if missing:
+            absent(f"needs {', '.join(missing)}, not installed on this machine")
+    if not LONG and (item.get_closest_marker("long") or item.get_closest_marker("benchmark")):
+        pytest.skip("full sizes and benchmarks run in make test-long")
+
+
+def absent(reason: str) -> None:
+    """A real part is missing: a visible skip on a user's machine, a failure in CI."""
+    if REQUIRED:
+        pytest.fail(f"REGTOOLS_REAL=required, but this test {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
