@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .errors import Place as Place
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
+    from .toml_json import toml_to_json as toml_to_json
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ _ROOMS: dict[str, str | None] = {
     "Place": "errors",
     "RegtoolsError": "errors",
     "TomlError": "errors",
+    "toml_to_json": "toml_json",
 }
 
 __all__ = ["__version__", *_ROOMS]

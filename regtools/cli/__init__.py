@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "main"]
 
 # name on the terminal → one line of help; the module has the same name.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "toml2json": "turn TOML into JSON, or say what is wrong with it",
+}
 
 OK, NO, USAGE = 0, 1, 2
 
@@ -26,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     A closed pipe ends quietly, Ctrl-C with 130, and no input ends in a traceback.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # UTF-8 whatever the locale; a test's stand-in may not know how
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         return _dispatch(arguments)
     except BrokenPipeError:
