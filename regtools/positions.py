@@ -30,8 +30,8 @@ _SPACE: Final = re.compile(r"[ \t]*+")
 _STRING: Final = (
     r'"""(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*+"""(?:"{0,2})'
     r"|'''(?:[^']|'{1,2}(?!'))*+'''(?:'{0,2})"
-    r'|"(?:[^"\\\n]|\\.)*+"'
-    r"|'[^'\n]*+'"
+    r'|"(?!"")(?:[^"\\\n]|\\.)*+"'  # three quotes that nothing closes are no empty string
+    r"|'(?!'')[^'\n]*+'"
 )
 SCALAR: Final = re.compile(rf"{_STRING}|\d{{4}}-\d\d-\d\d[Tt ]\d\d:[^\s,\]}}#]*+|[^\s,\]}}#\[{{\"'=]++")
 KEY_PART: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+'|[A-Za-z0-9_-]++")

@@ -278,7 +278,7 @@ def _not_utf8(data: bytes, error: UnicodeDecodeError, file: str | None) -> TomlE
     rest = data[error_start : None if line_end < 0 else line_end].rstrip(b"\r")
     line_start = before.rfind("\n") + 1
     # Undecodable bytes are drawn as \xbe, so the caret is as wide as that.
-    source_line = before[line_start:] + rest.decode("utf-8", "backslashreplace")
+    source_line = before[line_start:] + rest.decode("ascii", "backslashreplace")
     column = len(before) - line_start + 1
     return TomlError(
         f"byte 0x{data[error_start]:02X} is not valid UTF-8",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "Finding", "Other", "diagnose"]
 
+_LONGEST = 200  # characters of a message or hint
+
 RULES = (*characters.RULES, *tables.RULES, *statements.RULES)
 
 
@@ -38,6 +40,11 @@ def diagnose(text: str, error: tomli.TOMLDecodeError, *, file: str | None = None
     return _to_error(text, lf_text, finding, file)
 
 
+def _short(text: str) -> str:
+    """Cut what repeats a long stretch of the input."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
 def _own_words(message: str) -> str:
     return message[:1].lower() + message[1:]
 
@@ -52,11 +59,11 @@ def _to_error(text: str, lf_text: str, finding: Finding, file: str | None) -> To
         other_line, other_column, other_source, other_end = _lines(lf_text, other.start, other.end)
         related.append(Related(other_line, other_column, other.text, other_source, other_end))
     return TomlError(
-        finding.message,
+        _short(finding.message),
         code=finding.code,
         where=Place(file, line, column),
         offset=offset,
-        hint=finding.hint,
+        hint=_short(finding.hint) if finding.hint else None,
         source_line=source_line,
         end_column=end_column,
         related=tuple(related),

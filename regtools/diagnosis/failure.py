@@ -131,8 +131,7 @@ def complete_values(text: str, start: int, stop: int) -> list[tuple[int, int]]:
             pos += 1
         else:
             scalar = SCALAR.match(text, pos)
-            triple = text[pos : pos + 3] in ('"""', "'''")
-            if not scalar or (triple and scalar.end() - pos < 6):  # an empty string, and a quote too many
+            if not scalar:
                 break
             found.append((pos, scalar.end()))
             pos = scalar.end()
