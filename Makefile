@@ -8,9 +8,12 @@ CLEAN  := env -u CONTAINERS_CONF -u CONTAINERS_REGISTRIES_CONF -u CONTAINERS_STO
 	-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
 	-u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u no_proxy -u NO_PROXY -u all_proxy -u ALL_PROXY
 LAB_ARGS ?=
+OTHER_PYTHON ?= python3.13
+# pyproject's own pytest settings are for modules; notebooks are compared cell by cell instead.
+NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider --nbval --nbval-current-env --nbval-cell-timeout=120
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-long lint types unit notebooks-test notebooks oldest pythons wheel clean
+.PHONY: help setup lab test test-long lint types unit long notebooks-test notebooks oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -38,13 +41,39 @@ unit: $(READY)  ## tests and doctests, with the real programs where they are ins
 	$(CLEAN) $(BIN)/python -m pytest
 
 notebooks-test: $(READY)  ## run every notebook and compare each output with the stored one
-	$(CLEAN) $(BIN)/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider --nbval --nbval-current-env --nbval-cell-timeout=120 -q notebooks
+	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) -q notebooks
 
 notebooks: $(READY)  ## run the notebooks again and store them in their normal form
 	$(CLEAN) $(BIN)/python tests/notebooks/normal.py --execute notebooks
 
-test-long: test  ## the full sizes, benchmarks, other Pythons, oldest supported packages (long)
-	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python -m pytest -m 'long or benchmark' -s
+test-long: test long oldest pythons  ## everything: full sizes, benchmarks, oldest packages, other Pythons (long)
+
+long: $(READY) .venv-peers/.ready  ## full sizes and benchmarks (ratios are printed)
+	$(CLEAN) REGTOOLS_LONG=1 REGTOOLS_PEERS=.venv-peers $(BIN)/python -m pytest -rA -q -m 'long or benchmark or property'
+
+# The converters that ours is measured against; never part of our own environment.
+.venv-peers/.ready:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check remarshal yq jc
+	@touch $@
+
+oldest: .venv-oldest/.ready  ## the same tests with the oldest supported packages
+	$(CLEAN) .venv-oldest/bin/python -m pytest -q -W default
+	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) -q -W default notebooks
+
+.venv-oldest/.ready: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e '.[all]'
+	@touch $@
+
+pythons: .venv-other/.ready  ## the same tests on another Python (OTHER_PYTHON, default python3.13)
+	$(CLEAN) .venv-other/bin/python -m pytest -q
+	$(CLEAN) .venv-other/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) -q notebooks
+
+.venv-other/.ready: pyproject.toml constraints.txt
+	$(OTHER_PYTHON) -m venv .venv-other
+	.venv-other/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	@touch $@
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .positions import BLANK, KEY_PART, locate
-from .toml_reader import error_at
+from .toml_faults import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

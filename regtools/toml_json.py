@@ -10,23 +10,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
 
-from .errors import Place, RegtoolsError
-from .toml_reader import (
-    MAX_BYTES,
-    Note,
-    TomlDocument,
-    check_values,
-    decode,
-    parse,
-    value_error,
-)
+from .toml_reader import MAX_BYTES, check_values, decode, parse
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime, time
     from typing import Any, Final
+
+    from .errors import RegtoolsError
+    from .toml_document import Note
 
 __all__ = ["convert", "read_file", "toml_to_json"]
 
@@ -34,9 +28,10 @@ BIGINT: Final = ("number", "string", "error")
 NONFINITE: Final = ("error", "null", "string")
 EXACT: Final = 2**53  # beyond this, JavaScript and jq round integers
 
-# json.dumps leaves these as they are, although they are controls or break lines.
-_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
-_LONG_FRACTION = re.compile(r":\d\d\.\d{7}")
+# Patterns as text: most runs need neither, and compiling them would be a tenth of a short run.
+# json.dumps leaves the first as they are, although they are controls or break lines.
+_CONTROLS = "[\x7f-\x9f\u2028\u2029]"
+_LONG_FRACTION = r":\d\d\.\d{7}"
 
 
 def toml_to_json(
@@ -128,8 +123,11 @@ def convert(
     if tagged:
         data = _replace(data, _tag)
     elif not plain:
-        data = _replace(data, _Plain(TomlDocument(text, data), file, bigint, nonfinite))
-    notes += _precision_notes(text, file)
+        data = _replace(data, _Plain(data, text, file, bigint, nonfinite))
+    if not plain and re.search(_LONG_FRACTION, text):
+        from .toml_document import precision_notes
+
+        notes += precision_notes(text, file)
     del text
     result = json.dumps(
         data,
@@ -141,7 +139,7 @@ def convert(
     )
     del data
     if not result.isascii() or "\x7f" in result:
-        result = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", result)
+        result = re.sub(_CONTROLS, lambda found: f"\\u{ord(found[0]):04x}", result)
     return result + "\n", notes
 
 
@@ -155,15 +153,19 @@ def read_file(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES
     try:
         with open(name, "rb") as stream:  # noqa: PTH123 - pathlib costs as much to import as tomli
             return stream.read(-1 if max_bytes is None else max_bytes + 1)
-    except FileNotFoundError as error:
-        raise RegtoolsError(
-            "there is no such file", kind="file-missing", stage="load", where=Place(name)
-        ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise RegtoolsError(
-            f"the file cannot be read: {reason}", kind="file-unreadable", stage="load", where=Place(name)
-        ) from error
+        raise _no_file(name, error) from error
+
+
+def _no_file(name: str, error: Exception) -> RegtoolsError:
+    from .errors import Place, RegtoolsError
+
+    if isinstance(error, FileNotFoundError):
+        kind, message = "file-missing", "there is no such file"
+    else:
+        kind = "file-unreadable"
+        message = f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
+    return RegtoolsError(message, kind=kind, stage="load", where=Place(name))
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -194,8 +196,11 @@ def _replace(data: Any, scalar: Callable[[Any], Any]) -> Any:
 class _Plain:
     """Turns the scalars that JSON has no form for into ones that it has."""
 
-    def __init__(self, document: TomlDocument, file: str | None, bigint: str, nonfinite: str) -> None:
-        self.document = document
+    def __init__(
+        self, data: dict[str, Any], text: str, file: str | None, bigint: str, nonfinite: str
+    ) -> None:
+        self.data = data
+        self.text = text
         self.file = file
         self.bigint = bigint
         self.nonfinite = nonfinite
@@ -223,8 +228,9 @@ class _Plain:
         return None if self.nonfinite == "null" else _float(value)
 
     def _error(self, value: object, message: str, code: str, hint: str) -> RegtoolsError:
-        text, data, _ = self.document
-        return value_error(data, value, text, message, code=code, file=self.file, hint=hint)
+        from .toml_faults import value_error
+
+        return value_error(self.data, value, self.text, message, code=code, file=self.file, hint=hint)
 
 
 def _tag(value: Any) -> dict[str, str]:
@@ -253,17 +259,3 @@ def _moment(value: datetime | date | time) -> str:
     spec = "seconds" if not microsecond else "microseconds" if microsecond % 1000 else "milliseconds"
     text: str = value.isoformat(timespec=spec)  # type: ignore[call-arg]
     return text[:-6] + "Z" if text.endswith("+00:00") else text
-
-
-def _precision_notes(text: str, file: str | None) -> tuple[Note, ...]:
-    if not _LONG_FRACTION.search(text):
-        return ()
-    from .positions import locate
-
-    message = "digits after the sixth of a second's fraction are cut"
-    return tuple(
-        Note("precision-lost", message, Place(file, span.value_line, span.value_column))
-        for span in locate(text).values()
-        if text[span.value_start] not in "\"'[{"
-        and _LONG_FRACTION.search(text, span.value_start, span.value_end)
-    )

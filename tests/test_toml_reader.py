@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from regtools.errors import TomlError
 from regtools.positions import locate
 from regtools.toml_dialect import check_toml10
+from regtools.toml_document import TomlDocument
 from regtools.toml_json import toml_to_json
-from regtools.toml_reader import TomlDocument, decode, read
+from regtools.toml_reader import decode, read
 
 MISTAKES = [file.read_bytes() for file in sorted((Path(__file__).parent / "diagnostics").glob("*.toml"))]
 

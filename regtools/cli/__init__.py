@@ -64,22 +64,35 @@ def _run(name: str, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=f"regtools {name}",
         description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # Left to itself, the formatter imports shutil, and with it the compressors, to learn the width.
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=_width()),
     )
     module.configure(parser)
     try:
         options = parser.parse_args(arguments)
     except SystemExit as stop:  # argparse has printed what is wrong, or the help
         return int(stop.code or OK)
-    from regtools.errors import RegtoolsError
-
     try:
         status: int = module.run(options)
         sys.stdout.flush()
-    except RegtoolsError as error:
+    except Exception as error:
+        from regtools.errors import RegtoolsError  # good input never needs it
+
+        if not isinstance(error, RegtoolsError):
+            raise
         print(error.render(colour=wants_colour(sys.stderr)), file=sys.stderr)
         return NO
     return status
+
+
+def _width() -> int:
+    import os
+
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        return int(columns) if columns.isdigit() else os.get_terminal_size().columns - 2
+    except OSError:
+        return 98
 
 
 def wants_colour(stream: object) -> bool:

@@ -6,13 +6,14 @@ import os
 import sys
 
 from regtools.cli import OK, USAGE, wants_colour
-from regtools.errors import RegtoolsError, TomlError
 from regtools.toml_json import BIGINT, NONFINITE, convert
 from regtools.toml_reader import DIALECTS, MAX_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from regtools.errors import RegtoolsError
 
 __all__ = ["configure", "run"]
 
@@ -66,7 +67,11 @@ def run(options: Namespace) -> int:
             max_bytes=options.max_bytes,
             file=name,
         )
-    except TomlError as error:
+    except ValueError as error:
+        from regtools.errors import TomlError  # good input never needs it
+
+        if not isinstance(error, TomlError):
+            raise
         return _refuse(error, options.error_format)
     del data
     if not options.quiet:
