@@ -1,0 +1,345 @@
+"""Image names: one grammar, one value, and what podman makes of the string that somebody typed.
+
+The grammar is that of the distribution project (``distribution/reference``), the one podman follows::
+
+    reference  = name [ ":" tag ] [ "@" digest ]
+    name       = [ domain "/" ] component *( "/" component )
+    domain     = label *( "." label ) [ ":" 1*DIGIT ]
+    label      = alnum [ *( alnum / "-" ) alnum ]            ; either case, no "_"
+    component  = 1*lower *( separator 1*lower )              ; lower = a-z 0-9
+    separator  = "." / "_" / "__" / 1*"-"
+    tag        = ( alnum / "_" ) *127( alnum / "_" / "." / "-" )
+    digest     = algorithm ":" 32*hex                        ; then length and case by algorithm
+    algorithm  = word *( ( "+" / "." / "-" / "_" ) word )    ; word = letter *( letter / digit )
+
+ASCII only, whole string, name at most 255 bytes. A domain is taken for one only where it contains ``.`` or
+``:`` or is ``localhost``; every other name is *short*, and what it means is a matter of configuration.
+
+Docker Hub has three names. ``index.docker.io`` is an old one that is rewritten to ``docker.io``, the name
+in references; ``registry-1.docker.io`` is the host that is really contacted. Only on Docker Hub does
+``library/`` go without saying.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .errors import RegtoolsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["GRAMMAR", "PullName", "Reference", "is_host", "physical_host", "split"]
+
+LONGEST_NAME = 255
+HUB, HUB_OLD, HUB_HOST = "docker.io", "index.docker.io", "registry-1.docker.io"
+DIGEST_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
+OTHER_TRANSPORTS = frozenset(
+    ("dir", "oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage")
+    + ("sif", "tarball", "atomic", "ostree")
+)
+_DOCKER = "docker://"
+
+# Possessive repeats: no name, however long or odd, makes the match try again.
+_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+(?::[0-9]++)?+"
+_COMPONENT = r"[a-z0-9]++(?:(?:\.|__?|-++)[a-z0-9]++)*+"
+_WORD = r"[A-Za-z][A-Za-z0-9]*+"
+_GRAMMAR = re.compile(
+    rf"(?P<name>(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*+))"
+    r"(?P<suffix>(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}+))?"
+    rf"(?:@(?P<digest>{_WORD}(?:[-_+.]{_WORD})*+:[0-9A-Fa-f]{{32,}}+))?)"
+)
+GRAMMAR = _GRAMMAR.fullmatch
+"""Match a whole reference; groups ``name domain path suffix tag digest``. Checks no length, no digest."""
+_HOST = re.compile(_DOMAIN).fullmatch
+_HEX_ID = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
+def is_host(text: str) -> bool:
+    """Say whether ``text`` is a host with an optional port, as a search list may contain.
+
+    >>> is_host("quay.io"), is_host("localhost:5000"), is_host("quay.io/team"), is_host("[::1]:5000")
+    (True, True, False, False)
+    """
+    return _HOST(text) is not None
+
+
+def physical_host(domain: str) -> str:
+    """Give the host that is contacted for a domain: Docker Hub's differs from its name, no other does."""
+    return HUB_HOST if domain == HUB else domain
+
+
+def is_qualified(domain: str | None) -> bool:
+    """Say whether the text before the first slash names a registry."""
+    return domain is not None and ("." in domain or ":" in domain or domain == "localhost")
+
+
+def split(text: str) -> tuple[str | None, str, str | None, str | None]:
+    """Take a reference apart by the grammar alone: domain, path, tag, digest.
+
+    The domain is what fits the grammar's ``domain``, even where it does not name a registry (``team/app``).
+
+    Raises:
+        RegtoolsError: stage ``parse``; kind ``empty-name``, ``uppercase-name``, ``name-too-long``,
+            ``digest-length``, ``digest-format``, ``digest-algorithm`` or ``invalid-reference``.
+    """
+    match = GRAMMAR(text)
+    if match is None:
+        raise _no_reference(text)
+    if len(match["name"]) > LONGEST_NAME:
+        raise _too_long(match["name"])
+    if match["digest"]:
+        _check_digest(match["digest"])
+    return match["domain"], match["path"], match["tag"], match["digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image name, taken apart: ``[domain/]path[:tag][@digest]``.
+
+    ``domain`` is None for a short name; ``path`` is then the whole name as typed.
+
+    >>> Reference.parse("quay.io/team/app:1.2")
+    Reference(domain='quay.io', path='team/app', tag='1.2', digest=None)
+    >>> Reference.parse("team/app").is_short
+    True
+    >>> str(Reference.parse("nginx").normalized())
+    'docker.io/library/nginx:latest'
+    """
+
+    domain: str | None
+    path: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read an image name such as ``nginx``, ``quay.io/team/app:1`` or ``app@sha256:…``.
+
+        Transports (``docker://``, ``oci:``) and image IDs belong to a command's argument, which
+        :meth:`PullName.parse` reads.
+
+        Args:
+            text: the name, without blanks around it.
+
+        Returns:
+            The reference exactly as written: ``str()`` gives ``text`` back.
+
+        Raises:
+            RegtoolsError: stage ``parse``; kind as of :func:`split`, or ``hex-id`` for 64 hexadecimal
+                digits, which would be taken for an image ID.
+
+        Source: distribution/reference, ``ParseNormalizedNamed``; containers-registries.conf(5) for "short".
+        """
+        text = _want_text(text)
+        if _HEX_ID(text):
+            raise _error(
+                "hex-id", f"{text} is an image ID, not a name", "add a tag or a namespace if it is a name"
+            )
+        domain, path, tag, digest = split(text)
+        if is_qualified(domain):
+            return cls(domain, path, tag, digest)
+        if domain is not None:
+            if domain.lower() != domain:
+                raise _uppercase(text)
+            path = f"{domain}/{path}"
+        short = cls(None, path, tag, digest)
+        if len(short._hub_path()) + len(HUB) + 1 > LONGEST_NAME:
+            raise _too_long(f"{HUB}/{short._hub_path()}", f"{path} as a name on Docker Hub")
+        return short
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the name leaves open which registry is meant."""
+        return self.domain is None
+
+    @property
+    def name(self) -> str:
+        """Domain and path, without tag and digest."""
+        return self.path if self.domain is None else f"{self.domain}/{self.path}"
+
+    @property
+    def suffix(self) -> str:
+        """Tag and digest with their separators; empty where there is neither."""
+        tag = "" if self.tag is None else f":{self.tag}"
+        return tag if self.digest is None else f"{tag}@{self.digest}"
+
+    @property
+    def familiar(self) -> str:
+        """The shortest form that Docker Hub's rules bring back: ``docker.io/library/nginx`` is ``nginx``."""
+        if self.domain not in (HUB, HUB_OLD):
+            return str(self)
+        rest = self.path.removeprefix("library/")
+        path = rest if "/" not in rest else self.path
+        # `docker.io/a.b/c` must keep its domain: `a.b/c` would name the host a.b.
+        first, slash, _ = path.partition("/")
+        if slash and is_qualified(first):
+            return f"{HUB}/{path}{self.suffix}"
+        return path + self.suffix
+
+    @property
+    def canonical(self) -> str:
+        """The full form: registry, whole path, and a tag or a digest."""
+        return str(self.normalized())
+
+    @property
+    def host(self) -> str:
+        """The host that is contacted; Docker Hub's where the name does not say."""
+        return physical_host(self.normalized().domain or HUB)
+
+    def normalized(self) -> Reference:
+        """Apply Docker Hub's rules and the default tag.
+
+        A short name becomes a name on Docker Hub, which is what Docker means by it; what podman means
+        by it, :meth:`RegistriesConf.resolve` tells. A digest keeps its reference from getting ``:latest``.
+        """
+        domain, path = self.domain, self.path
+        if domain is None or domain == HUB_OLD:
+            domain = HUB
+        if domain == HUB:
+            path = self._hub_path()
+        tag = "latest" if self.tag is None and self.digest is None else self.tag
+        return Reference(domain, path, tag, self.digest)
+
+    def _hub_path(self) -> str:
+        return self.path if "/" in self.path else f"library/{self.path}"
+
+    def __str__(self) -> str:
+        return self.name + self.suffix
+
+
+@dataclass(frozen=True, slots=True)
+class PullName:
+    """What ``podman pull`` makes of its argument, before any configuration is looked at.
+
+    Attributes:
+        typed: the argument.
+        reference: the name to resolve; never with both tag and digest.
+        docker: whether ``docker://`` stood in front, which switches short names off.
+        dropped_tag: the tag that a digest made void, or None.
+    """
+
+    typed: str
+    reference: Reference
+    docker: bool = False
+    dropped_tag: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> PullName:
+        """Read an argument of ``podman pull``.
+
+        >>> PullName.parse("docker://nginx").docker
+        True
+
+        Raises:
+            RegtoolsError: as :meth:`Reference.parse`; or kind ``other-transport`` for ``oci:…`` and the like,
+                ``local-image-id`` for what podman looks up among local images only, ``tag-and-digest``
+                for both together after ``docker://``.
+        """
+        text = _want_text(text)
+        if text.startswith(_DOCKER):
+            reference = Reference.parse(text.removeprefix(_DOCKER))
+            if reference.tag is not None and reference.digest is not None:
+                message = f"{text} has a tag and a digest, which docker:// does not take together"
+                raise _error("tag-and-digest", message, f"leave out :{reference.tag}")
+            return cls(text, reference, docker=True)
+        _refuse_other_kinds(text)
+        reference = Reference.parse(text)
+        if reference.tag is not None and reference.digest is not None:
+            plain = Reference(reference.domain, reference.path, None, reference.digest)
+            return cls(text, plain, dropped_tag=reference.tag)
+        return cls(text, reference)
+
+
+def _refuse_other_kinds(text: str) -> None:
+    """Raise where the argument is no registry's name at all."""
+    transport, colon, rest = text.partition(":")
+    if colon and transport in OTHER_TRANSPORTS:
+        raise _error(
+            "other-transport",
+            f"{text} names the transport {transport!r} with {rest!r} as place, not an image on a registry",
+            f"write the full name, for instance docker.io/library/{transport}:{rest or 'latest'}",
+        )
+    # Whatever the characters are: podman judges by the length and by what is absent.
+    if text.startswith("sha256:") or (len(text) == 64 and not any(sign in text for sign in "/.:@")):
+        raise _error(
+            "local-image-id",
+            f"{text} is taken for the ID of a local image; no registry is asked",
+            "give the image's name; to pull by digest, write NAME@sha256:…",
+        )
+
+
+def _check_digest(digest: str) -> None:
+    algorithm, _, digits = digest.partition(":")
+    if algorithm.lower() != algorithm:
+        raise _error("digest-format", f"the digest's algorithm {algorithm} must be lower case")
+    if algorithm not in DIGEST_DIGITS:
+        known = ", ".join(DIGEST_DIGITS)
+        raise _error("digest-algorithm", f"the digest's algorithm {algorithm} is not one of {known}")
+    if len(digits) != DIGEST_DIGITS[algorithm]:
+        message = f"a {algorithm} digest has {DIGEST_DIGITS[algorithm]} digits, this one has {len(digits)}"
+        raise _error("digest-length", message, "copy the digest whole")
+    if digits.lower() != digits:
+        raise _error("digest-format", "a digest's digits must be lower case", f"write {digest.lower()}")
+
+
+def _want_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (Reference, PullName)):
+        return str(value) if isinstance(value, Reference) else value.typed
+    raise _error("invalid-reference", f"an image name is a text, not {type(value).__name__}")
+
+
+def _no_reference(text: str) -> RegtoolsError:
+    if not text:
+        return _error("empty-name", "the image name is empty")
+    if GRAMMAR(text.lower()):
+        return _uppercase(text)
+    return _error("invalid-reference", f"{_shown(text)} is not an image name", _advice(text))
+
+
+def _advice(text: str) -> str | None:
+    """Say what is wrong with a name, where it is one of the usual things."""
+    if "://" in text:
+        return f"leave out {text.partition('://')[0]}:// (image names have no scheme)"
+    if text != text.strip():
+        return "remove the blanks around it"
+    if "[" in text:
+        return "image names cannot contain IPv6 addresses; use a host name"
+    if not text.isascii():
+        return "only ASCII letters, digits and . _ - / : @ may stand in it"
+    name, slash, last = text.rpartition("/")
+    repository, _, tag = last.partition("@")[0].partition(":")
+    if len(tag) > 128:
+        return f"a tag has at most 128 characters, this one has {len(tag)}"
+    if not last or (slash and not name) or "//" in text:
+        return "every part between slashes needs at least one letter or digit"
+    if not repository:
+        return "the name before the colon is missing"
+    return "the form is [HOST[:PORT]/]PATH[:TAG][@DIGEST]"
+
+
+def _uppercase(text: str) -> RegtoolsError:
+    path = text.lower() if "/" not in text else f"{text.partition('/')[0]}/{text.partition('/')[2].lower()}"
+    if not is_qualified(text.partition("/")[0]):
+        path = text.lower()
+    return _error("uppercase-name", f"{_shown(text)} has upper case letters in its path", f"write {path}")
+
+
+def _too_long(name: str, what: str | None = None) -> RegtoolsError:
+    message = f"the name has {len(name)} characters, {LONGEST_NAME} are allowed: {_shown(what or name)}"
+    return _error("name-too-long", message)
+
+
+def _shown(text: str) -> str:
+    """Quote a name for a message; unprintable characters as escapes, the middle of a monster cut out."""
+    quoted = repr(text) if len(text) <= 400 else f"{text[:200]!r}…{text[-20:]!r}"
+    return quoted if not text.isprintable() or text != text.strip() or not text else quoted[1:-1]
+
+
+def _error(kind: str, message: str, hint: str | None = None) -> RegtoolsError:
+    return RegtoolsError(message, kind=kind, stage="parse", hint=hint)
