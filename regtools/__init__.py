@@ -21,14 +21,28 @@ if TYPE_CHECKING:
     from .errors import Place as Place
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
+    from .reference import PullName as PullName
+    from .reference import Reference as Reference
+    from .registries.config import RegistriesConf as RegistriesConf
+    from .registries.reasons import Reason as Reason
+    from .registries.resolution import Candidate as Candidate
+    from .registries.resolution import Resolution as Resolution
+    from .registries.resolution import Source as Source
     from .toml_json import toml_to_json as toml_to_json
 
 __version__ = "0.1.0"
 
 # Where each public name lives; None marks a room that is itself public.
 _ROOMS: dict[str, str | None] = {
+    "Candidate": "registries.resolution",
     "Place": "errors",
+    "PullName": "reference",
+    "Reason": "registries.reasons",
+    "Reference": "reference",
+    "RegistriesConf": "registries.config",
     "RegtoolsError": "errors",
+    "Resolution": "registries.resolution",
+    "Source": "registries.resolution",
     "TomlError": "errors",
     "toml_to_json": "toml_json",
 }

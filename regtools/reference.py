@@ -37,8 +37,8 @@ LONGEST_NAME = 255
 HUB, HUB_OLD, HUB_HOST = "docker.io", "index.docker.io", "registry-1.docker.io"
 DIGEST_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 OTHER_TRANSPORTS = frozenset(
-    ("dir", "oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage")
-    + ("sif", "tarball", "atomic", "ostree")
+    {"dir", "oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage"}
+    | {"sif", "tarball", "atomic", "ostree"}
 )
 _DOCKER = "docker://"
 

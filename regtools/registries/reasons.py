@@ -1,0 +1,313 @@
+"""Why a place is in the list, why another is not, and in which line that was decided.
+
+Nothing here decides anything: it reads back what :mod:`regtools.registries.resolution` did, and looks up
+positions, which costs a scan of the files. So it is called when somebody asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import Place, RegtoolsError
+from ..reference import HUB, HUB_HOST, HUB_OLD, PullName, is_qualified
+from .matching import matched, matching_prefixes
+from .resolution import PRIMARY, applies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .config import RegistriesConf
+    from .entries import Registry
+    from .resolution import Candidate, Resolution, Source
+
+__all__ = ["Reason"]
+
+SEARCH = "unqualified-search-registries"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One fact, and where it was decided.
+
+    >>> print(Reason("mirror of quay.io", Place("registries.conf", 5, 12)))
+    mirror of quay.io (registries.conf:5:12)
+    """
+
+    text: str
+    where: Place | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.where})" if self.where else self.text
+
+
+# -- why -------------------------------------------------------------------------------------------------
+
+
+def why_source(conf: RegistriesConf, source: Source) -> Reason:
+    """Tell which entry put a source into the list."""
+    entry = source.entry
+    if entry is None:
+        return Reason("no [[registry]] entry matches: the name's own registry, over HTTPS")
+    if source.mirror != PRIMARY:
+        text = f"mirror {source.mirror + 1} of {entry.prefix!r}"
+        return Reason(text, conf.place(entry.prefix, "mirror", source.mirror, "location"))
+    if not entry.location:
+        return Reason(f"{entry.prefix!r} has no location: the name stays", conf.place(entry.prefix, "prefix"))
+    same = entry.location == entry.prefix
+    text = f"the registry {entry.prefix!r} itself" if same else f"location replaces {entry.prefix!r}"
+    return Reason(text, conf.place(entry.prefix, "location"))
+
+
+def why_candidates(res: Resolution) -> Reason:
+    """Tell how a name became its candidates."""
+    conf = res.conf
+    name = res.pull.reference.path if res.pull else res.image
+    if res.how == "qualified":
+        return Reason("the name says its registry")
+    if res.how == "docker":
+        return Reason("docker:// switches aliases and search list off; a short name means Docker Hub")
+    if res.how == "alias":
+        return Reason(f"alias {name!r}", conf.setting_place("aliases", name))
+    if res.how == "remembered":
+        cache = conf.alias_document
+        where = cache.place(("aliases", name)) if cache else None
+        return Reason(f"answer remembered for {name!r}", where)
+    count = len(res.candidates)
+    text = (
+        f"short name: {count} from the search list"
+        if count > 1
+        else "short name: the search list has one entry"
+    )
+    return Reason(text, conf.setting_place(SEARCH))
+
+
+def candidate_error(conf: RegistriesConf, candidate: Candidate, culprit: int) -> RegtoolsError:
+    """Make the error of a candidate whose entry cannot be applied to its name."""
+    entry = candidate.entry
+    assert entry is not None and candidate.failed is not None
+    location = entry.location if culprit == PRIMARY else entry.mirrors[culprit].location
+    rest = candidate.name[matched(entry.prefix, candidate.repository) :]
+    key = ("location",) if culprit == PRIMARY else ("mirror", culprit, "location")
+    made = location + rest
+    message = f"{candidate.name} would become {made!r}, which {_FAULTS[candidate.failed]}"
+    return RegtoolsError(
+        message,
+        kind=candidate.failed,
+        stage="sources",
+        where=conf.place(entry.prefix, *key),
+        hint=_advice(location, rest, candidate.failed),
+    )
+
+
+_FAULTS = {
+    "invalid-reference": "is not an image name",
+    "uppercase-name": "has upper case letters in its path",
+    "name-too-long": "is longer than 255 characters",
+    "not-canonical": "is not a full name",
+}
+
+
+def _advice(location: str, rest: str, kind: str) -> str | None:
+    host = location.partition("/")[0]
+    if kind == "not-canonical":
+        if host in (HUB, HUB_OLD) and "/" not in location:
+            return f'write location = "{HUB}/library" if Docker\'s own images are meant'
+        if not is_qualified(host):
+            return f"{host!r} is no host: a host has a dot or a port, or is localhost"
+        return f'the prefix covers the whole name, so the location must too: "{location}/IMAGE"'
+    if kind == "invalid-reference":
+        if "://" in location:
+            return f'write location = "{location.partition("://")[2]}"'
+        if rest[:1] == ":" and "/" in rest and ":" in host:
+            return "the prefix matches the host with any port, and the port goes along; add the port to the prefix"
+        if location.endswith("/"):
+            return "podman 4 keeps the slash at the end of a mirror's location; remove it"
+        return "write HOST[:PORT][/PATH], without tag, blanks or brackets"
+    return "write the path in lower case" if kind == "uppercase-name" else None
+
+
+# -- why not ---------------------------------------------------------------------------------------------
+
+
+def unused_by_resolution(res: Resolution) -> tuple[Reason, ...]:
+    """Tell what the configuration has for short names that was not asked."""
+    return tuple(_unused_settings(res))
+
+
+def _unused_settings(res: Resolution) -> Iterator[Reason]:
+    conf, pull = res.conf, res.pull
+    if pull is not None and pull.dropped_tag is not None:
+        yield Reason(f"tag :{pull.dropped_tag} is dropped, since a digest is given")
+    search, mode = conf.setting_place(SEARCH), conf.setting_place("short-name-mode")
+    name = pull.reference.path if pull else res.image
+    configured = conf.aliases.get(name)
+    if res.how == "remembered" and configured:
+        yield Reason(f"alias {name!r} = {configured!r}: the remembered answer wins", _alias_place(conf, name))
+    if res.how == "search":
+        yield from _erased(conf, name)
+    elif search and conf.unqualified_search_registries:
+        causes = {
+            "qualified": "the name says its registry",
+            "docker": "docker:// names Docker Hub",
+            "alias": "an alias exists; also not when its pull fails",
+            "remembered": "a remembered answer exists; also not when its pull fails",
+        }
+        yield Reason(f"search list is not used: {causes[res.how]}", search)
+    if mode:
+        yield from _mode(res, mode)
+
+
+def _erased(conf: RegistriesConf, name: str) -> Iterator[Reason]:
+    if name in conf.remembered:
+        cache = conf.alias_document
+        assert cache is not None
+        text = f"aliases for {name!r} are hidden by an empty remembered answer"
+        yield Reason(text, cache.place(("aliases", name)))
+    elif any(name in document.settings.aliases for document in conf.documents):
+        yield Reason(f"alias {name!r} is erased by an empty value", _alias_place(conf, name))
+
+
+def _alias_place(conf: RegistriesConf, name: str) -> Place | None:
+    return conf.setting_place("aliases", name)
+
+
+def _mode(res: Resolution, where: Place) -> Iterator[Reason]:
+    mode = res.conf.short_name_mode
+    if res.how != "search":
+        yield Reason(f"short-name-mode = {mode!r} is not asked: there is nothing to choose", where)
+    elif len(res.candidates) == 1:
+        yield Reason(f"short-name-mode = {mode!r} is not asked: one search registry leaves no choice", where)
+    elif mode == "disabled":
+        yield Reason("short-name-mode = 'disabled': podman never asks, all are tried", where)
+    elif not res.tty:
+        yield Reason(f"short-name-mode = {mode!r}: no terminal, so podman does not ask; all are tried", where)
+
+
+def unused_by_candidate(conf: RegistriesConf, candidate: Candidate) -> tuple[Reason, ...]:
+    """Tell which mirrors and entries were passed over for one candidate."""
+    entry = candidate.entry
+    if entry is None:
+        return tuple(_near_misses(conf, candidate))
+    return (
+        *_mirrors_left_out(conf, candidate, entry),
+        *_losers(conf, candidate, entry),
+        *_replaced(conf, entry),
+    )
+
+
+def _mirrors_left_out(conf: RegistriesConf, candidate: Candidate, entry: Registry) -> Iterator[Reason]:
+    by_digest = "@" in candidate.name
+    given = "a digest" if by_digest else "a tag"
+    for index, mirror in enumerate(entry.mirrors):
+        if applies(entry, mirror.pull_from_mirror, by_digest):
+            continue
+        if entry.mirror_by_digest_only:
+            rule, key = "mirror-by-digest-only = true", ("mirror-by-digest-only",)
+        else:
+            rule, key = (
+                f"pull-from-mirror = {mirror.pull_from_mirror!r}",
+                ("mirror", index, "pull-from-mirror"),
+            )
+        where = conf.place(entry.prefix, "mirror", index, "location")
+        decided = conf.place(entry.prefix, *key)
+        yield Reason(f"mirror {mirror.location} ({where}): {rule}, and the name has {given}", decided)
+
+
+def _losers(conf: RegistriesConf, candidate: Candidate, entry: Registry) -> Iterator[Reason]:
+    for prefix in matching_prefixes(conf.prefixes, candidate.repository):
+        if prefix != entry.prefix:
+            shorter = len(prefix) < len(entry.prefix)
+            how = "is longer" if shorter else "is as long and a wildcard"
+            key = "prefix" if prefix != conf.registry(prefix).location else "location"
+            yield Reason(f"entry {prefix!r} matches too, but {entry.prefix!r} {how}", conf.place(prefix, key))
+
+
+def _replaced(conf: RegistriesConf, entry: Registry) -> Iterator[Reason]:
+    """Tell of entries with the same prefix that a later file replaced, or an earlier one of the same file."""
+    holders = [document for document in conf.documents if entry.prefix in document.settings.entries]
+    for document in holders[:-1]:
+        text = f"entry {entry.prefix!r} is replaced as a whole by that of {holders[-1].name}"
+        yield Reason(text, document.place(document.entry_path(entry.prefix)))
+    for document in holders[-1:]:
+        settings = document.settings
+        if settings.old_format:
+            continue
+        for index, table in enumerate(settings.tables):
+            same = (table.get("prefix") or table.get("location")) == entry.prefix
+            if same and table is not settings.entries[entry.prefix]:
+                text = f"entry {entry.prefix!r} is there a second time; the first of a file counts"
+                yield Reason(text, document.place(("registry", index)))
+
+
+def _near_misses(conf: RegistriesConf, candidate: Candidate) -> Iterator[Reason]:
+    """Tell of entries that were probably meant for this name and do not match it."""
+    name = candidate.repository
+    domain, _, path = name.partition("/")
+    host = domain.partition(":")[0]
+    for prefix in sorted(conf.prefixes):
+        cause = None
+        other = prefix.partition("/")[0]
+        if prefix.lower() == name.lower() or name.lower().startswith(prefix.lower() + "/"):
+            cause = "upper and lower case differ"
+        elif ":" in other and other.partition(":")[0] == host and other != domain:
+            cause = f"other port than {domain}"
+        elif prefix in (candidate.name, f"{name}:{candidate.name.rpartition(':')[2]}"):
+            cause = "a prefix is compared without tag and digest"
+        elif domain == HUB and (
+            other in (HUB_OLD, HUB_HOST) or prefix == f"{HUB}/{path.removeprefix('library/')}"
+        ):
+            cause = f"Docker Hub's images are called {HUB}/… here, its own {HUB}/library/…"
+        elif prefix == f"*.{host}":
+            cause = "a wildcard does not match the bare domain"
+        if cause:
+            yield Reason(f"entry {prefix!r} does not match: {cause}", conf.place(prefix, "prefix"))
+
+
+# -- names that lead nowhere -----------------------------------------------------------------------------
+
+
+def no_search_registries(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
+    """Make the error for a short name without alias and search list."""
+    name = pull.reference
+    message = f"{pull.typed} is a short name, it has no alias, and there are no search registries"
+    where = conf.setting_place(SEARCH)
+    if conf.release.names_main_file and conf.main_file:
+        message += f" in {conf.main_file}"
+    elif where:
+        message += ": the list is empty"
+    hint = f'write {HUB}/{name.path if "/" in name.path else "library/" + name.path}{name.suffix}, or set {SEARCH} = ["{HUB}"]'
+    return RegtoolsError(message, kind="no-search-registries", stage="resolve", where=where, hint=hint)
+
+
+def enforcing_without_terminal(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
+    """Make the error for a choice that podman insists on and cannot offer."""
+    hosts = ", ".join(conf.unqualified_search_registries)
+    message = (
+        f"{pull.typed} may come from {len(conf.unqualified_search_registries)} registries ({hosts}), "
+        "short-name-mode = 'enforcing' wants podman to ask which, and there is no terminal"
+    )
+    first = conf.unqualified_search_registries[0]
+    return RegtoolsError(
+        message,
+        kind="enforcing-no-tty",
+        stage="resolve",
+        where=conf.setting_place("short-name-mode"),
+        hint=f"write the full name, such as {first}/{pull.reference}; or add an alias",
+    )
+
+
+def bad_search_name(conf: RegistriesConf, index: int, name: str) -> RegtoolsError:
+    """Make the error for a search list entry that makes no name with this short name."""
+    entry = conf.unqualified_search_registries[index]
+    where = conf.setting_place(SEARCH, index)
+    if is_qualified(entry) or entry.islower():
+        message = (
+            f"with the search list entry {entry!r} in front the name is longer than 255 characters: {name}"
+        )
+        return RegtoolsError(message, kind="name-too-long", stage="resolve", where=where)
+    message = (
+        f"the search list entry {entry!r} is no host, so it becomes a part of the name, in upper case: {name}"
+    )
+    hint = "write the whole host name, with its dot or port"
+    return RegtoolsError(message, kind="uppercase-name", stage="resolve", where=where, hint=hint)
