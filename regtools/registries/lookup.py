@@ -8,7 +8,7 @@ Source: containers-registries.conf(5), containers-registries.conf.d(5); podman 6
 from __future__ import annotations
 
 # Paths are text here: pathlib would fold "a/../b" and "./a", and they are shown as podman knows them.
-# ruff: noqa: PTH
+# ruff: noqa: PTH118, PTH119
 import os
 import stat
 import sys
@@ -233,7 +233,7 @@ def _main_variable(release: Release, around: Surroundings) -> tuple[str, str]:
 
 
 def _places(release: Release, around: Surroundings) -> Places:
-    """Give where this release looks; drop-in directories strongest first, or in reading order without masks."""
+    """Give where this release looks; drop-in directories strongest first, or as they are read."""
     user: str | None = None
     if release.obeys_xdg and "XDG_CONFIG_HOME" in around.environ:
         user = os.path.join(around.environ["XDG_CONFIG_HOME"], "containers", NAME)
@@ -255,9 +255,8 @@ def _dropin_names(release: Release, uid: int) -> list[str]:
 
 
 def _system_root(root: str) -> str:
-    if not sys.platform.startswith("freebsd"):
-        return root
-    return f"/usr/local{root.removeprefix('/usr')}"
+    platform: str = sys.platform  # a plain text, so that type checkers do not know it beforehand
+    return f"/usr/local{root.removeprefix('/usr')}" if platform.startswith("freebsd") else root
 
 
 # -- what is there but not read --------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def _advice(location: str, rest: str, kind: str) -> str | None:
         if "://" in location:
             return f'write location = "{location.partition("://")[2]}"'
         if rest[:1] == ":" and "/" in rest and ":" in host:
-            return "the prefix matches the host with any port, and the port goes along; add the port to the prefix"
+            return "a prefix without port matches every port, and the port goes along; add it to the prefix"
         if location.endswith("/"):
             return "podman 4 keeps the slash at the end of a mirror's location; remove it"
         return "write HOST[:PORT][/PATH], without tag, blanks or brackets"
@@ -203,14 +203,12 @@ def _mirrors_left_out(conf: RegistriesConf, candidate: Candidate, entry: Registr
         if applies(entry, mirror.pull_from_mirror, by_digest):
             continue
         if entry.mirror_by_digest_only:
-            rule, key = "mirror-by-digest-only = true", ("mirror-by-digest-only",)
+            rule = "mirror-by-digest-only = true"
+            decided = conf.place(entry.prefix, "mirror-by-digest-only")
         else:
-            rule, key = (
-                f"pull-from-mirror = {mirror.pull_from_mirror!r}",
-                ("mirror", index, "pull-from-mirror"),
-            )
+            rule = f'pull-from-mirror = "{mirror.pull_from_mirror}"'
+            decided = conf.place(entry.prefix, "mirror", index, "pull-from-mirror")
         where = conf.place(entry.prefix, "mirror", index, "location")
-        decided = conf.place(entry.prefix, *key)
         yield Reason(f"mirror {mirror.location} ({where}): {rule}, and the name has {given}", decided)
 
 
@@ -276,7 +274,8 @@ def no_search_registries(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
         message += f" in {conf.main_file}"
     elif where:
         message += ": the list is empty"
-    hint = f'write {HUB}/{name.path if "/" in name.path else "library/" + name.path}{name.suffix}, or set {SEARCH} = ["{HUB}"]'
+    full = f"{name.normalized().name}{name.suffix}"
+    hint = f'write the full name, for instance {full}; or set {SEARCH} = ["{HUB}"]'
     return RegtoolsError(message, kind="no-search-registries", stage="resolve", where=where, hint=hint)
 
 

@@ -103,7 +103,7 @@ def release(name: str) -> Release:
     Raises:
         RegtoolsError: kind ``unknown-release`` for anything but "4", "5" and "6".
     """
-    if isinstance(name, str) and name in RELEASES:
+    if name in RELEASES:
         return RELEASES[name]
     raise RegtoolsError(
         f"there are rules for podman {', '.join(RELEASES)}, not for {name!r}",

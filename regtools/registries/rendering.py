@@ -152,19 +152,8 @@ class Columns:
                 self._row(res.image, number, 1, name, None, None, None, None, candidate.failed, "sources")
             for order, source in enumerate(candidate.sources, 1):
                 reference = name if source.reference == name else source.reference  # one object, not two
-                blocked_by = source.blocked_by
-                self._row(
-                    res.image,
-                    number,
-                    order,
-                    name,
-                    reference,
-                    source.kind,
-                    source.insecure,
-                    blocked_by,
-                    None,
-                    None,
-                )
+                place = (reference, source.kind, source.insecure, source.blocked_by)
+                self._row(res.image, number, order, name, *place, None, None)
 
     def add_error(self, image: Any, error: RegtoolsError) -> None:
         """Add the row of a name that leads nowhere."""
@@ -182,7 +171,7 @@ class Columns:
         types |= dict.fromkeys(("kind", "blocked_by", "error", "stage"), "category")
         series = {}
         for name, column in zip(self.NAMES, self.values, strict=True):
-            series[name] = pd.Series(column, dtype=types.get(name, "object"))  # type: ignore[call-overload]
+            series[name] = pd.Series(column, dtype=types.get(name, "object"))
             column.clear()
         return pd.DataFrame(series)
 

@@ -168,7 +168,7 @@ def _convert(old: dict[str, list[str]]) -> tuple[list[Table], dict[str, Path]]:
 
 
 def _entries(
-    tables: list[Table], paths: list[Path], entries: dict[str, Table], release: Release
+    tables: list[Any], paths: list[Path], entries: dict[str, Table], release: Release
 ) -> Iterator[Problem]:
     """Check the entries one by one, then against one another."""
     first_at: dict[str, int] = {}
@@ -304,7 +304,7 @@ def _search(checked: Checked) -> Iterator[Problem]:
 
 
 def check_aliases(aliases: dict[str, str], targets: dict[str, str]) -> Iterator[Problem]:
-    """Yield one problem for all bad aliases together; put the good ones' normalised targets in ``targets``."""
+    """Yield one problem for all bad aliases together; put the good ones' targets in ``targets``."""
     faults: list[tuple[str, str, str | None]] = []
     for name, value in aliases.items():
         fault = _bad_name(name)
