@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Place, RegtoolsError, TomlError
-from ..toml_reader import Note, check_values, decode, error_at, parse
+from ..toml_faults import error_at
+from ..toml_reader import check_values, decode, parse
 from .schema import Path, Problem, fold_key
 from .validation import Checked, check
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..positions import Span
+    from ..toml_document import Note
     from .releases import Release
 
 __all__ = ["Document", "dialect"]
