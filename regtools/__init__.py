@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .errors import Place as Place
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
+    from .machine import doctor as doctor
     from .reference import PullName as PullName
     from .reference import Reference as Reference
     from .registries.config import RegistriesConf as RegistriesConf
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .registries.resolution import Candidate as Candidate
     from .registries.resolution import Resolution as Resolution
     from .registries.resolution import Source as Source
+    from .share import data_path as data_path
     from .toml_json import toml_to_json as toml_to_json
 
 __version__ = "0.1.0"
@@ -44,6 +46,8 @@ _ROOMS: dict[str, str | None] = {
     "Resolution": "registries.resolution",
     "Source": "registries.resolution",
     "TomlError": "errors",
+    "data_path": "share",
+    "doctor": "machine",
     "toml_to_json": "toml_json",
 }
 
@@ -52,10 +56,10 @@ __all__ = ["__version__", *_ROOMS]
 
 def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
-        if name == "load_ipython_extension":  # IPython asks for it by `%load_ext regtools`
+        if name in ("load_ipython_extension", "unload_ipython_extension"):  # asked by `%load_ext regtools`
             from importlib import import_module
 
-            return import_module(".notebook", __name__).load_ipython_extension
+            return getattr(import_module(".notebook", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 

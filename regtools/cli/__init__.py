@@ -17,6 +17,8 @@ __all__ = ["COMMANDS", "main"]
 # name on the terminal → one line of help; the module has the same name.
 COMMANDS: dict[str, str] = {
     "toml2json": "turn TOML into JSON, or say what is wrong with it",
+    "doctor": "say which real parts this machine has, and what each one enables",
+    "lab": "open the notebooks in JupyterLab, in a folder of yours",
 }
 
 OK, NO, USAGE = 0, 1, 2

@@ -1,0 +1,148 @@
+"""``regtools lab``: the notebooks on the reader's desk, and JupyterLab open on the first of them.
+
+From a checkout the notebooks are opened where they are. From an installed package they are first copied to
+a folder of the reader's, because what lies inside the package would be lost with the next update. A copy that
+the reader has changed is never overwritten; one that was not changed is brought up to date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+    from typing import NoReturn
+
+__all__ = ["configure", "copy_notebooks", "run"]
+
+FIRST = "00-start-here.ipynb"
+FOLDER = "regtools-notebooks"
+RECORD = ".regtools.json"  # in the reader's folder: what we wrote there, by hash
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the options of ``lab``."""
+    parser.add_argument(
+        "dir",
+        metavar="DIR",
+        nargs="?",
+        help=f"folder for your copy (default: {FOLDER}, or the checkout's own notebooks)",
+    )
+    parser.add_argument("--copy-only", action="store_true", help="copy the notebooks and stop")
+    parser.add_argument("--no-open", action="store_true", help="open no browser, print the address")
+    parser.add_argument("--port", type=int, metavar="N", help="port (default: 8888 or the next free)")
+    parser.add_argument(
+        "--lab-option",
+        metavar="OPTION",
+        action="append",
+        default=[],
+        help="one more option for JupyterLab itself, as --lab-option=--debug; may be repeated",
+    )
+
+
+def run(options: Namespace) -> int:  # noqa: RET503 - the last step never returns
+    """Copy where needed, then become JupyterLab, so that Ctrl-C and signals reach it directly."""
+    from importlib.util import find_spec
+
+    from regtools.errors import RegtoolsError
+    from regtools.share import is_checkout, notebooks_dir
+
+    if options.dir is None and is_checkout():
+        folder = notebooks_dir()
+    else:
+        folder = Path(options.dir or FOLDER)
+        for line in copy_notebooks(notebooks_dir(), folder):
+            print(line)
+    if options.copy_only:
+        return 0
+    if find_spec("jupyterlab") is None:
+        raise RegtoolsError(
+            "JupyterLab is not installed in this Python",
+            kind="lab-missing",
+            stage="load",
+            hint="python -m pip install 'podman-regtools[lab]'",
+        )
+    command = [sys.executable, "-m", "jupyterlab", str(folder / FIRST), *_lab_options(options)]
+    _become(command)
+
+
+def _become(command: list[str]) -> NoReturn:
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def _lab_options(options: Namespace) -> list[str]:
+    chosen: list[str] = []
+    if options.no_open:
+        chosen.append("--no-browser")
+    if options.port is not None:
+        chosen.append(f"--port={options.port}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        # JupyterLab refuses root unless told; root is usual inside a container, and it listens on loopback.
+        chosen.append("--allow-root")
+    return chosen + list(options.lab_option)
+
+
+def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
+    """Bring ``target`` up to date with ``source`` and tell, line by line, what was kept or written.
+
+    A file is written when it is missing, or when it still is what an earlier call wrote. Any other file is
+    the reader's and is kept.
+    """
+    from regtools.errors import Place, RegtoolsError
+
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        record = _read_record(target / RECORD)
+        wrote = 0
+        for path in _files(source):
+            name = path.relative_to(source).as_posix()
+            fresh = path.read_bytes()
+            mine = target / name
+            old = _hash(mine.read_bytes()) if mine.exists() else None
+            if old not in (None, record.get(name), _hash(fresh)):
+                yield f"kept your {name}: it is not the one that came with regtools"
+                continue
+            if old != _hash(fresh):
+                mine.parent.mkdir(parents=True, exist_ok=True)
+                mine.write_bytes(fresh)
+                wrote += 1
+            record[name] = _hash(fresh)
+        (target / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RegtoolsError(
+            f"cannot put the notebooks there: {error.strerror}",
+            kind="file-unreadable",
+            stage="load",
+            where=Place(error.filename or str(target)),
+            hint="name another folder: regtools lab DIR",
+        ) from error
+    yield f"{wrote} file{'' if wrote == 1 else 's'} written to {target}"
+
+
+def _files(source: Path) -> list[Path]:
+    hidden = ("__pycache__",)
+    return [
+        path
+        for path in sorted(source.rglob("*"))
+        if path.is_file()
+        and not any(p.startswith(".") or p in hidden for p in path.relative_to(source).parts)
+    ]
+
+
+def _read_record(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
