@@ -1,0 +1,200 @@
+"""Grading: one line for any object, right for the right reason."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regtools import RegtoolsError, TomlError
+from regtools.exercises import KINDS, Exercise, Wrong, grade, load_exercises
+from regtools.notebook import check
+
+
+def exercise(kind: str, expected: object, *wrong: Wrong) -> Exercise:
+    return Exercise("99-1", kind, expected, "it is so", repr(expected), ("look",), wrong)
+
+
+class Hostile:
+    """Raises whatever one does to it."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no comparing")
+
+    def __hash__(self) -> int:
+        raise RuntimeError("no hashing")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no showing")
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no asking")
+
+
+class HostileText(str):
+    """Text that claims to equal everything."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def split(self, *args: Any, **more: Any) -> list[str]:
+        raise RuntimeError("no splitting")
+
+
+class HostileList(list[object]):
+    def __iter__(self) -> Any:
+        raise RuntimeError("no walking")
+
+
+ITSELF: list[object] = []
+ITSELF.append(ITSELF)
+
+STRANGE = [
+    Hostile(),
+    HostileText("x"),
+    HostileList([1]),
+    ITSELF,
+    np.array([1, 2]),
+    np.float64(1.5),
+    pd.DataFrame({"a": [1]}),
+    pd.NA,
+    float("nan"),
+    object(),
+    type,
+    print,
+    b"bytes",
+    {1: Hostile()},
+    [Hostile()],
+    {"deep": [[[...]]]},
+    2**5000,
+    "\ud800",
+    "a\nb",
+    date(2024, 5, 1),
+    NotImplemented,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("answer", STRANGE, ids=lambda answer: type(answer).__name__)
+def test_strange_answers_get_one_line(kind: str, answer: object) -> None:
+    expected = ["docker.io"] if kind == "value" else "a = 1"
+    told = grade(exercise(kind, expected, Wrong("b = 2", "no")), answer)
+    assert told.startswith("not yet: ") and "\n" not in told
+    assert told == grade(exercise(kind, expected, Wrong("b = 2", "no")), answer)
+    assert "0x" not in told
+
+
+@pytest.mark.parametrize("answer", [..., None])
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_given_is_not_attempted(kind: str, answer: object) -> None:
+    assert grade(exercise(kind, "x"), answer) == "not attempted yet"
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
+def test_any_plain_answer_gets_one_line(answer: object) -> None:
+    for kind in KINDS:
+        told = grade(exercise(kind, "never = 'this'"), answer)
+        assert "\n" not in told and told.startswith(("not yet: ", "not attempted yet"))
+
+
+VALUES = [
+    (2, 2, True),
+    (2, True, False),
+    (1, True, False),
+    (2, 2.0, False),
+    (2, "2", False),
+    (["a", "b"], ("a", "b"), True),
+    (["a", "b"], ["b", "a"], False),
+    ({"a": 1}, {"a": 1}, True),
+    ({"a": [True]}, {"a": [1]}, False),
+    ("a", "A", False),
+]
+
+
+@pytest.mark.parametrize("expected, answer, right", VALUES)
+def test_values_are_compared_with_their_types(expected: object, answer: object, right: bool) -> None:
+    assert grade(exercise("value", expected), answer).startswith("correct, because it is so") == right
+
+
+@pytest.mark.parametrize("answer", ["aliases", " Aliases ", "ALIASES"])
+def test_words_are_compared_without_case_and_blanks(answer: str) -> None:
+    assert grade(exercise("word", "aliases"), answer) == "correct, because it is so"
+
+
+def test_toml_is_compared_by_what_it_means() -> None:
+    same = exercise(
+        "toml", "[a]\nb = 1", Wrong("a = nothing", "a value is without quotes"), Wrong("c = 1", "not c")
+    )
+    assert grade(same, "a.b = 1  # a comment") == "correct, because it is so"
+    assert grade(same, "a = {b = 1}") == "correct, because it is so"
+    assert grade(same, "c   =   1") == "not yet: not c"
+    assert grade(same, "whatever = docker.io") == "not yet: a value is without quotes"
+    assert grade(same, "x =") == "not yet: line 1, column 4: no value after `=`"
+    assert grade(same, "a.b = 1.0").startswith("not yet: this is good TOML, but it says something else")
+    assert grade(same, {"a": {"b": 1}}) == "not yet: the answer is TOML as text in quotes, not a dictionary"
+
+
+def test_an_answer_of_another_type_is_told_so() -> None:
+    assert (
+        grade(exercise("value", ["a"]), "a")
+        == "not yet: the answer is a list, and this is text; open a hint below"
+    )
+
+
+def test_check_prints_one_line_and_never_raises(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("06-1", "06-9", "", None, 6, Hostile(), [], {}):
+        for answer in (2, Hostile(), ...):
+            assert check(name, answer) is None  # type: ignore[arg-type, func-returns-value]
+            printed = capsys.readouterr()
+            assert printed.out.count("\n") == 1 and not printed.err
+    check("06-9", 1)
+    assert capsys.readouterr().out.startswith("not yet: there is no such exercise; there are 00-1, ")
+
+
+def test_check_tells_when_the_exercises_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("regtools.share.notebooks_dir", lambda: tmp_path)
+    check("06-1", 2)
+    assert capsys.readouterr().out.startswith("not yet: the exercises cannot be read: ")
+
+
+GOOD = 'kind = "value"\nexpected = 1\nbecause = "b"\nsolution = "1"\nhints = ["h"]\nwrong = [{answer = 2, reply = "r"}]\n'
+
+
+def test_a_file_of_exercises_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "exercises.toml"
+    path.write_text(f"[07-1]\n{GOOD}")
+    assert load_exercises(path) == {"07-1": Exercise("07-1", "value", 1, "b", "1", ("h",), (Wrong(2, "r"),))}
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("[07-1]\n" + GOOD.replace("because", "why"), "because, why"),
+        ("[07-1]\n" + GOOD.replace('"value"', '"guess"'), "kind"),
+        ("07-1 = 5", "because, expected"),
+        ("[07-1]\n" + GOOD.replace('"value"', '"toml"').replace("= 1\n", "= 'a ='\n"), "TOML that is broken"),
+    ],
+)
+def test_an_incomplete_exercise_is_an_error(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "exercises.toml"
+    path.write_text(text)
+    with pytest.raises(RegtoolsError, match=told) as caught:
+        load_exercises(path)
+    assert caught.value.kind == "bad-exercise" and caught.value.file == "exercises.toml"
+
+
+def test_broken_toml_among_the_exercises_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "exercises.toml"
+    path.write_text("[07-1\n")
+    with pytest.raises(TomlError):
+        load_exercises(path)

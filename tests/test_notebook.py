@@ -1,0 +1,173 @@
+"""The notebook's face, in a real IPython shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+import regtools as rt
+from regtools.notebook import Beside, beside
+
+GOOD = '[[registry]]\nlocation = "docker.io"\n'
+WIDE = "aliases = {\n  a = 'quay.io/a',\n}\n"  # TOML 1.1 only
+DAY = "day = 2024-05-01\n"
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.run_line_magic("load_ext", "regtools")
+    yield shell
+    shell.run_line_magic("unload_ext", "regtools")
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+def toml(shell: InteractiveShell, line: str, cell: str) -> Any:
+    return shell.run_cell_magic("toml", line, cell)
+
+
+def test_the_magic_shows_the_json_beside_the_toml(shell: InteractiveShell) -> None:
+    shown = toml(shell, "", GOOD)
+    assert repr(shown).splitlines() == [
+        "TOML 1.1                │ JSON",
+        "[[registry]]            │ {",
+        'location = "docker.io"  │   "registry": [',
+        "                        │     {",
+        '                        │       "location": "docker.io"',
+        "                        │     }",
+        "                        │   ]",
+        "                        │ }",
+    ]
+    html = shown._repr_html_()
+    assert html.count("<pre") == 2 and "<style" not in html and "class=" not in html
+
+
+def test_the_magic_binds_the_value_with_its_types(shell: InteractiveShell) -> None:
+    toml(shell, "conf", GOOD + "[more]\n" + DAY)
+    conf = shell.user_ns["conf"]
+    assert conf["registry"] == [{"location": "docker.io"}]
+    assert conf["more"]["day"].isoformat() == "2024-05-01"
+
+
+def test_bad_toml_shows_the_diagnostic_and_binds_nothing(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert toml(shell, "conf", "a = 1\nlocation = docker.io\n") is None
+    printed = capsys.readouterr()
+    assert printed.out == (
+        "<cell>:2:12: error: this value needs quotes [unquoted-value]\n"
+        "  2 | location = docker.io\n"
+        "    |            ^^^^^^^^^\n"
+        '  hint: write location = "docker.io"\n'
+    )
+    assert not printed.err and "conf" not in shell.user_ns
+
+
+def test_what_json_has_no_form_for_binds_nothing(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert toml(shell, "conf", "a = inf\n") is None
+    assert "[nonfinite]" in capsys.readouterr().out and "conf" not in shell.user_ns
+    toml(shell, "--tagged conf", "a = inf\n")
+    assert shell.user_ns["conf"] == {"a": float("inf")}
+
+
+@pytest.mark.parametrize(
+    "line, accepted",
+    [
+        ("", True),
+        ("--podman 6", True),
+        ("--toml 1.1", True),
+        ("--podman 5", False),
+        ("--podman 4", False),
+        ("--toml 1.0", False),
+    ],
+)
+def test_the_dialect_is_that_of_the_release(
+    line: str, accepted: bool, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = toml(shell, line, WIDE)
+    assert (shown is not None) == accepted
+    assert ("toml11-newline-in-inline-table" in capsys.readouterr().out) != accepted
+
+
+def test_tagged_shows_types(shell: InteractiveShell) -> None:
+    assert '"type": "date-local"' in toml(shell, "--tagged", DAY).json
+
+
+@pytest.mark.parametrize(
+    "line, told",
+    [
+        ("--podman 7", "choose from"),
+        ("--podman 5 --toml 1.0", "not allowed with"),
+        ("one two", "unrecognized arguments: two"),
+        ("class", "cannot be the name of a variable"),
+        ("no-name", "cannot be the name of a variable"),
+        ("'open", "No closing quotation"),
+        ("--help", "unrecognized"),
+    ],
+)
+def test_wrong_usage_is_told_as_ipython_does(line: str, told: str, shell: InteractiveShell) -> None:
+    with pytest.raises(UsageError, match=told):
+        toml(shell, line, GOOD)
+
+
+def test_the_magic_explains_itself(shell: InteractiveShell) -> None:
+    told = shell.find_cell_magic("toml").__doc__ or ""
+    assert "--podman" in told and "NAME" in told
+
+
+def test_a_loaded_extension_shows_errors_without_traceback(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = shell.run_cell("import regtools as rt; rt.toml_to_json('location = docker.io')")
+    printed = capsys.readouterr().out
+    assert isinstance(result.error_in_exec, rt.TomlError)
+    assert "TomlError" in printed and "hint: write" in printed and "Traceback" not in printed
+    shell.run_line_magic("unload_ext", "regtools")
+    shell.run_cell("rt.toml_to_json('location = docker.io')")
+    assert "Traceback" in capsys.readouterr().out
+    assert "toml" not in shell.magics_manager.magics["cell"]
+
+
+def test_columns_stay_aligned_under_wide_characters() -> None:
+    shown = repr(beside('# 搜索顺序\na = "é"\n'))  # the é is e and a combining accent
+    bars = {line.split("│")[0] for line in shown.splitlines()}
+    assert "# 搜索顺序  " in bars and 'a = "é"     ' in bars
+
+
+def test_text_is_shown_as_text() -> None:
+    html = Beside('a = "<b>"', '{"a": "<b>&"}', "1.1")._repr_html_()
+    assert "<b>" not in html and "&lt;b&gt;&amp;" in html
+
+
+def test_beside_reads_files_and_names_them_without_their_folder(tmp_path: Path) -> None:
+    path = tmp_path / "some.conf"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert beside(path) == beside(GOOD)
+    path.write_text(WIDE)
+    with pytest.raises(rt.TomlError) as caught:
+        beside(path, podman="5")
+    assert caught.value.file == "some.conf"
+    with pytest.raises(ValueError, match="podman must be one of 4, 5, 6"):
+        beside(GOOD, podman="7")
+
+
+def test_nothing_of_ipython_is_needed_to_check_answers() -> None:
+    code = "import sys, regtools.notebook as n; n.check('06-1', 2); print('IPython' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
+    )
+    assert done.stdout.splitlines()[1] == "False"
