@@ -7,10 +7,14 @@ READY  := $(VENV)/.ready
 CLEAN  := env -u CONTAINERS_CONF -u CONTAINERS_REGISTRIES_CONF -u CONTAINERS_STORAGE_CONF -u REGISTRY_AUTH_FILE \
 	-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
 	-u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u no_proxy -u NO_PROXY -u all_proxy -u ALL_PROXY
+# More options for JupyterLab, such as LAB_ARGS="--no-browser --port=8890". It refuses root unless told, and root is
+# usual inside a container; it listens on loopback only.
 LAB_ARGS ?=
+AS_ROOT  := $(if $(filter 0,$(shell id -u)),--allow-root)
 OTHER_PYTHON ?= python3.13
 # pyproject's own pytest settings are for modules; notebooks are compared cell by cell instead.
-NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider --nbval --nbval-current-env --nbval-cell-timeout=120
+NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_parts \
+	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test test-long lint types unit long notebooks-test notebooks oldest pythons wheel clean
@@ -26,7 +30,7 @@ $(READY): pyproject.toml constraints.txt
 setup: $(READY)  ## make the virtual environment in .venv, unless it is there
 
 lab: $(READY)  ## set up and open JupyterLab on the first notebook
-	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00-start-here.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_ARGS) notebooks/00-start-here.ipynb
 
 test: lint types unit notebooks-test  ## set up and check everything that CI checks (under 10 minutes)
 
