@@ -1,0 +1,81 @@
+"""Every exercise of every chapter, answered as a reader would: rightly, and in each known wrong way."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regtools.exercises import Exercise, load_exercises
+from regtools.notebook import check
+from tests.notebooks.stored import CHAPTERS, code_cells, prose
+
+EXERCISES = load_exercises()
+IN_CHAPTERS = {
+    match[1]: (path, cell)
+    for path in CHAPTERS
+    for cell in code_cells(path)
+    if (match := re.search(r'^check\("(.+)", answer\)$', cell.source, re.MULTILINE))
+}
+WRONG = [(exercise, known) for exercise in EXERCISES.values() for known in exercise.wrong]
+
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda exercise: exercise.name)
+
+
+def answered(name: str, answer: str, capsys: pytest.CaptureFixture[str], **names: Any) -> str:
+    """Run the chapter's own cell with ``answer`` in place of the three dots; give what it prints."""
+    source = IN_CHAPTERS[name][1].source
+    assert source.startswith("answer = ...\n")
+    exec(source.replace("...", answer, 1), {"check": check, **names})
+    return capsys.readouterr().out
+
+
+def test_chapters_and_data_name_the_same_exercises() -> None:
+    assert list(IN_CHAPTERS) == list(EXERCISES)
+    for path in CHAPTERS:
+        mine = [name for name, (where, _) in IN_CHAPTERS.items() if where == path]
+        assert len(mine) >= 2, path.stem
+        assert mine == [f"{path.stem[:2]}-{n}" for n in range(1, len(mine) + 1)]
+
+
+@each_exercise
+def test_the_stored_cell_is_not_attempted(exercise: Exercise) -> None:
+    (output,) = IN_CHAPTERS[exercise.name][1].outputs
+    assert output.text == "not attempted yet\n"
+
+
+@each_exercise
+def test_the_solution_is_correct(exercise: Exercise, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answered(exercise.name, exercise.solution, capsys) == f"correct, because {exercise.because}\n"
+
+
+@pytest.mark.parametrize(
+    "exercise, known", WRONG, ids=[f"{e.name}-{i}" for e in EXERCISES.values() for i in range(len(e.wrong))]
+)
+def test_each_known_wrong_answer_gets_its_reply(
+    exercise: Exercise, known: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = answered(exercise.name, "given", capsys, given=known.answer)
+    assert given == f"not yet: {known.reply}\n"
+    assert given.count("\n") == 1
+
+
+@each_exercise
+def test_people_are_known_to_be_wrong_in_more_than_one_way(exercise: Exercise) -> None:
+    assert len(exercise.wrong) >= 2
+    assert len({known.reply for known in exercise.wrong} | {exercise.because}) >= 2
+
+
+@each_exercise
+def test_the_chapter_shows_the_question_the_hints_and_the_solution(exercise: Exercise) -> None:
+    path: Path = IN_CHAPTERS[exercise.name][0]
+    text = prose(path)
+    _, found, rest = text.partition(f"**Exercise {exercise.name}.** ")
+    assert found
+    question = rest.split("**Exercise ")[0].split("\n## ")[0]
+    shown = re.findall(r"<summary>Hint (\d) of (\d)</summary>\n\n(.+?)\n\n</details>", question, re.DOTALL)
+    total = str(len(exercise.hints))
+    assert shown == [(str(n), total, hint) for n, hint in enumerate(exercise.hints, 1)]
+    assert f"<summary>Solution</summary>\n\n```python\nanswer = {exercise.solution}\n```" in question

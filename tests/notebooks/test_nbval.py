@@ -1,0 +1,117 @@
+"""The comparison itself: it must fail where a stored output is wrong, and treat real parts as promised."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode, write
+
+from tests.notebooks.stored import CHAPTERS, NOTEBOOKS, code_cells, read, tags
+
+OPTIONS = (
+    *("-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "-p", "tests.notebooks.real_parts"),
+    *("--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-rs", "-q"),
+)
+TAGGED = {
+    path: [cell for cell in code_cells(path) if any(t.startswith("needs-") for t in tags(cell))]
+    for path in CHAPTERS
+}
+
+
+def compare(
+    root: Path, *paths: Path, path: str | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the comparison as `make notebooks-test` does."""
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "REGTOOLS_"))
+    }
+    environ |= more
+    if path is not None:
+        environ["PATH"] = path
+    command = [sys.executable, "-m", "pytest", *OPTIONS, *map(str, paths)]
+    return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, timeout=300)
+
+
+def change_four_outputs(notebook: NotebookNode) -> None:
+    """Change one stored output of each kind, each in a cell of its own that needs no real part."""
+    wanted = ["stream", "error", "text/html", "missing"]
+    for cell in notebook.cells:
+        if (
+            cell.cell_type != "code"
+            or not cell.outputs
+            or any(tag.startswith("needs-") for tag in tags(cell))
+        ):
+            continue
+        (output,) = cell.outputs
+        if "stream" in wanted and output.output_type == "stream":
+            output.text += "x"
+            wanted.remove("stream")
+        elif "error" in wanted and output.output_type == "error":
+            output.evalue = output.evalue.replace("1:12", "1:13")
+            wanted.remove("error")
+        elif "text/html" in wanted and "text/html" in output.get("data", {}):
+            output.data["text/html"] = output.data["text/html"].replace("quay.io", "quay.example")
+            wanted.remove("text/html")
+        elif "missing" in wanted:
+            cell.outputs = []
+            wanted.remove("missing")
+    assert not wanted
+
+
+def test_make_runs_the_same_comparison(root: Path) -> None:
+    makefile = (root / "Makefile").read_text(encoding="utf-8").replace("\\\n\t", "")
+    for option in OPTIONS:
+        assert option in (os.devnull, ".") or option in makefile
+
+
+def test_a_changed_output_fails(root: Path, tmp_path: Path) -> None:
+    chapter = read(NOTEBOOKS / "00-start-here.ipynb")
+    change_four_outputs(chapter)
+    write(chapter, tmp_path / "changed.ipynb")
+    done = compare(root, tmp_path / "changed.ipynb")
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"\b4 failed", done.stdout), done.stdout
+
+
+def test_without_the_real_parts_their_cells_are_skipped_with_a_reason_and_the_rest_holds(
+    root: Path, tmp_path: Path
+) -> None:
+    done = compare(root, NOTEBOOKS, path=str(tmp_path))
+    skipped = sum(map(len, TAGGED.values()))
+    assert skipped and done.returncode == 0, done.stdout
+    assert re.search(rf"\b{skipped} skipped", done.stdout), done.stdout
+    assert "needs podman, not installed on this machine" in done.stdout
+    assert "redis-server" in done.stdout
+
+
+def test_where_real_parts_are_required_a_missing_one_is_a_failure(root: Path, tmp_path: Path) -> None:
+    done = compare(root, NOTEBOOKS / "00-start-here.ipynb", path=str(tmp_path), REGTOOLS_REAL="required")
+    assert done.returncode == 1
+    assert "REGTOOLS_REAL=required, but this cell needs podman" in done.stdout
+    assert re.search(rf"\b{len(TAGGED[NOTEBOOKS / '00-start-here.ipynb'])} (failed|error)", done.stdout), (
+        done.stdout
+    )
+
+
+@pytest.mark.needs("podman")
+def test_a_real_part_that_says_something_else_fails(root: Path, tmp_path: Path) -> None:
+    # A stand-in earlier on the path: the cells that ask podman must notice that it answers differently.
+    stand_in = tmp_path / "podman"
+    stand_in.write_text("#!/bin/sh\necho '[docker.io]'\n", encoding="utf-8")
+    stand_in.chmod(0o755)
+    done = compare(root, NOTEBOOKS / "06-toml-to-json.ipynb", path=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 1 and re.search(r"\b2 failed", done.stdout), done.stdout
+
+
+def test_a_tag_that_means_nothing_fails(root: Path, tmp_path: Path) -> None:
+    chapter = read(NOTEBOOKS / "00-start-here.ipynb")
+    chapter.cells = [cell for cell in chapter.cells if cell.cell_type == "code"][:1]
+    chapter.cells[0].metadata = {"tags": ["needs-podmann"]}
+    write(chapter, tmp_path / "some.ipynb")
+    done = compare(root, tmp_path / "some.ipynb")
+    assert done.returncode == 1 and "no real part is called 'podmann'" in done.stdout

@@ -1,0 +1,192 @@
+"""What holds for every stored chapter, before anything is run."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from regtools.machine import PARTS
+from tests.notebooks.stored import CHAPTERS, NOTEBOOKS, code_cells, prose, read, tags
+
+KNOWN_TAGS = {"raises-exception", *(f"needs-{part.tag}" for part in PARTS)}
+HOSTS = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:io|com|org|net|cn|example|test|dev|de)\b(?!\()")
+WELL_KNOWN = {
+    "docker.io",
+    "quay.io",
+    "gcr.io",
+    "ghcr.io",
+    "registry.access.redhat.com",
+    "registry.redhat.io",
+    "registry.fedoraproject.org",
+    "localhost",
+}
+MACHINE_PATH = re.compile(r"/(?:home|root|tmp|work|usr/lib|opt|var/folders|Users)/|\.venv|site-packages")
+ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}|\b0x[0-9a-f]{9,}")
+SECTIONS = ("Try it", "Summary", "Words", "In practice", "Next")
+
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def test_there_are_chapters() -> None:
+    assert {"00-start-here", "06-toml-to-json"} <= {path.stem for path in CHAPTERS}
+
+
+@each_chapter
+def test_every_code_cell_was_run_in_order(path: Path) -> None:
+    # nbval runs a cell without a count but compares nothing: a stripped notebook would pass whatever it prints.
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+@each_chapter
+def test_nothing_switches_comparison_off(path: Path) -> None:
+    for cell in code_cells(path):
+        assert set(tags(cell)) <= KNOWN_TAGS, cell.id
+        assert "NBVAL" not in cell.source, cell.id
+
+
+@each_chapter
+def test_a_cell_raises_exactly_where_it_says_so(path: Path) -> None:
+    for cell in code_cells(path):
+        raised = [output for output in cell.outputs if output.output_type == "error"]
+        assert bool(raised) == ("raises-exception" in tags(cell)), cell.id
+
+
+@each_chapter
+def test_the_shape_is_that_of_a_chapter(path: Path) -> None:
+    cells = read(path).cells
+    number, _, rest = path.stem.partition("-")
+    assert re.match(
+        rf"# {number} · .+\?\n\n\*Chapter {number} · about \d+ minutes · needs .+\*", cells[0].source
+    )
+    assert rest
+    headings = re.findall(r"^## (.+)$", prose(path), re.MULTILINE)
+    assert [title for title in headings if title in SECTIONS] == list(SECTIONS)
+    assert headings[-len(SECTIONS) :] != headings  # it has sections of its own
+    text = prose(path)
+    goals = re.search(r"\*\*You will be able to\*\*\n\n((?:- .+\n?)+)", text)
+    assert goals and len(re.findall(r"^- \*\*[a-z]+\*\* ", goals[1], re.MULTILINE)) == 3
+    assert text.count("**Predict") >= 2
+    assert text.count("**What happened.**") >= 2
+    assert len(re.findall(r"^## Summary\n\n(?:\d\. .+\n?){5}", text, re.MULTILINE)) == 1
+    assert "```console" in text.split("## In practice")[1]
+    assert any("raises-exception" in tags(cell) for cell in code_cells(path))
+
+
+@each_chapter
+def test_sizes_are_those_of_a_lesson(path: Path) -> None:
+    cells = read(path).cells
+    least = 20 if path.stem.startswith("00") else 35
+    assert least <= len(cells) <= 60
+    words = len(re.sub(r"<details>.*?</details>|```.*?```", "", prose(path), flags=re.DOTALL).split())
+    assert (600 if path.stem.startswith("00") else 1200) <= words <= 1800
+    for cell in code_cells(path):
+        assert 1 <= len(cell.source.splitlines()) <= 15, cell.id
+        assert all(len(line) <= 100 for line in cell.source.splitlines()), cell.id
+
+
+@each_chapter
+def test_links_and_pictures_exist(path: Path) -> None:
+    text = prose(path)
+    pictures = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", text)
+    assert pictures
+    for alt, target in pictures:
+        assert len(alt) > 40, f"{target}: say in words what the picture shows"
+        assert target.endswith(".svg") and (path.parent / target).is_file(), target
+    for target in re.findall(r"(?<!!)\[[^\]]+\]\(([^)]+)\)", text):
+        assert (path.parent / target).is_file(), target
+    assert "<img" not in text and "attachment:" not in text
+
+
+@each_chapter
+def test_no_output_speaks_of_a_machine(path: Path) -> None:
+    for cell in read(path).cells:
+        stored = json.dumps(cell, ensure_ascii=False)
+        assert not ADDRESS.search(stored), cell.id
+        outputs = json.dumps(cell.get("outputs", []), ensure_ascii=False)
+        assert not MACHINE_PATH.search(outputs), cell.id
+        assert not [o for o in cell.get("outputs", []) if o.get("name") == "stderr"], cell.id
+
+
+@each_chapter
+def test_hosts_are_for_practice_or_well_known(path: Path) -> None:
+    for cell in read(path).cells:
+        stored = json.dumps([cell.source, cell.get("outputs", [])], ensure_ascii=False)
+        for host in HOSTS.findall(stored):
+            assert host in WELL_KNOWN or host.endswith((".example", ".test")), (cell.id, host)
+
+
+@each_chapter
+def test_outputs_show_in_an_untrusted_notebook(path: Path) -> None:
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            assert set(data) <= {"text/plain", "text/html", "image/png", "application/json"}, cell.id
+            assert not re.search(r"<(style|script|svg|iframe)", str(data.get("text/html", ""))), cell.id
+            assert "text/html" not in data or len(data["text/plain"]) > 10, cell.id
+
+
+@each_chapter
+def test_no_untagged_cell_depends_on_a_tagged_one(path: Path) -> None:
+    """Names that only a tagged cell gives are used by tagged cells alone (running without podman proves the rest)."""
+    only_tagged: set[str] = set()
+    for cell in code_cells(path):
+        if cell.source.startswith("%%"):
+            continue
+        tree = ast.parse("\n".join(line for line in cell.source.splitlines() if not line.startswith("%")))
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        given = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        given |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        if any(tag.startswith("needs-") for tag in tags(cell)):
+            only_tagged |= given
+        else:
+            only_tagged -= given
+            assert not {node.id for node in names if isinstance(node.ctx, ast.Load)} & only_tagged, cell.id
+
+
+def test_the_map_of_chapters_is_honest() -> None:
+    rows = re.findall(
+        r"^\| (\d\d|A\d) \| (.+) \| (.+) \|$", prose(NOTEBOOKS / "00-start-here.ipynb"), re.MULTILINE
+    )
+    assert [number for number, *_ in rows] == [f"{n:02}" for n in range(1, 14)] + [
+        f"A{n}" for n in range(1, 5)
+    ]
+    written = {path.stem.split("-")[0] for path in CHAPTERS} - {"00"}
+    for number, question, state in rows:
+        linked = re.fullmatch(r"\[.+\]\((.+)\)", question)
+        assert (number in written) == bool(linked) == (state == "**ready**"), number
+        assert state in ("**ready**", "planned")
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("*.svg")), ids=lambda path: path.stem)
+def test_pictures_are_readable_on_any_background(path: Path) -> None:
+    space = "{http://www.w3.org/2000/svg}"
+    picture = ET.parse(path).getroot()
+    assert picture.find(f"{space}title") is not None and picture.find(f"{space}desc") is not None
+    panel = picture.find(f"{space}rect")  # the first shape is a panel of its own under everything
+    assert panel is not None and panel.get("fill", "").startswith("#f")
+    width, height = (float(picture.get(side, 0)) for side in ("width", "height"))
+    assert float(panel.get("width", 0)) >= width - 2 and float(panel.get("height", 0)) >= height - 2
+    for text in picture.iter(f"{space}text"):
+        assert 0 < float(text.get("x", -1)) < width and 0 < float(text.get("y", -1)) < height
+    assert "href" not in path.read_text(encoding="utf-8") and path.stat().st_size < 20_000
+    assert any(path.name in prose(chapter) for chapter in CHAPTERS), "no chapter shows this picture"
+
+
+def test_every_sample_file_is_told_about(root: Path) -> None:
+    told = set(re.findall(r"`([\w/-]+\.conf)`", (root / "data" / "README.md").read_text(encoding="utf-8")))
+    there = {f.relative_to(root / "data" / "registries").as_posix() for f in (root / "data").rglob("*.conf")}
+    assert there <= told | {f"registries/{name}" for name in told}
+
+
+def test_ids_are_unique_and_readable() -> None:
+    for path in CHAPTERS:
+        ids = Counter(cell.id for cell in read(path).cells)
+        assert max(ids.values()) == 1
+        assert all(re.fullmatch(r"[a-z][a-z0-9-]*", name) for name in ids)
