@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["GRAMMAR", "PullName", "Reference", "is_host", "physical_host", "split"]
 
 LONGEST_NAME = 255
+LONGEST_SHORT = LONGEST_NAME - len("docker.io/library/")  # any path up to this fits Docker Hub's rules
 HUB, HUB_OLD, HUB_HOST = "docker.io", "index.docker.io", "registry-1.docker.io"
 DIGEST_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 OTHER_TRANSPORTS = frozenset(
@@ -140,16 +141,16 @@ class Reference:
                 "hex-id", f"{text} is an image ID, not a name", "add a tag or a namespace if it is a name"
             )
         domain, path, tag, digest = split(text)
-        if is_qualified(domain):
-            return cls(domain, path, tag, digest)
-        if domain is not None:
+        if domain is not None and not is_qualified(domain):
             if domain.lower() != domain:
                 raise _uppercase(text)
-            path = f"{domain}/{path}"
-        short = cls(None, path, tag, digest)
-        if len(short._hub_path()) + len(HUB) + 1 > LONGEST_NAME:
-            raise _too_long(f"{HUB}/{short._hub_path()}", f"{path} as a name on Docker Hub")
-        return short
+            domain, path = None, f"{domain}/{path}"
+        reference = cls(domain, path, tag, digest)
+        if len(path) > LONGEST_SHORT and domain in (None, HUB, HUB_OLD):
+            full = reference.normalized().name
+            if len(full) > LONGEST_NAME:
+                raise _too_long(full)
+        return reference
 
     @property
     def is_short(self) -> bool:
@@ -228,7 +229,7 @@ class PullName:
     dropped_tag: str | None = None
 
     @classmethod
-    def parse(cls, text: str) -> PullName:
+    def parse(cls, text: str | Reference) -> PullName:
         """Read an argument of ``podman pull``.
 
         >>> PullName.parse("docker://nginx").docker
@@ -256,18 +257,18 @@ class PullName:
 
 def _refuse_other_kinds(text: str) -> None:
     """Raise where the argument is no registry's name at all."""
-    transport, colon, rest = text.partition(":")
+    transport, colon, _ = text.partition(":")
     if colon and transport in OTHER_TRANSPORTS:
         raise _error(
             "other-transport",
-            f"{text} names the transport {transport!r} with {rest!r} as place, not an image on a registry",
-            f"write the full name, for instance docker.io/library/{transport}:{rest or 'latest'}",
+            f"{_shown(text)} names the transport {transport!r} and its place, not an image on a registry",
+            f"if an image called {transport} is meant, write docker.io/library/{transport}:TAG",
         )
     # Whatever the characters are: podman judges by the length and by what is absent.
     if text.startswith("sha256:") or (len(text) == 64 and not any(sign in text for sign in "/.:@")):
         raise _error(
             "local-image-id",
-            f"{text} is taken for the ID of a local image; no registry is asked",
+            f"{_shown(text)} is taken for the ID of a local image; no registry is asked",
             "give the image's name; to pull by digest, write NAME@sha256:…",
         )
 
@@ -330,8 +331,8 @@ def _uppercase(text: str) -> RegtoolsError:
     return _error("uppercase-name", f"{_shown(text)} has upper case letters in its path", f"write {path}")
 
 
-def _too_long(name: str, what: str | None = None) -> RegtoolsError:
-    message = f"the name has {len(name)} characters, {LONGEST_NAME} are allowed: {_shown(what or name)}"
+def _too_long(name: str) -> RegtoolsError:
+    message = f"the name has {len(name)} characters, {LONGEST_NAME} are allowed: {_shown(name)}"
     return _error("name-too-long", message)
 
 

@@ -100,7 +100,7 @@ class RegistriesConf:
         """
         release = release_named(podman)
         around = Surroundings(root, environ, uid)
-        names = [None if name is None else os.fspath(name) for name in (path, dropins, short_name_aliases)]
+        names = [None if name is None else os.fsdecode(name) for name in (path, dropins, short_name_aliases)]
         files = look_up(release, around, path=names[0], dropins=names[1], aliases=names[2])
         toml = dialect(release, around.environ)
         documents = [

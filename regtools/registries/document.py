@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Place, RegtoolsError, TomlError
-from ..toml_faults import error_at
+from ..errors import Place, RegtoolsError, Related, TomlError
+from ..snippet import visible
 from ..toml_reader import check_values, decode, parse
 from .schema import Path, Problem, fold_key
 from .validation import Checked, check
@@ -100,10 +100,17 @@ class Document:
     ) -> tuple[Document, dict[str, Any]]:
         text, notes = decode(source, file=file)
         if not release.accepts_bom and any(note.code == "bom" for note in notes):
+            from ..toml_faults import error_at
+
             message = f"podman {release.name} refuses a file that starts with a byte-order mark"
             hint = "save it as UTF-8 without signature"
             raise error_at(text, 0, 0, message, code="bom", file=file, hint=hint)
-        data = parse(text, toml=toml or release.toml, file=file)
+        try:
+            data = parse(text, toml=toml or release.toml, file=file)
+        except TomlError as error:
+            if release.takes_last_list and error.code == "duplicate-key" and _is_list(error):
+                error.hint = f"{error.hint or 'keep one'}; podman {release.name} would silently take the last"
+            raise
         return cls(text, file, dropin=dropin, notes=notes), data
 
     def _check(self, data: dict[str, Any], release: Release, stage: str) -> None:
@@ -152,22 +159,36 @@ class Document:
 
     def error(self, problem: Problem, *, stage: str = "load") -> RegtoolsError:
         """Turn a problem into an error that shows the line."""
-        span = self.span(problem.path)
-        if span is None:
-            return RegtoolsError(
-                problem.message, kind=problem.kind, stage=stage, where=Place(self.file), hint=problem.hint
-            )
-        start, end = (span.key_start, span.key_end) if problem.at_key else (span.value_start, span.value_end)
-        shown = error_at(self.text, start, end, problem.message, code=problem.kind, file=self.file)
-        return RegtoolsError(
-            problem.message,
+        error = RegtoolsError(
+            visible(problem.message),
             kind=problem.kind,
             stage=stage,
-            where=shown.where,
-            hint=problem.hint,
-            source_line=shown.source_line,
-            end_column=shown.end_column,
+            where=Place(self.file),
+            hint=problem.hint and visible(problem.hint),
         )
+        shown = self._shown(problem.path, at_key=problem.at_key)
+        if shown is not None:
+            error.where = Place(self.file, shown.line, shown.column)
+            error.source_line, error.end_column = shown.source_line, shown.end_column
+        other = problem.related and self._shown(problem.related[0], at_key=True)
+        if problem.related and other:
+            error.related = (other._replace(text=problem.related[1]),)
+        return error
+
+    def _shown(self, path: Path, *, at_key: bool) -> Related | None:
+        """Give the place of a key or value with its line, ready to be shown with a caret."""
+        span = self.span(path)
+        if span is None:
+            return None
+        from ..toml_faults import error_at
+
+        start, end = (span.key_start, span.key_end) if at_key else (span.value_start, span.value_end)
+        found = error_at(self.text, start, end, "", code="")
+        return Related(found.line or 1, found.column or 1, "", found.source_line or "", found.end_column)
+
+
+def _is_list(error: TomlError) -> bool:
+    return (error.source_line or "").partition("=")[2].lstrip().startswith("[")
 
 
 def _folded(path: Path) -> Path:

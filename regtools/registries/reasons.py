@@ -48,7 +48,7 @@ def why_source(conf: RegistriesConf, source: Source) -> Reason:
     """Tell which entry put a source into the list."""
     entry = source.entry
     if entry is None:
-        return Reason("no [[registry]] entry matches: the name's own registry, over HTTPS")
+        return Reason("no [[registry]] entry matches: the name's own registry")
     if source.mirror != PRIMARY:
         text = f"mirror {source.mirror + 1} of {entry.prefix!r}"
         return Reason(text, conf.place(entry.prefix, "mirror", source.mirror, "location"))
@@ -57,6 +57,18 @@ def why_source(conf: RegistriesConf, source: Source) -> Reason:
     same = entry.location == entry.prefix
     text = f"the registry {entry.prefix!r} itself" if same else f"location replaces {entry.prefix!r}"
     return Reason(text, conf.place(entry.prefix, "location"))
+
+
+def why_transport(conf: RegistriesConf, source: Source) -> Reason:
+    """Tell how a source is contacted, and which line decides it."""
+    if source.blocked_by is not None:
+        text = f"not contacted: blocked by {source.blocked_by!r}"
+        return Reason(text, conf.place(source.blocked_by, "blocked"))
+    if not source.insecure:
+        return Reason("HTTPS, certificate verified")
+    assert source.entry is not None
+    key = ("insecure",) if source.mirror == PRIMARY else ("mirror", source.mirror, "insecure")
+    return Reason("HTTPS unverified, else plain HTTP: insecure", conf.place(source.entry.prefix, *key))
 
 
 def why_candidates(res: Resolution) -> Reason:
@@ -153,7 +165,7 @@ def _unused_settings(res: Resolution) -> Iterator[Reason]:
             "alias": "an alias exists; also not when its pull fails",
             "remembered": "a remembered answer exists; also not when its pull fails",
         }
-        yield Reason(f"search list is not used: {causes[res.how]}", search)
+        yield Reason(f"search list: {causes[res.how]}", search)
     if mode:
         yield from _mode(res, mode)
 
@@ -175,9 +187,9 @@ def _alias_place(conf: RegistriesConf, name: str) -> Place | None:
 def _mode(res: Resolution, where: Place) -> Iterator[Reason]:
     mode = res.conf.short_name_mode
     if res.how != "search":
-        yield Reason(f"short-name-mode = {mode!r} is not asked: there is nothing to choose", where)
+        yield Reason(f"short-name-mode = {mode!r}: there is nothing to choose", where)
     elif len(res.candidates) == 1:
-        yield Reason(f"short-name-mode = {mode!r} is not asked: one search registry leaves no choice", where)
+        yield Reason(f"short-name-mode = {mode!r}: one search registry leaves no choice", where)
     elif mode == "disabled":
         yield Reason("short-name-mode = 'disabled': podman never asks, all are tried", where)
     elif not res.tty:
@@ -217,8 +229,8 @@ def _losers(conf: RegistriesConf, candidate: Candidate, entry: Registry) -> Iter
         if prefix != entry.prefix:
             shorter = len(prefix) < len(entry.prefix)
             how = "is longer" if shorter else "is as long and a wildcard"
-            key = "prefix" if prefix != conf.registry(prefix).location else "location"
-            yield Reason(f"entry {prefix!r} matches too, but {entry.prefix!r} {how}", conf.place(prefix, key))
+            text = f"entry {prefix!r} matches too, but {entry.prefix!r} {how}"
+            yield Reason(text, _entry_place(conf, prefix))
 
 
 def _replaced(conf: RegistriesConf, entry: Registry) -> Iterator[Reason]:
@@ -259,7 +271,12 @@ def _near_misses(conf: RegistriesConf, candidate: Candidate) -> Iterator[Reason]
         elif prefix == f"*.{host}":
             cause = "a wildcard does not match the bare domain"
         if cause:
-            yield Reason(f"entry {prefix!r} does not match: {cause}", conf.place(prefix, "prefix"))
+            yield Reason(f"entry {prefix!r} does not match: {cause}", _entry_place(conf, prefix))
+
+
+def _entry_place(conf: RegistriesConf, prefix: str) -> Place:
+    """Give where an entry says its prefix, which its location may stand for."""
+    return conf.place(prefix, "location" if conf.registry(prefix).location == prefix else "prefix")
 
 
 # -- names that lead nowhere -----------------------------------------------------------------------------
@@ -300,7 +317,7 @@ def bad_search_name(conf: RegistriesConf, index: int, name: str) -> RegtoolsErro
     """Make the error for a search list entry that makes no name with this short name."""
     entry = conf.unqualified_search_registries[index]
     where = conf.setting_place(SEARCH, index)
-    if is_qualified(entry) or entry.islower():
+    if is_qualified(entry) or entry.lower() == entry:
         message = (
             f"with the search list entry {entry!r} in front the name is longer than 255 characters: {name}"
         )

@@ -21,6 +21,7 @@ class Release:
         name: ``"4"``, ``"5"`` or ``"6"``.
         toml: dialect of TOML, ``"1.0"`` or ``"1.1"``.
         toml11_variable: environment variable whose presence turns TOML 1.1 on.
+        takes_last_list: whether of one list key set twice the last counts; we refuse that and say so.
         accepts_bom: whether a byte-order mark may start a file.
         converts_old_format: whether the main file may be in the old format (``[registries.search]``).
         empty_old_list_counts: whether ``registries = []`` makes a file one in the old format.
@@ -44,6 +45,7 @@ class Release:
     name: str
     toml: str = "1.1"
     toml11_variable: str | None = None
+    takes_last_list: bool = False
     accepts_bom: bool = True
     converts_old_format: bool = False
     empty_old_list_counts: bool = True
@@ -67,6 +69,7 @@ _FIVE = Release(
     "5",
     toml="1.0",
     toml11_variable="BURNTSUSHI_TOML_110",
+    takes_last_list=True,
     converts_old_format=True,
     main_variables=("CONTAINERS_REGISTRIES_CONF", "REGISTRIES_CONFIG_PATH"),
     variable_drops_dropins=False,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..errors import RegtoolsError
     from .reasons import Reason
-    from .resolution import Candidate, Resolution, Source
+    from .resolution import Candidate, Resolution
 
 __all__ = ["Columns", "frame", "html", "tree"]
 
@@ -28,8 +28,8 @@ _CELL = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
 
 def tree(res: Resolution) -> str:
     """Draw the explanation as a tree of at most 100 columns."""
-    lines = [*_wrap(f"{res.image}  (podman {res.conf.podman})", "", "")]
-    lines += _wrap(str(res.why), "│  ", "│  ")
+    lines = _wrap(res.image, "", "   ", name=True)
+    lines += _wrap(f"podman {res.conf.podman}: {res.why}", "│  ", "│  ")
     if res.prompt:
         lines += _wrap("podman asks which one is meant; only the choice is pulled", "│  ", "│  ")
     notes = [("not used: ", str(reason)) for reason in res.unused]
@@ -51,37 +51,31 @@ def _candidate(candidate: Candidate) -> Iterator[tuple[str, list[str]]]:
         error = candidate.error
         yield f"fails: {error.message} [{error.kind}]", [str(error.where), error.hint or ""]
     for number, source in enumerate(candidate.sources, 1):
-        yield f"{number}. {source.kind}  {source.reference}", [_state(source), str(source.why)]
+        yield f"{number}. {source.kind}  {source.reference}", [str(source.why), str(source.transport)]
     for reason in candidate.unused:
         yield f"not used: {reason}", []
 
 
-def _state(source: Source) -> str:
-    """Say in words what a source allows."""
-    text = "HTTPS unverified, then plain HTTP (insecure)" if source.insecure else "HTTPS"
-    return f"blocked by {source.blocked_by!r}: not contacted" if source.blocked else text
-
-
 def _branch(head: str, below: list[tuple[str, list[str]]], *, last: bool) -> list[str]:
     trunk = "   " if last else "│  "
-    lines = _wrap(head, "└─ " if last else "├─ ", trunk)
+    lines = _wrap(head, "└─ " if last else "├─ ", trunk, name=True)
     for index, (text, details) in enumerate(below):
         end = index == len(below) - 1
         inner = trunk + ("   " if end else "│  ")
-        lines += _wrap(text, trunk + ("└─ " if end else "├─ "), inner, hang=3)
+        lines += _wrap(text, trunk + ("└─ " if end else "├─ "), inner, hang=3, name=text[0].isdigit())
         for detail in filter(None, details):
             lines += _wrap(detail, inner + "   ", inner + "   ")
     return lines
 
 
-def _wrap(text: str, first: str, rest: str, *, hang: int = 0) -> list[str]:
-    """Break a text at blanks; a name that is still too long before its digest, then anywhere."""
+def _wrap(text: str, first: str, rest: str, *, hang: int = 0, name: bool = False) -> list[str]:
+    """Break a text at blanks; a name that does not fit before its digest, then anywhere."""
     text = visible(text)
-    if len(first) + len(text) > WIDTH:
-        text = text.replace("@sha", " @sha")
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest + " " * hang, break_on_hyphens=False
-    ) or [first]
+    if name and len(first) + len(text) > WIDTH:
+        text = text.replace("@", " @", 1)
+    rest += " " * hang
+    wrapped = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    return wrapped or [first]
 
 
 # -- JupyterLab ------------------------------------------------------------------------------------------
@@ -113,7 +107,7 @@ def _html_candidate(candidate: Candidate) -> str:
         text = f"fails: {error.message} [{error.kind}] ({error.where})"
         rows += f'<tr><td colspan="5" style="{_CELL}">{_safe(text)}</td></tr>'
     for number, source in enumerate(candidate.sources, 1):
-        cells = (str(number), source.reference, source.kind, _state(source), str(source.why))
+        cells = (str(number), source.reference, source.kind, str(source.transport), str(source.why))
         rows += "<tr>" + "".join(f'<td style="{_CELL}">{_safe(cell)}</td>' for cell in cells) + "</tr>"
     return rows
 

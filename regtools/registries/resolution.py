@@ -67,6 +67,13 @@ class Source:
         """Whether podman refuses to contact this place and goes on to the next."""
         return self.blocked_by is not None
 
+    @property
+    def transport(self) -> Reason:
+        """Whether the place is contacted at all, by HTTPS or also by HTTP, and the line that says so."""
+        from .reasons import why_transport
+
+        return why_transport(self._conf, self)
+
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain data."""
         plain = {"reference": self.reference, "insecure": self.insecure, "kind": self.kind}
@@ -185,7 +192,7 @@ class Resolution:
 
 def resolve(conf: RegistriesConf, image: str | Reference, *, tty: bool = False) -> Resolution:
     """Do the work of :meth:`RegistriesConf.resolve`."""
-    pull = PullName.parse(image)  # type: ignore[arg-type]
+    pull = PullName.parse(image)
     reference = pull.reference
     suffix = reference.suffix or ":latest"
     prompt = False
@@ -227,7 +234,7 @@ def _search(conf: RegistriesConf, pull: PullName) -> list[str]:
             name = f"{entry}/{path}"
         else:  # no host to podman, so it becomes a part of the path
             name = f"{HUB}/{entry}/{path}"
-        if len(name) > LONGEST_NAME or not (is_qualified(entry) or entry.islower()):
+        if len(name) > LONGEST_NAME or not (is_qualified(entry) or entry.lower() == entry):
             from .reasons import bad_search_name
 
             raise bad_search_name(conf, index, f"{entry}/{path}{pull.reference.suffix}")

@@ -58,7 +58,7 @@ class Problem(NamedTuple):
     """One thing that podman refuses: stable kind, words for a person, and where.
 
     ``path`` leads to the key at fault, or to a table's header where a key is missing; ``at_key`` asks for
-    the key itself to be marked, not its value.
+    the key itself to be marked, not its value. ``related`` leads to a second place, with a word about it.
     """
 
     kind: str
@@ -66,6 +66,7 @@ class Problem(NamedTuple):
     path: Path
     hint: str | None = None
     at_key: bool = False
+    related: tuple[Path, str] | None = None
 
 
 def fold_key(key: str) -> str:
@@ -123,7 +124,8 @@ class Shape:
                 continue
             if name in first:
                 message = f"{first[name]!r} and {key!r} are one key to podman, which takes either at random"
-                yield Problem("ambiguous-key", message, (*path, key), f"keep one, as {name}", at_key=True)
+                other = ((*path, first[name]), "the other spelling")
+                yield Problem("ambiguous-key", message, (*path, key), f"keep one, as {name}", True, other)
             first.setdefault(name, key)
             table[name] = table.pop(key)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RegtoolsError
 from ..reference import Reference, is_host, is_qualified, split
-from .schema import Path, Problem, Shape, Table
+from .schema import TOP, Path, Problem, Shape, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,8 @@ def check(data: Table, checked: Checked, release: Release, *, dropin: bool) -> I
     checked.search = top.get("unqualified-search-registries")
     checked.mode = top.get("short-name-mode", "")
     checked.helpers = top.get("credential-helpers")
-    checked.layer_helper = top.get("additional-layer-store-auth-helper", "")
+    if release.knows_layer_helper:
+        checked.layer_helper = top.get("additional-layer-store-auth-helper", "")
     tables = top.get("registry", [])
     old = _old_lists(top, release)
     if old:
@@ -131,7 +132,8 @@ def _old_format(
         hint = f"instead of [registries.{name}] write {_instead(name)}"
         yield Problem("v1-format", message, path, hint, at_key=True)
         return
-    new = [key for key in top if key != "registries" and _counts(top[key], release)]
+    settings = [key for key in TOP if key in top and key != "registries"]
+    new = [key for key in settings if _counts(top[key], release)]
     if new:
         message = (
             f"[registries.{name}] is the old file format (version 1), {new[0]!r} the current one (version 2),"
@@ -261,11 +263,12 @@ def _differ(one: Table, other: Table) -> bool:
 def _conflict(tables: list[Table], paths: list[Path], first: int, second: int) -> Problem:
     one, other = tables[first], tables[second]
     flag = "insecure" if one.get("insecure", False) != other.get("insecure", False) else "blocked"
-    place = one.get("location") or one.get("prefix")
+    place = one.get("location") or one["prefix"]
     message = f"two entries lead to {place!r}, and only one of them says {flag} = true"
     path = _path(paths, second)
     where = (*path, flag) if flag in other and not paths else path
-    return Problem(f"conflicting-{flag}", message, where, f"give both the same value of {flag}")
+    hint = f"give both the same value of {flag}"
+    return Problem(f"conflicting-{flag}", message, where, hint, related=(_path(paths, first), "the other"))
 
 
 def _wildcards(entries: dict[str, Table], tables: list[Table], paths: list[Path]) -> Iterator[Problem]:
