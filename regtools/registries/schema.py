@@ -180,7 +180,8 @@ class Shape:
             if type(value) is not str:
                 self.unusual = True
                 message = f"the alias {name!r} must be text in quotes, not {_found(value)}"
-                yield Problem("type-mismatch", message, ("aliases", name), _alias_hint(name, value))
+                path, dotted = ("aliases", name), type(value) is dict
+                yield Problem("type-mismatch", message, path, _alias_hint(name, value), at_key=dotted)
                 del aliases[name]
 
     def _old_lists(self) -> Iterator[Problem]:
