@@ -90,7 +90,10 @@ ORDER = [
     ("[[registry]]\nlocation = 5\n", "type-mismatch"),
     ('[registries.search]\nregistries = ["a.test"]\n', "v1-format"),
     ('[[registry]]\nlocation = "https://a.test"\n', "scheme-not-allowed"),
-    ('[[registry]]\nlocation = "c.test"\n[[registry]]\nlocation = "c.test"\ninsecure = true\n', "conflicting-insecure"),
+    (
+        '[[registry]]\nlocation = "c.test"\n[[registry]]\nlocation = "c.test"\ninsecure = true\n',
+        "conflicting-insecure",
+    ),
     ("", "bad-search-registry"),
 ]
 
@@ -177,7 +180,7 @@ def test_releases_differ_where_the_table_says() -> None:
     escape = '[[registry]]\nlocation = "a\\x2etest"\n'
     assert RegistriesConf.from_toml(escape, podman="6").registries[0].location == "a.test"
     for podman in ("4", "5"):
-        with pytest.raises(TomlError, match="TOML 1.1"):
+        with pytest.raises(TomlError, match=r"TOML 1\.1"):
             RegistriesConf.from_toml(escape, podman=podman)
     with pytest.raises(RegtoolsError) as caught:
         RegistriesConf.from_toml("", podman="7")

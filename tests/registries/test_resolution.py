@@ -1,0 +1,283 @@
+"""What a resolution says beyond its sources: reasons with places, what was not used, and its looks."""
+
+from __future__ import annotations
+
+import html
+import pickle
+import re
+
+import pytest
+
+from regtools import RegistriesConf, RegtoolsError
+
+SHA = "sha256:" + "0123456789abcdef" * 4
+CONF = """\
+unqualified-search-registries = ["docker.io", "quay.io"]
+short-name-mode = "permissive"
+
+[[registry]]
+location = "docker.io"
+blocked = true
+[[registry.mirror]]
+location = "near.test:5000/hub"
+insecure = true
+[[registry.mirror]]
+location = "digests.test/hub"
+pull-from-mirror = "digest-only"
+
+[[registry]]
+prefix = "docker.io/library"
+location = "official.test"
+
+[[registry]]
+prefix = "*.corp.test"
+
+[[registry]]
+prefix = "bad.test"
+location = "hub"
+
+[[registry]]
+location = "port.test:5050"
+
+[aliases]
+mongo = "artifacts.test/mongo"
+gone = ""
+"""
+
+
+@pytest.fixture(scope="module")
+def conf() -> RegistriesConf:
+    return RegistriesConf.from_toml(CONF, file="main.conf")
+
+
+def where(reason: object) -> str:
+    return str(getattr(reason, "where", None))
+
+
+def test_each_source_names_the_line_that_put_it_there(conf: RegistriesConf) -> None:
+    res = conf.resolve("team/app")
+    assert where(res.why) == "main.conf:1:33"
+    near, primary, quay = res.sources
+    assert [where(source.why) for source in (near, primary)] == ["main.conf:8:12", "main.conf:5:12"]
+    assert quay.why.where is None
+    assert [where(source.transport) for source in (near, primary)] == ["main.conf:9:12", "main.conf:6:11"]
+    assert (primary.blocked_by, near.blocked_by, near.insecure) == ("docker.io", None, True)
+    assert where(conf.resolve("official.test/x").why) == "None"
+    assert where(conf.resolve("nginx").sources[0].why) == "main.conf:16:12"
+    assert where(conf.resolve("eu.corp.test/x").sources[0].why) == "main.conf:19:10"
+
+
+def test_what_was_not_used_is_told(conf: RegistriesConf) -> None:
+    [digest] = [
+        r for r in conf.resolve("docker.io/team/app").candidates[0].unused if "digests.test" in r.text
+    ]
+    assert "digest-only" in digest.text and "tag" in digest.text and "main.conf:11:12" in digest.text
+    assert where(digest) == "main.conf:12:20"
+    assert not conf.resolve(f"docker.io/team/app@{SHA}").candidates[0].unused
+    [loser] = conf.resolve("docker.io/library/nginx").candidates[0].unused
+    assert "is longer" in loser.text and where(loser) == "main.conf:5:12"
+    alias = conf.resolve("mongo:6")
+    assert where(alias.why) == "main.conf:29:9"
+    assert any(
+        "search list: an alias exists" in r.text and where(r) == "main.conf:1:33" for r in alias.unused
+    )
+    assert any("erased" in r.text and where(r) == "main.conf:30:8" for r in conf.resolve("gone").unused)
+    assert any("no terminal" in r.text and where(r) == "main.conf:2:19" for r in conf.resolve("app").unused)
+    [near] = conf.resolve("port.test:15050/x").candidates[0].unused
+    assert "other port" in near.text and where(near) == "main.conf:26:12"
+    assert any("tag :1 is dropped" in r.text for r in conf.resolve(f"quay.io/a:1@{SHA}").unused)
+
+
+def test_what_a_later_file_replaces_is_told() -> None:
+    again = '[[registry]]\nlocation = "a.test"\n'
+    conf = RegistriesConf.from_toml(again * 2, file="main.conf", dropins={"d.conf": again})
+    [first] = conf.resolve("a.test/x").candidates[0].unused
+    assert "replaced as a whole by that of d.conf" in first.text and where(first) == "main.conf:1:1"
+    [second] = RegistriesConf.from_toml(again * 2, file="f").resolve("a.test/x").candidates[0].unused
+    assert "first of a file counts" in second.text and where(second) == "f:3:1"
+
+
+MISSES = {
+    "docker.io/nginx": ("nginx", "library"),
+    "index.docker.io": ("docker://team/app", "Docker Hub"),
+    "Quay.io": ("quay.io/x", "case"),
+    "quay.io/x:1": ("quay.io/x:1", "without tag"),
+    "*.quay.io": ("quay.io/x", "bare domain"),
+}
+
+
+@pytest.mark.parametrize("prefix", MISSES)
+def test_near_misses_are_named(prefix: str) -> None:
+    image, words = MISSES[prefix]
+    conf = RegistriesConf.from_toml(
+        f'unqualified-search-registries = ["docker.io"]\n[[registry]]\nprefix = "{prefix}"\nlocation = "a.test"\n'
+    )
+    [reason] = conf.resolve(image).candidates[0].unused
+    assert words in reason.text and reason.where and reason.where.line == 3
+
+
+FAILURES = {
+    "hub": ("not-canonical", "no host"),
+    "docker.io": ("not-canonical", "docker.io/library"),
+    "b.test/Proj": ("uppercase-name", "lower case"),
+    "docker://b.test": ("invalid-reference", '"b.test"'),
+    "b .test": ("invalid-reference", "without tag, blanks"),
+    "b.test/" + "p" * 250: ("name-too-long", ""),
+}
+
+
+@pytest.mark.parametrize("location", FAILURES)
+def test_a_candidate_that_fails_says_why_and_the_next_is_tried(location: str) -> None:
+    kind, hint = FAILURES[location]
+    conf = RegistriesConf.from_toml(
+        'unqualified-search-registries = ["a.test", "ok.test"]\n'
+        f'[[registry]]\nprefix = "a.test"\nlocation = "{location}"\n',
+        file="f",
+    )
+    bad, good = conf.resolve("app").candidates
+    assert bad.error is not None
+    assert (bad.error.kind, bad.error.stage, bad.failed) == (kind, "sources", kind)
+    assert str(bad.error.where) == "f:4:12" and hint in (bad.error.hint or "")
+    assert good.error is None and good.sources[0].reference == "ok.test/app:latest"
+    assert kind in str(conf.resolve("app"))
+
+
+def test_short_names_that_lead_nowhere() -> None:
+    with pytest.raises(RegtoolsError) as caught:
+        RegistriesConf.from_toml("").resolve("app:1")
+    assert caught.value.kind == "no-search-registries" and "docker.io/library/app:1" in (
+        caught.value.hint or ""
+    )
+    old = RegistriesConf.from_toml("unqualified-search-registries = []", file="/etc/r.conf", podman="5")
+    with pytest.raises(RegtoolsError, match=re.escape("/etc/r.conf")):
+        old.resolve("app")
+    text = 'short-name-mode = "enforcing"\nunqualified-search-registries = ["a.test", "b.test"]\n'
+    conf = RegistriesConf.from_toml(text, file="f")
+    with pytest.raises(RegtoolsError) as caught:
+        conf.resolve("app")
+    assert (caught.value.kind, caught.value.line) == ("enforcing-no-tty", 1)
+    assert conf.resolve("app", tty=True).prompt
+    for entry, kind in (("HUB", "uppercase-name"), ("h" * 250, "name-too-long")):
+        with pytest.raises(RegtoolsError) as caught:
+            RegistriesConf.from_toml(f'unqualified-search-registries = ["{entry}"]').resolve("app")
+        assert (caught.value.kind, caught.value.stage) == (kind, "resolve")
+    plain = RegistriesConf.from_toml('unqualified-search-registries = ["123"]')
+    assert plain.resolve("app").candidates[0].name == "docker.io/123/app:latest"
+
+
+def test_questions() -> None:
+    text = 'unqualified-search-registries = ["a.test", "b.test"]\nshort-name-mode = "{}"\n'
+    for mode, asks in (("permissive", True), ("enforcing", True), ("disabled", False)):
+        res = RegistriesConf.from_toml(text.format(mode)).resolve("app", tty=True)
+        assert res.prompt is asks
+        assert res.to_dict().get("prompt", False) is asks
+        assert len(res.to_dict()["candidates"]) == 2
+        assert ("podman asks" in str(res)) is asks
+        assert ("podman asks" in res._repr_html_()) is asks
+    one = RegistriesConf.from_toml(
+        'unqualified-search-registries = ["a.test"]\nshort-name-mode = "enforcing"'
+    )
+    assert not one.resolve("app", tty=True).prompt
+    assert not one.resolve("app").prompt
+
+
+def test_remembered_answers_win() -> None:
+    text = 'unqualified-search-registries = ["s.test"]\n[aliases]\n"app" = "conf.test/app"\n"off" = "conf.test/off"\n'
+    conf = RegistriesConf.from_toml(
+        text, file="f", short_name_aliases='[aliases]\n"app" = "cache.test/app"\n"off" = ""\n'
+    )
+    res = conf.resolve("app")
+    assert (res.how, res.candidates[0].name) == ("remembered", "cache.test/app:latest")
+    assert where(res.why) == "short-name-aliases.conf:2:9"
+    assert any("conf.test/app" in reason.text and where(reason) == "f:3:9" for reason in res.unused)
+    off = conf.resolve("off")
+    assert off.candidates[0].name == "s.test/off:latest"
+    assert any("hidden" in r.text and where(r) == "short-name-aliases.conf:3:9" for r in off.unused)
+
+
+IMAGES = ["app", "nginx", "mongo", "gone", "bad.test/x", "docker://app", "port.test:1/x", f"docker.io/t/a@{SHA}",
+          "docker.io/" + "/".join(["a" * 30] * 7), "r.test/" + "a" * 240]  # fmt: skip
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_tree_fits_and_tells_everything(conf: RegistriesConf, image: str) -> None:
+    res = conf.resolve(image)
+    text = str(res)
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.splitlines()[-1].startswith("└─ files: main.conf")
+    solid = re.sub(r"[│├└─\s]", "", text)
+    for source in res.sources:
+        for part in (source.reference, str(source.why), str(source.transport)):
+            assert re.sub(r"\s", "", part) in solid
+    for reason in (*res.unused, *(r for c in res.candidates for r in c.unused)):
+        assert re.sub(r"\s", "", str(reason)) in solid
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_table_reads_without_its_style(conf: RegistriesConf, image: str) -> None:
+    res = conf.resolve(image)
+    page = res._repr_html_()
+    assert "<script" not in page and "class=" not in page and "<style" not in page
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    for source in res.sources:
+        assert source.reference in text and str(source.why) in text
+    for candidate in res.candidates:
+        assert candidate.name in text
+        assert candidate.failed is None or candidate.failed in text
+
+
+def test_nothing_in_a_file_becomes_markup_or_control() -> None:
+    nasty = "<u>\\u001b[31m&"
+    conf = RegistriesConf.from_toml(
+        f'[[registry]]\nprefix = "a.test"\nlocation = "{nasty}"\n', file="<i>\x1b.conf"
+    )
+    res = conf.resolve("a.test/x")
+    assert "<u>" not in res._repr_html_() and "<i>" not in res._repr_html_()
+    for text in (str(res), res._repr_html_(), res.candidates[0].error.message):  # type: ignore[union-attr]
+        assert "\x1b" not in text
+
+
+def test_rows(conf: RegistriesConf) -> None:
+    frame = conf.resolve("team/app").to_frame()
+    assert list(frame["reference"]) == [
+        "near.test:5000/hub/team/app:latest",
+        "docker.io/team/app:latest",
+        "quay.io/team/app:latest",
+    ]
+    assert list(frame["line"].fillna(0)) == [8, 5, 0]
+    assert list(frame["order"]) == [1, 2, 1] and list(frame["candidate"]) == [1, 1, 2]
+    failed = conf.resolve("bad.test/x").to_frame()
+    assert list(failed["error"]) == ["not-canonical"] and list(failed["line"]) == [23]
+
+
+def test_many_names_at_once(conf: RegistriesConf) -> None:
+    names = ["team/app", "quay.io/x", "", "bad.test/x", None, "App"]
+    frame = conf.resolve_many(names)  # type: ignore[arg-type]
+    assert list(frame["image"]) == ["team/app"] * 3 + ["quay.io/x", "", "bad.test/x", None, "App"]
+    assert list(frame["error"].astype(object).fillna("")) == [
+        "", "", "", "", "empty-name", "not-canonical", "invalid-reference", "uppercase-name",
+    ]  # fmt: skip
+    for image in ("team/app", "quay.io/x"):
+        want = conf.resolve(image).to_frame().drop(columns=["why", "file", "line"])
+        got = frame[frame["image"] == image].reset_index(drop=True)
+        assert (
+            got.astype(object).where(got.notna(), None).equals(want.astype(object).where(want.notna(), None))
+        )
+    assert len(conf.resolve_many([])) == 0
+
+
+def test_configurations_and_resolutions_travel(conf: RegistriesConf) -> None:
+    copy = pickle.loads(pickle.dumps(conf))
+    assert copy.to_dict() == conf.to_dict()
+    res = pickle.loads(pickle.dumps(conf.resolve("team/app")))
+    assert str(res) == str(conf.resolve("team/app"))
+    assert res == conf.resolve("team/app")
+
+
+def test_the_configuration_shows_itself(conf: RegistriesConf) -> None:
+    assert repr(conf) == "<RegistriesConf of podman 6: 5 entries; main.conf>"
+    assert conf.aliases == {"mongo": "artifacts.test/mongo"}
+    assert [entry.prefix for entry in conf.registries] == sorted(conf.prefixes)
+    assert conf.find("docker.io/library/x").prefix == "docker.io/library"  # type: ignore[union-attr]
+    with pytest.raises(KeyError):
+        conf.registry("none.test")
