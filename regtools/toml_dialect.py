@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["check_toml10", "find_toml11"]
 
 # Without one of these no 1.1 form can be there. Cheap, and true of nearly no registries.conf.
-_SUSPECT: Final = re.compile(r"\{|\\[ex]|\d\d:\d\d(?![:\d])")
+# It looks for the colon of a time, not for its digits: a hundred times fewer places to try.
+_SUSPECT: Final = re.compile(r"\{|\\[ex]|:(?<=\d\d:)\d\d(?![:\d])")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _TIME: Final = re.compile(r"\d\d:\d\d(?:[Zz+-].*)?")
 _DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?:[Zz+-].*)?")
