@@ -130,19 +130,11 @@ class Shape:
             table[name] = table.pop(key)
 
     def _tables(self, tables: Any, name: str, known: dict[str, type], path: Path) -> Iterator[Problem]:
-        """Check a list of tables. The fast path is one look-up and one comparison for each key."""
-        kind_of = known.get
+        """Check a list of tables; most hold nothing odd, which is quickly seen."""
         for index, table in enumerate(tables):
-            if type(table) is dict:
-                for key, value in table.items():
-                    if kind_of(key) is not type(value):
-                        break
-                else:
-                    if "mirror" in table:
-                        yield from self._tables(table["mirror"], "mirror", MIRROR, (*path, name, index))
-                    continue
-            self.unusual = True
-            yield from self._odd_table(tables, index, known, (*path, name, index))
+            if not _fits(table, known):
+                self.unusual = True
+                yield from self._odd_table(tables, index, known, (*path, name, index))
 
     def _odd_table(
         self, tables: list[Any], index: int, known: dict[str, type], here: Path
@@ -199,6 +191,20 @@ class Shape:
                 self.unusual = True
                 yield _mismatch((*path, "registries"), "registries", list, tables[name].pop("registries"))
             yield from self._texts(tables[name], "registries", path)
+
+
+def _fits(table: Any, known: dict[str, type]) -> bool:
+    """Say whether a table has known keys in their usual spelling only, with values of the right types."""
+    if type(table) is not dict:
+        return False
+    for key, value in table.items():
+        if known.get(key) is not type(value):
+            return False
+        if key == "mirror":
+            for mirror in table["mirror"]:
+                if not _fits(mirror, MIRROR):
+                    return False
+    return True
 
 
 def _mismatch(path: Path, key: str, kind: type, value: Any) -> Problem:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RegtoolsError
-from ..reference import Reference, is_host, is_qualified, split
+from ..reference import is_host
+from .aliases import check_aliases
 from .schema import TOP, Path, Problem, Shape, Table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .releases import Release
 
-__all__ = ["Checked", "check", "check_aliases"]
+__all__ = ["Checked", "check"]
 
 MODES = ("enforcing", "permissive", "disabled")
 PULL_FROM_MIRROR = ("all", "digest-only", "tag-only")
@@ -187,7 +187,7 @@ def _entries(
             prefix = location
         if not location and prefix[:2] != "*.":
             yield _no_location(prefix, _path(paths, index), named=named)
-        if "mirror" in table or "pull-from-mirror" in table:
+        if "pull-from-mirror" in table or ("mirror" in table and not _plain(table["mirror"])):
             yield from _mirrors(table, prefix, _path(paths, index), release)
         entries.setdefault(prefix, table)
         first = first_at.setdefault(location or prefix, index)
@@ -195,6 +195,15 @@ def _entries(
             conflicts[first] = index
     for first in sorted(conflicts):
         yield _conflict(tables, paths, first, conflicts[first])
+
+
+def _plain(mirrors: list[Any]) -> bool:
+    """Say whether all mirrors have a location that needs no closer look, and no pull-from-mirror."""
+    for mirror in mirrors:
+        location = mirror and mirror.get("location")
+        if not location or location[-1] == "/" or location[:4] == "http" or "pull-from-mirror" in mirror:
+            return False
+    return True
 
 
 def _path(paths: list[Path], index: int) -> Path:
@@ -301,56 +310,6 @@ def _search(checked: Checked) -> Iterator[Problem]:
             yield Problem("bad-search-registry", f"search list entry {entry!r} {what}", (*key, index), hint)
     if checked.search:
         checked.search = [entry.rstrip("/") for entry in checked.search]
-
-
-# -- aliases ---------------------------------------------------------------------------------------------
-
-
-def check_aliases(aliases: dict[str, str], targets: dict[str, str]) -> Iterator[Problem]:
-    """Yield one problem for all bad aliases together; put the good ones' targets in ``targets``."""
-    faults: list[tuple[str, str, str | None]] = []
-    for name, value in aliases.items():
-        fault = _bad_name(name)
-        if fault:
-            faults.append((name, f"{name!r} {fault}", None))
-            continue
-        try:
-            targets[name] = _target(value)
-        except _BadTargetError as error:
-            faults.append((name, f"{name!r} = {value!r}: {error.args[0]}", error.args[1]))
-    if faults:
-        count = f"{len(faults)} bad aliases: " if len(faults) > 1 else "bad alias "
-        message = count + "; ".join(fault for _, fault, _ in faults)
-        yield Problem("bad-alias", message, ("aliases", faults[0][0]), faults[0][2], at_key=True)
-
-
-class _BadTargetError(Exception):
-    """Carries what is wrong with an alias's value, and a hint or None."""
-
-
-def _bad_name(name: str) -> str | None:
-    try:
-        domain, _, tag, digest = split(name)
-    except RegtoolsError as error:
-        return f"is not a short name: {error.message}"
-    if tag is not None or digest is not None:
-        return "has a tag or digest, which an alias is without"
-    return "names a registry and so is no short name" if is_qualified(domain) else None
-
-
-def _target(value: str) -> str:
-    if not value:
-        return ""
-    try:
-        domain, path, tag, digest = split(value)
-    except RegtoolsError as error:
-        raise _BadTargetError(error.message, error.hint) from error
-    if tag is not None or digest is not None:
-        bare = value.partition("@")[0].removesuffix(f":{tag}")
-        raise _BadTargetError("the target has a tag or digest, which must be left out", f'write "{bare}"')
-    if not is_qualified(domain):
-        raise _BadTargetError("the target does not name a registry", f'for instance "docker.io/{value}"')
-    return Reference(domain, path).normalized().name
 
 
 def _nearest(word: str, words: tuple[str, ...]) -> str | None:

@@ -79,37 +79,62 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-def tables(known: dict[str, type], **values: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """Tables that are mostly right: known keys with fitting values, and now and then anything."""
-    fitting = {str: WORDS, bool: st.booleans(), list: st.lists(WORDS, max_size=3), dict: st.just({})}
-    keys = {key: values.get(key.replace("-", "_"), fitting[kind]) | VALUES for key, kind in known.items()}
-    return st.fixed_dictionaries({}, optional=keys | {"Location": WORDS, "other": VALUES})
+def mostly(usual: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """The usual, and now and then anything."""
+    return st.integers(0, 40).flatmap(lambda number: VALUES if number == 13 else usual)
 
 
-MIRRORS = st.lists(tables(MIRROR), max_size=2)
-ENTRIES = st.lists(tables(ENTRY, mirror=MIRRORS), max_size=4)
-ALIASES = st.dictionaries(WORDS | st.sampled_from(["app", "x"]), WORDS | st.just("r.io/app"), max_size=3)
+def tables(known: dict[str, type], **values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Tables that are mostly right: known keys with fitting values, an unknown key, another case."""
+    fitting = {str: WORDS, bool: st.booleans(), list: st.lists(HOSTS, max_size=3), dict: st.just({})}
+    keys = {key: mostly(values.get(key.replace("-", "_"), fitting[kind])) for key, kind in known.items()}
+    rare = st.integers(0, 20).flatmap(lambda n: st.fixed_dictionaries({"Blocked": WORDS} if n == 13 else {}))
+    table = st.fixed_dictionaries({}, optional=keys | {"other": VALUES})
+    return st.builds(lambda usual, odd: usual | odd, table, rare)
+
+
+PLACES = (
+    st.sampled_from(["a.io", "b.io/x", "*.a.io", "m.io/", "docker.io", "hub", "A b", "b.io:5000"]) | WORDS
+)
+PULLS = st.sampled_from(["", "", "", "all", "tag-only", "digest-only"])
+MIRRORS = st.lists(tables(MIRROR, location=PLACES, pull_from_mirror=PULLS), max_size=2)
+ENTRIES = st.lists(
+    tables(ENTRY, mirror=MIRRORS, location=PLACES, prefix=PLACES, pull_from_mirror=PULLS), max_size=4
+)
+ALIASES = st.dictionaries(
+    st.sampled_from(["app", "x", "y/z"]), st.sampled_from(["r.io/app", "", "docker.io/x", "bad"]), max_size=3
+)
 OLD = st.dictionaries(
     st.sampled_from(["search", "block", "Insecure"]),
     st.fixed_dictionaries({}, optional={"registries": st.lists(WORDS, max_size=2)}),
     max_size=2,
 )
-FILES = tables(TOP, registry=ENTRIES, aliases=ALIASES, registries=OLD)
+FILES = tables(
+    TOP,
+    registry=ENTRIES,
+    aliases=ALIASES,
+    registries=OLD,
+    short_name_mode=st.sampled_from(["", "permissive", "enforcing", "disabled", "bad"]),
+)
 
 
 def toml(value: Any) -> str:
     """Write a value as TOML."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{quoted(key)} = {toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(toml, value)) + "]"
     if isinstance(value, float):
         return repr(value) if any(sign in repr(value) for sign in ".en") else f"{value!r}.0"
-    return json.dumps(value)
+    return quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def text_of(data: dict[str, Any]) -> str:
-    return "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in data.items()).replace("\x7f", "")
+    return "".join(f"{quoted(key)} = {toml(value)}\n" for key, value in data.items())
 
 
 @given(
