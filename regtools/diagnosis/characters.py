@@ -56,6 +56,8 @@ def full_width_punctuation(f: Failure) -> Finding | None:
     plain = _WIDE.get(char) or (chr(ord(char) - 0xFEE0) if char and ord(char) in _WIDE_FORMS else None)
     if not plain or plain.isalnum():
         return None
+    if plain == ":" and f.msg.startswith("Expected '='"):
+        plain = "="  # a plain colon would only be the next mistake
     message = f"{char} (U+{ord(char):04X}) is a full-width character; TOML needs {plain} (U+{ord(plain):04X})"
     if ord(char) not in _WIDE_FORMS and char not in "、。【】〔〕":
         message = f"{char} (U+{ord(char):04X}) is typographic; TOML needs {plain} (U+{ord(plain):04X})"
