@@ -1,0 +1,221 @@
+"""The testbed as a whole: one registry, a link per mirror, and the registries.conf that leads there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regtools.errors import Place as Where
+from regtools.errors import RegtoolsError
+
+from .conf import NAME, ORIGIN, check_name, registries_conf
+from .counters import Count, Counters
+from .images import DEFAULT_IMAGES, Hello, Payload
+from .link import Link, Links
+from .process import Helper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Any, Self
+
+__all__ = ["DEFAULT_MIRRORS", "Place", "Testbed"]
+
+# Far enough apart that ten pulls tell them apart on any machine: fast, middling, slow.
+DEFAULT_MIRRORS: dict[str, Link] = {
+    "near": Link(rtt_ms=5, mbit=400),
+    "middle": Link(rtt_ms=30, mbit=100),
+    "far": Link(rtt_ms=80, mbit=20),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place to pull from: a name, and the :class:`~regtools.RegistriesConf` that leads there.
+
+    ``conf_text`` is the same configuration as a file's text, for podman and skopeo; empty where unknown.
+    """
+
+    name: str
+    conf: Any = field(repr=False)
+    conf_text: str = field(default="", repr=False)
+
+
+class Testbed:
+    """Registries to practise on, on this machine's loopback, for as long as the ``with`` block lasts.
+
+    ::
+
+        with Testbed(mirrors={"near": Link(rtt_ms=5, mbit=400), "far": Link(rtt_ms=80, mbit=20)}) as bed:
+            bed.image("hello")          # origin.test/hello:latest
+            bed.places["near"].conf     # a RegistriesConf whose only source for the images is this mirror
+            bed.conf                    # near, then far, then the origin
+            bed.counters.requests(place="far", kind="blob")
+
+    One process serves the images, another carries all links. Both end with ``close()``, and by themselves
+    when the process that opened them ends, however it ends.
+
+    Args:
+        mirrors: name → link, in the order in which they are to be tried; None for :data:`DEFAULT_MIRRORS`.
+        images: name → what to serve besides :data:`~regtools.testbed.images.DEFAULT_IMAGES`; the same name
+            replaces one of these.
+        origin: the link in front of the origin, which stands last; None for the registry's own port.
+
+    Raises:
+        RegtoolsError: a name that cannot be used, or no process or port to be had.
+    """
+
+    __test__ = False  # pytest takes every class that begins with Test for its own
+
+    def __init__(
+        self,
+        mirrors: Mapping[str, Link] | None = None,
+        *,
+        images: Mapping[str, Hello | Payload] | None = None,
+        origin: Link | None = None,
+    ) -> None:
+        self.mirrors: dict[str, Link] = dict(DEFAULT_MIRRORS if mirrors is None else mirrors)
+        self._images = {**DEFAULT_IMAGES, **(images or {})}
+        for name in self.mirrors:
+            check_name(name, "mirror")
+        for name in self._images:
+            check_name(name, "image")
+        links = self.mirrors if origin is None else {**self.mirrors, ORIGIN: origin}
+        with ExitStack() as opening:
+            self._registry = Helper(
+                "registry",
+                {
+                    "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
+                    "images": {name: image.to_dict() for name, image in self._images.items()},
+                },
+            )
+            opening.callback(self._registry.close)
+            direct = {name: f"127.0.0.1:{port}" for name, port in self._registry.ready["ports"].items()}
+            self._links = Links({name: (link, direct[name]) for name, link in links.items()})
+            opening.pop_all()
+        self.addresses: dict[str, str] = {**direct, **self._links.addresses}
+
+    @property
+    def pids(self) -> tuple[int, int]:
+        """The process numbers of the registry and of the links."""
+        return self._registry.pid, self._links.pid
+
+    @property
+    def images(self) -> dict[str, str]:
+        """Short name → digest of every image that is served."""
+        return dict(self._registry.ready["digests"])
+
+    def image(self, name: str, *, by_digest: bool = False) -> str:
+        """Give the full name of an image, as podman takes it.
+
+        Args:
+            name: ``hello``, ``small``, ``layers-20``, ``large``, or one of your own.
+            by_digest: name it by its digest; else by its tag, ``latest`` where it has that one.
+
+        Raises:
+            RegtoolsError: the testbed has no such image; the hint lists those it has.
+        """
+        if name not in self._images:
+            raise RegtoolsError(
+                f"the testbed has no image {name!r}",
+                kind="bad-testbed",
+                stage="resolve",
+                hint=f"it has {', '.join(self._images)}",
+            )
+        if by_digest:
+            return f"{NAME}/{name}@{self.images[name]}"
+        tags = self._images[name].tags
+        return f"{NAME}/{name}:{'latest' if 'latest' in tags else tags[0]}"
+
+    @property
+    def conf_text(self) -> str:
+        """The registries.conf with all mirrors in order and the origin last."""
+        return registries_conf(self.addresses[ORIGIN], {name: self.addresses[name] for name in self.mirrors})
+
+    @cached_property
+    def conf(self) -> Any:
+        """:attr:`conf_text` as a :class:`~regtools.RegistriesConf`."""
+        return _parsed(self.conf_text)
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        """Mirror's name → the place that leads there and nowhere else, not even to the origin."""
+        return {name: self._place(name) for name in self.mirrors}
+
+    @cached_property
+    def origin(self) -> Place:
+        """The place that leads to the origin only."""
+        return self._place(ORIGIN)
+
+    @property
+    def counters(self) -> Counters:
+        """What the registry was asked since the start or the last reset, as a snapshot."""
+        return Counters(tuple(Count(*row) for row in self._registry.ask({"do": "counters"})["rows"]))
+
+    def reset_counters(self) -> None:
+        """Count from nothing again."""
+        self._registry.ask({"do": "reset"})
+
+    def write_conf(self, path: str | os.PathLike[str], *, keep: bool = True) -> Path:
+        """Write :attr:`conf_text` to a file that is not there yet; give its path.
+
+        Args:
+            path: where to; nothing that exists is overwritten.
+            keep: False removes the file when the testbed ends, however it ends.
+
+        Raises:
+            RegtoolsError: there is such a file already, or it cannot be written.
+        """
+        file = Path(path).absolute()
+        try:
+            with file.open("x", encoding="utf-8") as out:
+                if not keep:
+                    self._remove_at_exit(file, os.fstat(out.fileno()))
+                out.write(self.conf_text)
+        except OSError as error:
+            raise RegtoolsError(
+                f"the configuration cannot be written: {error.strerror}",
+                kind="file-unwritable",
+                stage="load",
+                where=Where(str(path)),
+                hint="name a file that is not there yet" if isinstance(error, FileExistsError) else None,
+            ) from error
+        return file
+
+    def close(self) -> None:
+        """End both processes, free their ports; more than once is harmless."""
+        self._links.close()
+        self._registry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _place(self, name: str) -> Place:
+        text = registries_conf(self.addresses[name], {})
+        return Place(name, _parsed(text), text)
+
+    def _remove_at_exit(self, file: Path, status: os.stat_result) -> None:
+        # The registry's process outlives this one, whatever happens to it, by a moment.
+        self._registry.ask(
+            {
+                "do": "remove-at-exit",
+                "path": str(file),
+                "device": status.st_dev,
+                "number": status.st_ino,
+            }
+        )
+
+
+def _parsed(text: str) -> Any:
+    # Imported when asked for: a testbed for podman alone needs nothing of it.
+    return import_module("regtools.registries").RegistriesConf.from_toml(text)

@@ -1,0 +1,280 @@
+"""A read-only registry: the pull side of the OCI distribution specification 1.1, over tornado.
+
+It runs in a process of its own (:mod:`.process`) and listens on one loopback port per place, so that its
+counters can tell which mirror was asked. Everything it serves is in memory; no request reaches a file.
+
+| request (GET or HEAD)              | answer                                                    |
+|------------------------------------|-----------------------------------------------------------|
+| ``/v2/``                           | 200                                                       |
+| ``/v2/<name>/manifests/<tag or digest>`` | index or manifest, as stored (``Accept`` chooses nothing) |
+| ``/v2/<name>/blobs/<digest>``      | config or layer; ``Range`` with 206 and 416               |
+| ``/v2/<name>/tags/list?n=&last=``  | tags in order, ``Link`` to the next page                  |
+| ``/v2/_catalog?n=&last=``          | repositories in order, ``Link`` to the next page          |
+
+Everything else is 404, every other method 405, with the error body of the specification. A client that
+begins with a TLS hello, as podman and skopeo do even where ``insecure`` is set, is refused at its first
+byte: a server that waits for a line of HTTP here costs them 10 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import socket
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import StreamClosedError
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from .counters import Tally
+from .helper import raise_file_limit
+from .images import build, from_dict
+from .ranges import Unsatisfiable, byte_range
+from .store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tornado.iostream import IOStream
+
+    from .helper import Control
+
+__all__ = ["Front", "serve"]
+
+CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memory of a slow client
+IDLE_S = 30.0  # for the first byte, for a whole header, and between requests
+HEADER_LIMIT = 64 * 1024
+HTTP_BEGINS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n"  # a method, or the empty line that RFC 9112, 2.2 lets pass
+
+ROUTES = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        ("ping", r"/v2/?"),
+        ("catalog", r"/v2/_catalog"),
+        ("tags", r"/v2/(?P<name>.+)/tags/list"),
+        ("manifest", r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/]+)"),
+        ("blob", r"/v2/(?P<name>.+)/blobs/(?P<reference>[^/]+)"),
+    )
+)
+
+
+def serve(order: dict[str, Any], control: Control) -> None:
+    """Serve ``order`` until the process ends: ``places`` (name → port, 0 for any) and ``images``."""
+    logging.getLogger("tornado").setLevel(logging.CRITICAL)  # garbage from clients is no news here
+    raise_file_limit()
+    asyncio.run(_serve(order, control))
+
+
+async def _serve(order: dict[str, Any], control: Control) -> None:
+    contents = {name: build(from_dict(image)) for name, image in order["images"].items()}
+    store, tally, ports = Store(contents), Tally(), {}
+    for place, port in order["places"].items():
+        handled = Application([(r".*", Endpoint, {"place": place, "store": store, "tally": tally})])
+        front = Front(handled, place, tally, order.get("idle_s", IDLE_S))
+        sockets = bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
+        front.add_sockets(sockets)
+        ports[place] = sockets[0].getsockname()[1]
+
+    def handle(message: str) -> dict[str, Any]:
+        if message == "reset":
+            tally.reset()
+        return {"rows": tally.take()}
+
+    digests = {name: content.digest for name, content in contents.items()}
+    control.ready({"ports": ports, "digests": digests}, handle)
+    await asyncio.Event().wait()
+
+
+class Front(HTTPServer):
+    """The door: looks at the first byte of a connection before HTTP begins."""
+
+    def __init__(self, application: Application, place: str, tally: Tally, idle_s: float) -> None:
+        self._place = place
+        self._tally = tally
+        self._idle_s = idle_s
+        super().__init__(
+            application,
+            idle_connection_timeout=idle_s,
+            body_timeout=idle_s,
+            max_header_size=HEADER_LIMIT,
+            max_body_size=HEADER_LIMIT,  # nobody has to send us a body
+        )
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        """Hand everything to tornado; it configures in here what others do in ``__init__``."""
+        super().initialize(args[0], **kwargs)
+
+    async def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:  # type: ignore[override]
+        """Let a connection in, or close it at once."""
+        first = await self._first_byte(stream.socket)
+        if first and first in HTTP_BEGINS:
+            super().handle_stream(stream, address)
+            return
+        if first:
+            self._tally.request(self._place, "", "refused", "", 0)
+        stream.close()
+
+    async def _first_byte(self, sock: socket.socket) -> bytes:
+        readable = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sock, readable.set)
+        try:
+            await asyncio.wait_for(readable.wait(), self._idle_s)
+            return sock.recv(1, socket.MSG_PEEK)
+        except OSError:  # a timeout is one, too
+            return b""
+        finally:
+            loop.remove_reader(sock)
+
+
+class Endpoint(RequestHandler):
+    """Answers every request of one place."""
+
+    def initialize(self, place: str, store: Store, tally: Tally) -> None:
+        """Take what the application was made with."""
+        self.place, self.store, self.tally = place, store, tally
+        self.kind, self.repository = "other", ""
+
+    def set_default_headers(self) -> None:
+        """Say, as every registry does, which interface this is."""
+        self.set_header("Docker-Distribution-API-Version", "registry/2.0")
+
+    def compute_etag(self) -> None:
+        """No hash of the body: the digest, where there is one, is set by hand."""
+
+    async def get(self) -> None:
+        """Find the route and answer it."""
+        path = unquote(self.request.path)
+        for kind, pattern in ROUTES:
+            if match := pattern.fullmatch(path):
+                self.kind = kind
+                await getattr(self, f"_{kind}")(**match.groupdict())
+                return
+        self._error(404, "UNSUPPORTED", "there is no such endpoint", {"path": path})
+
+    async def head(self) -> None:
+        """Answer as to GET; tornado sends no body, and we hand it none."""
+        await self.get()
+
+    def _refuse(self) -> None:
+        self.set_header("Allow", "GET, HEAD")
+        self._error(405, "UNSUPPORTED", "this registry is read-only")
+
+    post = put = patch = delete = options = _refuse
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Give tornado's own errors the specification's form."""
+        self._error(status_code, "UNSUPPORTED", self._reason)
+
+    async def _ping(self) -> None:
+        self._small(b"{}")
+
+    async def _catalog(self) -> None:
+        self._page("repositories", self.store.repositories)
+
+    async def _tags(self, name: str) -> None:
+        if name not in self.store.repositories:
+            self._error(404, "NAME_UNKNOWN", "there is no such repository", {"name": name})
+            return
+        self.repository = name
+        self._page("tags", self.store.tags(name), {"name": name})
+
+    async def _manifest(self, name: str, reference: str) -> None:
+        found = self.store.manifest(name, reference)
+        if found is None:
+            self._error(404, "MANIFEST_UNKNOWN", "there is no such manifest", {"reference": reference})
+            return
+        self.repository = name
+        digest, media_type, raw = found
+        await self._send(digest, media_type, raw)
+
+    async def _blob(self, name: str, reference: str) -> None:
+        data = self.store.blob(name, reference)
+        if data is None:
+            self._error(404, "BLOB_UNKNOWN", "there is no such blob", {"digest": reference})
+            return
+        self.repository = name
+        self.set_header("Accept-Ranges", "bytes")
+        self.set_header("Cache-Control", "max-age=31536000")
+        await self._send(reference, "application/octet-stream", data, ranges=True)
+
+    async def _send(
+        self, digest: str, media_type: str, data: bytes | bytearray, *, ranges: bool = False
+    ) -> None:
+        self.set_header("Docker-Content-Digest", digest)
+        self.set_header("Etag", f'"{digest}"')
+        self.set_header("Content-Type", media_type)
+        if self.check_etag_header():
+            self._begin(304)
+            return
+        start, stop = 0, len(data)
+        try:
+            part = byte_range(self._range(digest), stop) if ranges else None
+        except Unsatisfiable:
+            self.set_header("Content-Range", f"bytes */{stop}")
+            self._error(416, "RANGE_INVALID", f"the blob has {stop} bytes")
+            return
+        if part:
+            start, stop = part
+            self.set_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
+        self.set_header("Content-Length", stop - start)
+        self._begin(206 if part else 200)
+        if self.request.method == "HEAD":
+            return
+        try:
+            with memoryview(data) as view:
+                for at in range(start, stop, CHUNK):
+                    self._body(bytes(view[at : min(at + CHUNK, stop)]))
+                    await self.flush()
+        except StreamClosedError:  # the client has gone
+            pass
+
+    def _range(self, digest: str) -> str | None:
+        # RFC 9110: Range has a meaning for GET only (14.2), and If-Range can take it back (13.1.5).
+        if (
+            self.request.method != "GET"
+            or self.request.headers.get("If-Range", f'"{digest}"') != f'"{digest}"'
+        ):
+            return None
+        return self.request.headers.get("Range")
+
+    def _page(self, key: str, names: Sequence[str], more: dict[str, Any] | None = None) -> None:
+        last, asked = self.get_query_argument("last", ""), self.get_query_argument("n", None)
+        rest = [name for name in names if name > last]
+        if asked is not None:
+            if not re.fullmatch(r"[0-9]{1,9}", asked):
+                self._error(400, "PAGINATION_NUMBER_INVALID", "n must be a whole number", {"n": asked})
+                return
+            rest, beyond = rest[: int(asked)], rest[int(asked) :]
+            if rest and beyond:
+                where = f"{quote(self.request.path, safe='/%')}?n={asked}&last={quote(rest[-1])}"
+                self.set_header("Link", f'<{where}>; rel="next"')
+        self._small({**(more or {}), key: rest})
+
+    def _small(self, body: bytes | dict[str, Any], status: int = 200) -> None:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Content-Length", len(raw))
+        self._begin(status)
+        if self.request.method != "HEAD":
+            self._body(raw)
+
+    def _error(self, status: int, code: str, message: str, detail: dict[str, Any] | None = None) -> None:
+        self._small({"errors": [{"code": code, "message": message, "detail": detail}]}, status)
+
+    def _begin(self, status: int) -> None:
+        self.set_status(status)
+        self.tally.request(*self._key())
+
+    def _body(self, piece: bytes) -> None:
+        self.tally.sent(*self._key(), len(piece))
+        self.write(piece)
+
+    def _key(self) -> tuple[str, str, str, str, int]:
+        return self.place, self.repository, self.kind, self.request.method or "", self.get_status()
