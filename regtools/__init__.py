@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from . import testbed as testbed
     from .errors import Place as Place
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
@@ -48,6 +49,7 @@ _ROOMS: dict[str, str | None] = {
     "TomlError": "errors",
     "data_path": "share",
     "doctor": "machine",
+    "testbed": None,
     "toml_to_json": "toml_json",
 }
 

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "toml2json": "turn TOML into JSON, or say what is wrong with it",
     "doctor": "say which real parts this machine has, and what each one enables",
     "lab": "open the notebooks in JupyterLab, in a folder of yours",
+    "testbed": "open registries to practise on, on this machine, until Ctrl-C",
 }
 
 OK, NO, USAGE = 0, 1, 2

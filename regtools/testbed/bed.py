@@ -72,6 +72,8 @@ class Testbed:
 
     __test__ = False  # pytest takes every class that begins with Test for its own
 
+    origin_name = ORIGIN
+
     def __init__(
         self,
         mirrors: Mapping[str, Link] | None = None,
@@ -99,6 +101,11 @@ class Testbed:
             self._links = Links({name: (link, direct[name]) for name, link in links.items()})
             opening.pop_all()
         self.addresses: dict[str, str] = {**direct, **self._links.addresses}
+
+    @property
+    def alive(self) -> bool:
+        """Whether both processes run."""
+        return self._registry.alive and self._links.alive
 
     @property
     def pids(self) -> tuple[int, int]:

@@ -96,6 +96,11 @@ class Links:
         """The number of the process that carries the links."""
         return self._helper.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether that process runs."""
+        return self._helper.alive
+
     def close(self) -> None:
         """Close the links, with everything that is on its way."""
         self._helper.close()

@@ -69,6 +69,11 @@ class Helper:
         """The helper's process number."""
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._end.alive and self._process.poll() is None
+
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """Send one message and give the answer."""
         with self._lock:
