@@ -207,8 +207,12 @@ class Testbed:
     ) -> None:
         self.close()
 
+    def place_conf_text(self, name: str) -> str:
+        """Give the registries.conf that leads to one mirror, or to ``origin``, and nowhere else."""
+        return registries_conf(self.addresses[name], {})
+
     def _place(self, name: str) -> Place:
-        text = registries_conf(self.addresses[name], {})
+        text = self.place_conf_text(name)
         return Place(name, _parsed(text), text)
 
     def _remove_at_exit(self, file: Path, status: os.stat_result) -> None:

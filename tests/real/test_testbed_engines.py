@@ -1,0 +1,128 @@
+"""podman and skopeo of two releases decide whether the testbed's registry is one."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from regtools.testbed import Link, Testbed
+from tests.support.docker_registry import docker_registry
+from tests.support.podman import RELEASES, Engine, engine
+
+pytestmark = pytest.mark.needs("podman", "skopeo")
+
+
+@pytest.fixture(scope="module")
+def bed() -> Iterator[Testbed]:
+    with Testbed({"near": Link(rtt_ms=1), "far": Link(rtt_ms=10, mbit=200)}) as bed:
+        yield bed
+
+
+@pytest.fixture(params=RELEASES)
+def real(request: pytest.FixtureRequest, bed: Testbed) -> Iterator[Engine]:
+    with engine(request.param) as real:
+        real.configure(bed.conf_text)
+        bed.reset_counters()
+        yield real
+
+
+def test_the_engines_are_the_releases_they_are_called(real: Engine) -> None:
+    assert f"version {real.release}." in real.podman("--version").stdout
+
+
+@pytest.mark.parametrize("by_digest", [False, True], ids=["by tag", "by digest"])
+def test_podman_pulls_hello_from_the_first_mirror_and_runs_it(
+    real: Engine, bed: Testbed, by_digest: bool
+) -> None:
+    image = bed.image("hello", by_digest=by_digest)
+    real.podman("pull", image)
+    assert bed.counters.requests(place="near", kind="blob", method="GET", status=200) == 2  # config and layer
+    assert bed.counters.requests(place="far") == bed.counters.requests(place="origin") == 0
+    said = real.podman("run", "--rm", *real.run_options, image).stdout
+    assert said == "Hello! This image came from a registry on your own machine (linux/amd64).\n"
+
+
+def test_podman_takes_the_other_architecture_when_asked(real: Engine, bed: Testbed) -> None:
+    real.podman("pull", "--platform", "linux/arm64", bed.image("hello"))
+    (image,) = json.loads(real.podman("image", "inspect", bed.image("hello")).stdout)
+    assert image["Architecture"] == "arm64"
+
+
+@pytest.mark.parametrize("by_digest", [False, True], ids=["by tag", "by digest"])
+def test_podman_pulls_twenty_layers(real: Engine, bed: Testbed, by_digest: bool) -> None:
+    image = bed.image("layers-20", by_digest=by_digest)
+    real.podman("pull", image)
+    (found,) = json.loads(real.podman("image", "inspect", image).stdout)
+    assert len(found["RootFS"]["Layers"]) == 20
+    assert found["Digest"] == bed.images["layers-20"]
+    assert bed.counters.bytes(place="near", repository="layers-20", kind="blob", method="GET") > 20 * 100_000
+
+
+def test_podman_goes_past_a_mirror_to_the_next(real: Engine, bed: Testbed) -> None:
+    # The first mirror is a name of the registry's that leads nowhere: an answer 404, not a refusal.
+    missing = bed.conf_text.replace(bed.addresses["near"], f"{bed.addresses['near']}/not/here")
+    real.configure(missing)
+    real.podman("pull", bed.image("small"))
+    assert bed.counters.requests(place="near", kind="manifest", status=404) >= 1
+    assert bed.counters.requests(place="far", kind="blob", status=200) == 2
+
+
+@pytest.mark.parametrize("name", ["hello", "layers-20"])
+@pytest.mark.parametrize("by_digest", [False, True], ids=["by tag", "by digest"])
+def test_skopeo_copies_every_byte(real: Engine, bed: Testbed, name: str, by_digest: bool) -> None:
+    image = bed.image(name, by_digest=by_digest)
+    real.skopeo("copy", "--all", "--preserve-digests", f"docker://{image}", f"dir:{real.inside / 'copy'}")
+    files = [path.name for path in (real.work / "copy").iterdir()]
+    assert len([name for name in files if len(name) == 64]) == {"hello": 4, "layers-20": 21}[name]
+
+
+def test_skopeo_inspects_by_the_name_that_the_configuration_maps(real: Engine, bed: Testbed) -> None:
+    seen = json.loads(real.skopeo("inspect", "--no-tags", f"docker://{bed.image('hello')}").stdout)
+    assert (seen["Digest"], seen["Architecture"]) == (bed.images["hello"], "amd64")
+
+
+def test_skopeo_inspects_with_the_tag_list_at_the_mirrors_own_address(real: Engine, bed: Testbed) -> None:
+    # skopeo asks the host of the image's name for the tags, whatever registries.conf says about it.
+    name = f"docker://{bed.addresses['near']}/hello"
+    seen = json.loads(real.skopeo("inspect", "--tls-verify=false", name).stdout)
+    assert (seen["Digest"], seen["RepoTags"]) == (bed.images["hello"], ["1.0", "latest"])
+    assert bed.counters.requests(place="near", kind="tags", status=200) == 1
+
+
+def test_the_tls_hello_of_podman_is_refused_and_http_follows(real: Engine, bed: Testbed) -> None:
+    real.podman("pull", bed.image("hello"))
+    assert bed.counters.requests(place="near", kind="refused") >= 1
+    assert bed.counters.requests(place="near", kind="ping", status=200) >= 1
+
+
+@pytest.mark.benchmark
+@pytest.mark.needs("docker-registry")
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_pull_takes_at_most_three_times_what_docker_registry_takes(release: str, tmp_path: Path) -> None:
+    with Testbed({}) as bed, docker_registry(tmp_path) as peer, engine(release) as real:
+        own = bed.place_conf_text("origin")
+        conf = {"testbed": own, "docker-registry": own.replace(bed.addresses["origin"], peer)}
+        real.configure(conf["testbed"])
+        real.skopeo(
+            *("copy", "--all", "--dest-tls-verify=false"),
+            *(f"docker://{bed.image('hello')}", f"docker://{peer}/hello:latest"),
+        )
+        seconds: dict[str, list[float]] = {name: [] for name in conf}
+        for _ in range(11):
+            for name, text in conf.items():
+                real.forget()
+                real.configure(text)
+                real.podman("info")  # makes the storage, which is not what we measure
+                start = time.perf_counter()
+                real.podman("pull", bed.image("hello"))
+                seconds[name].append(time.perf_counter() - start)
+        medians = {name: statistics.median(values) for name, values in seconds.items()}
+        ratio = medians["testbed"] / medians["docker-registry"]
+        print(f"\npodman {release} pull hello: {medians}, ratio {ratio:.2f}")
+        assert ratio <= 3
+
