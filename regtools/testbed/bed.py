@@ -6,7 +6,6 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,9 @@ from .process import Helper
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Self
+
+    from regtools.registries.config import RegistriesConf
 
 __all__ = ["DEFAULT_MIRRORS", "Place", "Testbed"]
 
@@ -42,7 +43,7 @@ class Place:
     """
 
     name: str
-    conf: Any = field(repr=False)
+    conf: RegistriesConf = field(repr=False)
     conf_text: str = field(default="", repr=False)
 
 
@@ -145,7 +146,7 @@ class Testbed:
         return registries_conf(self.addresses[ORIGIN], {name: self.addresses[name] for name in self.mirrors})
 
     @cached_property
-    def conf(self) -> Any:
+    def conf(self) -> RegistriesConf:
         """:attr:`conf_text` as a :class:`~regtools.RegistriesConf`."""
         return _parsed(self.conf_text)
 
@@ -227,6 +228,8 @@ class Testbed:
         )
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> RegistriesConf:
     # Imported when asked for: a testbed for podman alone needs nothing of it.
-    return import_module("regtools.registries").RegistriesConf.from_toml(text)
+    from regtools.registries.config import RegistriesConf
+
+    return RegistriesConf.from_toml(text, file="registries.conf")
