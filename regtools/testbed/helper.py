@@ -34,6 +34,7 @@ class Control:
         # What a library prints must not get between the lines of the conversation.
         self._out = os.dup(1)
         os.dup2(2, 1)
+        self._number = 1  # of the message that is answered next
         self._leave_behind: list[tuple[str, int, int]] = []
 
     def order(self) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class Control:
     def reply(self, answer: dict[str, Any]) -> None:
         """Send one answer."""
         try:
-            os.write(self._out, json.dumps(answer).encode() + b"\n")
+            os.write(self._out, json.dumps({**answer, "n": self._number}).encode() + b"\n")
         except BrokenPipeError:
             self.leave()
 
@@ -69,6 +70,7 @@ class Control:
     def _converse(self, handle: Callable[[str], dict[str, Any]]) -> None:
         for line in sys.stdin.buffer:
             message = json.loads(line)
+            self._number = message.get("n", 0)
             match message["do"]:
                 case "stop":
                     break

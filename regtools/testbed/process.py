@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import threading
@@ -56,6 +56,7 @@ class Helper:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._text = b""
+        self._asked = 0
         self._process = _start(room)
         self._end = weakref.finalize(self, _stop, self._process, os.getpid())
         try:
@@ -80,10 +81,13 @@ class Helper:
             if not self._end.alive:
                 raise _trouble(f"the testbed's {self.room} is closed", "open a new Testbed")
             assert self._process.stdin is not None
+            self._asked += 1
             with contextlib.suppress(BrokenPipeError):  # it has ended: reading says so, and how
-                self._process.stdin.write(json.dumps(message).encode() + b"\n")
+                self._process.stdin.write(json.dumps({**message, "n": self._asked}).encode() + b"\n")
                 self._process.stdin.flush()
-            answer: dict[str, Any] = json.loads(self._line())
+            answer: dict[str, Any] = {}
+            while answer.get("n") != self._asked:  # an interrupt may have left an older answer unread
+                answer = json.loads(self._line())
         if "error" in answer:
             raise _trouble(f"the testbed's {self.room} says: {answer['error']}", answer.get("hint"))
         return answer
@@ -96,8 +100,7 @@ class Helper:
         assert self._process.stdout is not None
         fd, until = self._process.stdout.fileno(), time.monotonic() + self._timeout
         while b"\n" not in self._text:
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([fd], [], [], left)[0]:
+            if not _readable(fd, until - time.monotonic()):
                 raise _trouble(
                     f"the testbed's {self.room} process did not answer within {self._timeout:g} s",
                     "is the machine overloaded? close the testbed and open it again",
@@ -113,6 +116,12 @@ class Helper:
             self._text += piece
         line, _, self._text = self._text.partition(b"\n")
         return line
+
+
+def _readable(fd: int, seconds: float) -> bool:
+    with selectors.DefaultSelector() as selector:  # not select(): notebooks may hold more than 1024 files
+        selector.register(fd, selectors.EVENT_READ)
+        return bool(selector.select(max(0.0, seconds)))
 
 
 def _start(room: str) -> subprocess.Popen[bytes]:

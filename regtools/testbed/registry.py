@@ -94,21 +94,19 @@ async def _serve(order: dict[str, Any], control: Control) -> None:
 class Front(HTTPServer):
     """The door: looks at the first byte of a connection before HTTP begins."""
 
-    def __init__(self, application: Application, place: str, tally: Tally, idle_s: float) -> None:
+    # tornado's servers take their arguments here, not in __init__, which they leave alone.
+    def initialize(self, application: Application, place: str, tally: Tally, idle_s: float) -> None:  # type: ignore[override]
+        """Serve ``application`` as ``place``, with patience for ``idle_s`` seconds."""
         self._place = place
         self._tally = tally
         self._idle_s = idle_s
-        super().__init__(
+        super().initialize(
             application,
             idle_connection_timeout=idle_s,
             body_timeout=idle_s,
             max_header_size=HEADER_LIMIT,
             max_body_size=HEADER_LIMIT,  # nobody has to send us a body
         )
-
-    def initialize(self, *args: Any, **kwargs: Any) -> None:
-        """Hand everything to tornado; it configures in here what others do in ``__init__``."""
-        super().initialize(args[0], **kwargs)
 
     async def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:  # type: ignore[override]
         """Let a connection in, or close it at once."""

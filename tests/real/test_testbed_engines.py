@@ -125,4 +125,3 @@ def test_a_pull_takes_at_most_three_times_what_docker_registry_takes(release: st
         ratio = medians["testbed"] / medians["docker-registry"]
         print(f"\npodman {release} pull hello: {medians}, ratio {ratio:.2f}")
         assert ratio <= 3
-

@@ -182,6 +182,8 @@ def _debian_mirror() -> str:
 
 
 def _need(*programs: str) -> None:
-    missing = [name for name in programs if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") is None]
+    missing = [
+        name for name in programs if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") is None
+    ]
     if missing:
         absent(f"needs {', '.join(missing)}, not installed on this machine")
