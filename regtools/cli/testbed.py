@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from regtools.errors import RegtoolsError
     from regtools.testbed import Link, Testbed
 
 __all__ = ["configure", "run"]
@@ -49,38 +50,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Open the testbed, say what there is, and wait."""
-    from regtools.errors import RegtoolsError
     from regtools.testbed import Testbed
 
-    mirrors = dict(_mirror(text) for text in options.mirror) if options.mirror else None
+    mirrors = _mirrors(options.mirror) if options.mirror else None
     with Testbed(mirrors) as bed:
         file = bed.write_conf(options.write or _temporary(), keep=False)
         print(_as_json(bed, file) if options.json else _as_text(bed, file), flush=True)
         while bed.alive:
             time.sleep(0.5)
-    raise RegtoolsError(
-        "a process of the testbed has ended by itself",
-        kind="testbed-failed",
-        stage="pull",
-        hint="was it killed? start the testbed again",
-    )
+    raise _error("a process of the testbed has ended by itself", "was it killed? start the testbed again")
+
+
+def _mirrors(texts: list[str]) -> dict[str, Link]:
+    mirrors: dict[str, Link] = {}
+    for text in texts:
+        name, link = _mirror(text)
+        if name in mirrors:
+            raise _error(f"--mirror {name} stands there twice", "give every mirror a name of its own")
+        mirrors[name] = link
+    return mirrors
 
 
 def _mirror(text: str) -> tuple[str, Link]:
-    from regtools.errors import RegtoolsError
     from regtools.testbed import Link
 
     name, _, values = text.partition("=")
     rtt_ms, comma, mbit = values.partition(",")
     try:
-        return name, Link(float(rtt_ms), float(mbit) if comma else None)
+        numbers = float(rtt_ms), float(mbit) if comma else None
     except ValueError:
-        raise RegtoolsError(
-            f"--mirror {text!r} is not understood",
-            kind="bad-testbed",
-            stage="load",
-            hint="write NAME=RTT_MS,MBIT, e.g. --mirror far=80,20",
-        ) from None
+        hint = "write NAME=RTT_MS,MBIT, e.g. --mirror far=80,20"
+        raise _error(f"--mirror {text!r} is not understood", hint) from None
+    return name, Link(*numbers)
+
+
+def _error(message: str, hint: str) -> RegtoolsError:
+    from regtools.errors import RegtoolsError
+
+    return RegtoolsError(message, kind="bad-testbed", stage="load", hint=hint)
 
 
 def _temporary() -> Path:

@@ -185,6 +185,9 @@ class Testbed:
                 if not keep:
                     self._remove_at_exit(file, os.fstat(out.fileno()))
                 out.write(self.conf_text)
+        except RegtoolsError:  # nobody would remove it
+            file.unlink()
+            raise
         except OSError as error:
             raise RegtoolsError(
                 f"the configuration cannot be written: {error.strerror}",
@@ -218,14 +221,9 @@ class Testbed:
 
     def _remove_at_exit(self, file: Path, status: os.stat_result) -> None:
         # The registry's process outlives this one, whatever happens to it, by a moment.
-        self._registry.ask(
-            {
-                "do": "remove-at-exit",
-                "path": str(file),
-                "device": status.st_dev,
-                "number": status.st_ino,
-            }
-        )
+        identity = [status.st_dev, status.st_ino]
+        order = {"do": "remove-at-exit", "path": str(file), "identity": identity, "text": self.conf_text}
+        self._registry.ask(order)
 
 
 def _parsed(text: str) -> RegistriesConf:

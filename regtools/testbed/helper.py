@@ -35,7 +35,7 @@ class Control:
         self._out = os.dup(1)
         os.dup2(2, 1)
         self._number = 1  # of the message that is answered next
-        self._leave_behind: list[tuple[str, int, int]] = []
+        self._written: list[tuple[Path, tuple[int, int], bytes]] = []
 
     def order(self) -> dict[str, Any]:
         """Wait for the first message: what to serve."""
@@ -60,11 +60,13 @@ class Control:
 
     def leave(self, *_: object) -> None:
         """End the process at once; the kernel closes its ports."""
-        for path, device, number in self._leave_behind:
+        for path, identity, text in self._written:
             with contextlib.suppress(OSError):
-                found = Path(path).lstat()
-                if (found.st_dev, found.st_ino) == (device, number):
-                    Path(path).unlink()
+                found = path.lstat()
+                # A number alone is no proof: file systems give it again to the next file. The owner may have
+                # been killed before it had written everything.
+                if (found.st_dev, found.st_ino) == identity and text.startswith(path.read_bytes()):
+                    path.unlink()
         os._exit(0)
 
     def _converse(self, handle: Callable[[str], dict[str, Any]]) -> None:
@@ -75,7 +77,8 @@ class Control:
                 case "stop":
                     break
                 case "remove-at-exit":
-                    self._leave_behind.append((message["path"], message["device"], message["number"]))
+                    path, (device, number) = Path(message["path"]), message["identity"]
+                    self._written.append((path, (device, number), message["text"].encode()))
                     self.reply({})
                 case do:
                     self.reply(handle(do))

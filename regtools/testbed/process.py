@@ -62,6 +62,7 @@ class Helper:
         try:
             self.ready = self.ask(order)
         except BaseException:
+            self._process.kill()  # it has nothing to lose yet, and it may hang
             self.close()
             raise
 

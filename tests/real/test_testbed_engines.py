@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from regtools.testbed import Link, Testbed
+from tests.conftest import ROOT
 from tests.support.docker_registry import docker_registry
 from tests.support.podman import RELEASES, Engine, engine
 
@@ -98,6 +102,23 @@ def test_the_tls_hello_of_podman_is_refused_and_http_follows(real: Engine, bed: 
     real.podman("pull", bed.image("hello"))
     assert bed.counters.requests(place="near", kind="refused") >= 1
     assert bed.counters.requests(place="near", kind="ping", status=200) >= 1
+
+
+def test_the_command_that_the_terminal_shows_pulls() -> None:
+    with engine("4.3") as real:
+        command = [sys.executable, "-m", "regtools", "testbed"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as terminal:
+            try:
+                assert terminal.stdout is not None
+                shown = []
+                while not shown or not shown[-1].startswith("Ctrl-C"):
+                    shown.append(terminal.stdout.readline())
+                (line,) = (line for line in shown if "podman pull" in line)
+                assert real.shell(line.strip()).returncode == 0
+                assert real.podman("image", "exists", "origin.test/hello:latest").returncode == 0
+            finally:
+                terminal.send_signal(signal.SIGINT)
+                terminal.wait(60)
 
 
 @pytest.mark.benchmark

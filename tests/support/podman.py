@@ -41,6 +41,13 @@ network_backend = "netavark"
 default_ulimits = ["nofile=20000:20000", "nproc=20000:20000"]
 """
 
+STORAGE_CONF = """\
+[storage]
+driver = "vfs"
+graphroot = "{inside}/root"
+runroot = "{inside}/runroot"
+"""
+
 # $1 the root folder, $2 the work folder, then the command. containers/storage remounts "/", which must
 # therefore be a mount of its own; crun without cgroups wants to see no half of cgroup v1 and v2.
 ENTER = """
@@ -80,17 +87,17 @@ class Engine:
         self, *arguments: str, check: bool = True, log_level: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run podman; with ``check``, a failure fails the test and shows what podman said."""
-        store = (
-            *("--root", str(self.inside / "root"), "--runroot", str(self.inside / "runroot")),
-            *("--tmpdir", str(self.inside / "tmp"), "--storage-driver", "vfs"),
-        )
         level = () if log_level is None else ("--log-level", log_level)
-        return self._run("podman", *store, *level, *arguments, check=check)
+        return self._run("podman", "--tmpdir", str(self.inside / "tmp"), *level, *arguments, check=check)
 
     def skopeo(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run skopeo, which knows registries.conf from an option only."""
         conf = str(self.inside / "registries.conf")
         return self._run("skopeo", "--registries-conf", conf, *arguments, check=check)
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a line of shell in which podman or skopeo is called as a user would, without our options."""
+        return self._run("sh", "-c", command, check=True)
 
     def forget(self) -> None:
         """Remove everything that was pulled."""
@@ -103,6 +110,7 @@ class Engine:
             "HOME": str(self.inside),
             "CONTAINERS_CONF": str(self.inside / "containers.conf"),
             "CONTAINERS_REGISTRIES_CONF": str(self.inside / "registries.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self.inside / "storage.conf"),
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
         done = subprocess.run(
@@ -127,6 +135,7 @@ def engine(release: str) -> Iterator[Engine]:
             made = Engine(release, folder, Path("/mnt"), enter, ("--network=none", "--cgroups=disabled"))
             runtime = "crun"
         (folder / "containers.conf").write_text(CONTAINERS_CONF.format(runtime=runtime))
+        (folder / "storage.conf").write_text(STORAGE_CONF.format(inside=made.inside))
         made.configure("unqualified-search-registries = []\n")
         yield made
     finally:

@@ -1,0 +1,225 @@
+"""The testbed as a whole: names, places, configurations, and clear words when it cannot open."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+import regtools as rt
+from regtools import RegtoolsError
+from regtools.testbed import DEFAULT_IMAGES, DEFAULT_MIRRORS, Link, Payload, Testbed
+from regtools.testbed.process import Helper
+from tests.support.processes import listens, runs
+
+EMPTY = {"places": {"origin": 0}, "images": {}}
+
+
+def test_the_room_is_public() -> None:
+    assert rt.testbed.Testbed is Testbed
+
+
+def test_a_name_leads_through_all_mirrors_in_order_and_to_the_origin_last(bed: Testbed) -> None:
+    sources = bed.conf.resolve(bed.image("hello")).candidates[0].sources
+    wanted = [f"{bed.addresses[name]}/hello:latest" for name in ("near", "far", "origin")]
+    assert [str(source.reference) for source in sources] == wanted
+    assert all(source.insecure for source in sources)
+
+
+@pytest.mark.parametrize("podman", ["4", "5", "6"])
+def test_every_release_reads_the_configuration_the_same_way(bed: Testbed, podman: str) -> None:
+    conf = rt.RegistriesConf.from_toml(bed.conf_text, podman=podman)
+    assert [str(source.reference) for source in conf.resolve("origin.test/hello").candidates[0].sources] == [
+        f"{bed.addresses[name]}/hello:latest" for name in ("near", "far", "origin")
+    ]
+
+
+@pytest.mark.parametrize("name", ["near", "far"])
+@pytest.mark.parametrize("by_digest", [False, True])
+def test_a_place_leads_to_its_mirror_and_nowhere_else(bed: Testbed, name: str, by_digest: bool) -> None:
+    place = bed.places[name]
+    assert place.name == name
+    image = bed.image("hello", by_digest=by_digest)
+    (candidate,) = place.conf.resolve(image).candidates
+    assert [str(source.reference) for source in candidate.sources] == [
+        image.replace("origin.test", bed.addresses[name])
+    ]
+    again = rt.RegistriesConf.from_toml(place.conf_text)
+    assert again.to_dict() == place.conf.to_dict()
+
+
+def test_places_are_the_mirrors_in_order_and_the_origin_stands_apart(bed: Testbed) -> None:
+    assert list(bed.places) == ["near", "far"]
+    assert bed.origin.name == "origin"
+    (source,) = bed.origin.conf.resolve("origin.test/small").candidates[0].sources
+    assert str(source.reference).startswith(bed.addresses["origin"])
+
+
+def test_images_have_full_names_by_tag_and_by_digest(bed: Testbed) -> None:
+    assert bed.image("hello") == "origin.test/hello:latest"
+    assert bed.image("hello", by_digest=True) == f"origin.test/hello@{bed.images['hello']}"
+    assert set(DEFAULT_IMAGES) <= bed.images.keys()
+    for name in bed.images:
+        assert str(rt.Reference.parse(bed.image(name))) == bed.image(name)
+
+
+def test_an_image_that_is_not_there_names_those_that_are(bed: Testbed) -> None:
+    with pytest.raises(RegtoolsError, match="no image 'nginx'") as caught:
+        bed.image("nginx")
+    assert "hello" in (caught.value.hint or "")
+
+
+def test_own_images_and_no_mirrors_and_a_slow_origin() -> None:
+    images = {"mine": Payload((5000,), tags=("v1",))}
+    with Testbed({}, images=images, origin=Link(rtt_ms=20)) as bed:
+        assert bed.places == {}
+        assert bed.image("mine") == "origin.test/mine:v1"
+        assert [str(one.reference) for one in bed.conf.resolve(bed.image("mine")).candidates[0].sources] == [
+            f"{bed.addresses['origin']}/mine:v1"
+        ]
+
+
+def test_without_mirrors_named_there_are_three() -> None:
+    with Testbed() as bed:
+        assert bed.mirrors == DEFAULT_MIRRORS
+        assert len(bed.places) == 3
+        delays = [(link.rtt_ms, -(link.mbit or 0)) for link in bed.mirrors.values()]
+        assert delays == sorted(delays)
+
+
+def test_closing_frees_processes_and_ports_and_may_be_repeated() -> None:
+    bed = Testbed({"near": Link()})
+    assert bed.alive
+    pids, addresses = bed.pids, bed.addresses
+    bed.close()
+    bed.close()
+    assert not bed.alive
+    assert not any(runs(pid) for pid in pids)
+    assert not any(listens(address) for address in addresses.values())
+    with pytest.raises(RegtoolsError, match="is closed"):
+        _ = bed.counters
+
+
+def test_two_testbeds_live_side_by_side() -> None:
+    with Testbed({"near": Link()}) as one, Testbed({"near": Link()}) as two:
+        assert not set(one.addresses.values()) & set(two.addresses.values())
+        assert one.images == two.images
+
+
+@pytest.mark.parametrize("name", ["", "Near", "a b", "-x", "a/b", 'x"', "a\nb", "origin"])
+def test_a_mirror_needs_a_name_that_can_stand_in_a_file(name: str) -> None:
+    with pytest.raises(RegtoolsError, match="cannot be the name of a mirror") as caught:
+        Testbed({name: Link()})
+    assert caught.value.hint
+
+
+def test_an_image_needs_a_name_that_can_be_a_repository() -> None:
+    with pytest.raises(RegtoolsError, match="cannot be the name of an image"):
+        Testbed(images={"No": Payload((5000,))})
+
+
+def test_a_written_configuration_is_the_text_and_stays(tmp_path: Path) -> None:
+    with Testbed({"near": Link()}) as bed:
+        file = bed.write_conf(tmp_path / "kept.conf")
+        assert file.read_text() == bed.conf_text
+        assert stat.S_ISREG(file.stat().st_mode)
+    assert file.exists()
+
+
+def test_a_configuration_that_is_not_to_be_kept_goes_with_the_testbed(tmp_path: Path) -> None:
+    with Testbed({}) as bed:
+        file = bed.write_conf(tmp_path / "gone.conf", keep=False)
+        assert file.exists()
+    assert not file.exists()
+
+
+def test_only_the_file_that_was_written_is_removed(tmp_path: Path) -> None:
+    with Testbed({}) as bed:
+        file = bed.write_conf(tmp_path / "practice.conf", keep=False)
+        file.unlink()
+        file.with_suffix(".new").write_text("the reader's own")
+        file.with_suffix(".new").rename(file)
+    assert file.read_text() == "the reader's own"
+
+
+def test_a_closed_testbed_writes_no_file_that_it_cannot_remove(tmp_path: Path) -> None:
+    with Testbed({}) as bed:
+        pass
+    with pytest.raises(RegtoolsError, match="is closed"):
+        bed.write_conf(tmp_path / "practice.conf", keep=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "registries.conf"
+    file.write_text("precious")
+    with Testbed({}) as bed:
+        for keep in (True, False):
+            with pytest.raises(RegtoolsError, match="File exists") as caught:
+                bed.write_conf(file, keep=keep)
+            assert (caught.value.kind, caught.value.file) == ("file-unwritable", str(file))
+    assert file.read_text() == "precious"
+
+
+def test_a_folder_that_is_not_there_is_an_error_in_words(tmp_path: Path) -> None:
+    with Testbed({}) as bed, pytest.raises(RegtoolsError, match="No such file"):
+        bed.write_conf(tmp_path / "missing" / "registries.conf")
+
+
+def test_a_port_that_is_taken_is_an_error_in_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with pytest.raises(RegtoolsError, match="registry says: Address already in use") as caught:
+            Helper("registry", {**EMPTY, "places": {"origin": taken.getsockname()[1]}})
+        assert caught.value.kind == "testbed-failed"
+        link = {"rtt_ms": 0, "mbit": None, "target": [int(socket.AF_INET), ["127.0.0.1", 1]]}
+        with pytest.raises(RegtoolsError, match="link says: Address already in use"):
+            Helper("link", {"links": {"x": {**link, "port": taken.getsockname()[1]}}})
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        (None, "could not be started: No such file"),
+        ("#!/bin/sh\nexit 3\n", r"has ended \(status 3\)"),
+        ("#!/bin/sh\nkill -9 $$\n", r"has ended \(signal 9\)"),
+        ("#!/bin/sh\nexec sleep 600\n", "did not answer within 0.5 s"),
+    ],
+    ids=["missing", "fails", "killed", "hangs"],
+)
+def test_a_process_that_cannot_be_had_is_an_error_in_words(
+    program: str | None, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    if program:
+        python.write_text(program)
+        python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(RegtoolsError, match=says) as caught:
+        Helper("registry", EMPTY, timeout=0.5 if "sleep" in (program or "") else 30)
+    assert caught.value.hint
+
+
+def test_a_missing_tornado_is_named_with_the_way_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A folder that hides the installed one, as if it were not there.
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['tornado'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RegtoolsError, match="no module tornado") as caught:
+        Helper("registry", EMPTY)
+    assert "pip install" in (caught.value.hint or "")
+
+
+def test_a_late_answer_is_not_taken_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As when a reader interrupts a cell while the answer is on its way.
+    with Testbed({}) as bed:
+        helper = bed._registry
+        monkeypatch.setattr(helper, "_line", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            _ = bed.counters
+        monkeypatch.undo()
+        bed.reset_counters()
+        assert helper.ask({"do": "counters"})["n"] == helper._asked
