@@ -1,0 +1,261 @@
+"""One document, fetched and verified: redirects by hand, repetitions, resumption, a row for each request.
+
+Rules (all in :class:`~regtools.pull.transport.Limits`, none on the total time):
+
+* at most five hops, never from https to http, ``Authorization`` for the registry's own origin only;
+* repeated are requests that failed on the way, 408, 429, 5xx and cut bodies, after 0.5 · 2ⁿ seconds with
+  jitter, or after what ``Retry-After`` asks for, up to a cap; pauses are recorded as waiting, not as work;
+* a cut body goes on where it stopped (RFC 9110, section 14): only a 206 that starts there counts, a 200
+  starts over;
+* a body longer than declared is cut off at its first byte too many; it counts as failed, as does a wrong
+  digest.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from io import BytesIO
+from urllib.parse import urlsplit
+
+from regtools.errors import RegtoolsError
+
+from .body import DIGEST, Body, Wanted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .auth import Authorizer
+    from .receiver import Begin
+    from .run import Run
+    from .transport import Client, Exchange, Trust
+
+__all__ = ["Lane", "fetch", "renew"]
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_REPEATABLE = (408, 429)
+_CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status", "age")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One worker: its number, its connection, and the run that it works for."""
+
+    number: int
+    client: Client
+    run: Run
+
+
+def fetch(
+    lane: Lane, wanted: Wanted, body: Body, trust: Trust, authorizer: Authorizer | None = None
+) -> Exchange:
+    """Fetch one document into ``body`` and verify it; give the last answer.
+
+    Raises:
+        RegtoolsError: stage ``pull``; kinds are those of the rows' ``error_kind``, for instance ``http-404``.
+    """
+    limits = lane.run.limits
+    renewed = False
+    tries = 0
+    while True:
+        if authorizer is not None and authorizer.due:
+            renew(lane, authorizer, "", trust, wanted, stale=authorizer.header)
+        exchange, sent, outcome = _follow(lane, wanted, body, trust, authorizer)
+        if outcome is None:
+            return exchange
+        if exchange.status == 401 and authorizer is not None and not renewed:
+            renewed = True
+            header = exchange.headers.get("www-authenticate", "")
+            if renew(lane, authorizer, header, trust, wanted, stale=sent):
+                continue
+        pause = _pause(exchange, outcome[0], tries, lane)
+        if not wanted.patient or pause is None or tries >= limits.retries:
+            raise RegtoolsError(_explain(wanted, exchange, outcome), kind=outcome[0], stage="pull")
+        tries += 1
+        lane.run.wait(pause)
+
+
+def renew(
+    lane: Lane, authorizer: Authorizer, header: str, trust: Trust, wanted: Wanted, *, stale: str | None
+) -> bool:
+    """Answer a challenge with a new token; the token's own requests are rows of their own."""
+
+    def get(url: str) -> bytes:
+        token = Wanted("token", url, limit=1 << 20, accept="application/json", patient=wanted.patient)
+        kept = BytesIO()
+        fetch(lane, token, Body(token, kept), trust)
+        return kept.getvalue()
+
+    return authorizer.answer(header, get, stale=stale)
+
+
+def _follow(
+    lane: Lane, wanted: Wanted, body: Body, trust: Trust, authorizer: Authorizer | None
+) -> tuple[Exchange, str | None, tuple[str, str] | None]:
+    """Send one try, hop by hop. Give the last answer, the Authorization sent, and what is wrong with it."""
+    url, hop = wanted.url, 0
+    if wanted.kind != "blob":
+        body.restart()  # small: not worth resuming
+    offset = body.received
+    while True:
+        headers = {"Accept": wanted.accept} if wanted.accept else {"Accept": "*/*"}
+        secret = authorizer.headers(url) if authorizer else {}
+        headers |= secret
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        exchange = lane.client.send(
+            url,
+            headers=headers,
+            begin=_gate(wanted, body, offset),
+            trust=trust,
+            expected=_expected(wanted, offset),
+        )
+        outcome = _judge(exchange, wanted, body, offset)
+        target = exchange.next_url if exchange.status in _REDIRECTS and exchange.error_kind is None else None
+        if target is not None:
+            outcome = _refuse(url, target, hop, lane.run.limits.redirects)
+        _record(lane, wanted, exchange, hop, offset, outcome, body)
+        if target is None or outcome is not None:
+            return exchange, secret.get("Authorization"), outcome
+        url, hop = target, hop + 1
+
+
+def _gate(wanted: Wanted, body: Body, offset: int) -> Begin:
+    """Give what decides, before the first byte, whether an answer's body is the document, and from where."""
+
+    def begin(status: int, headers: Mapping[str, str]) -> Callable[[bytes], bool] | None:
+        if status == 200:
+            if offset:
+                body.restart()
+            claimed = headers.get("docker-content-digest", "")
+            if wanted.kind == "manifest" and wanted.digest is None and DIGEST.fullmatch(claimed):
+                body.expect(claimed)
+            return body.take
+        if status == 206 and offset and _starts_at(headers, offset):
+            return body.take
+        return None
+
+    return begin
+
+
+def _starts_at(headers: Mapping[str, str], offset: int) -> bool:
+    match = re.match(r"bytes (\d+)-\d+/(?:\d+|\*)$", headers.get("content-range", ""))
+    return match is not None and int(match.group(1)) == offset
+
+
+def _expected(wanted: Wanted, offset: int) -> int | None:
+    return wanted.size - offset if wanted.kind == "blob" and wanted.size is not None else None
+
+
+def _judge(exchange: Exchange, wanted: Wanted, body: Body, offset: int) -> tuple[str, str] | None:
+    """Give error kind and message of an answer that is not the document; None for one that is."""
+    if exchange.error_kind == "stopped" and (found := body.verdict()):
+        return found
+    if exchange.error_kind == "cut" and wanted.size == body.received and not body.verdict():
+        return None  # cut after its last byte: nothing is missing
+    if exchange.error_kind:
+        return exchange.error_kind, exchange.detail
+    if exchange.status == 200 or (exchange.status == 206 and offset and _starts_at(exchange.headers, offset)):
+        short = wanted.size is not None and body.received < wanted.size
+        if short and exchange.bytes:
+            return "cut", f"the body ended after {body.received} of {wanted.size} bytes"
+        return body.verdict()
+    if offset and exchange.status in (206, 416):
+        body.restart()  # the server cannot go on where we were: once more from the start
+        return "bad-range", f"the server did not go on at byte {offset}"
+    if wanted.kind == "ping" and exchange.status == 401:
+        return None
+    return f"http-{exchange.status}", _told(exchange)
+
+
+def _refuse(url: str, target: str, hop: int, limit: int) -> tuple[str, str] | None:
+    """Say why a redirect is not followed; None if it is."""
+    before, after = urlsplit(url), urlsplit(target)
+    if after.scheme not in ("http", "https") or (before.scheme == "https" and after.scheme != "https"):
+        return (
+            "redirect-refused",
+            f"it is redirected from {before.scheme} to {after.scheme}://{_host(target)}",
+        )
+    if hop >= limit:
+        return "redirect-loop", f"it was redirected more than {limit} times"
+    return None
+
+
+def _pause(exchange: Exchange, kind: str, tries: int, lane: Lane) -> float | None:
+    """Give the seconds to wait before asking again; None where asking again does not help."""
+    status = exchange.status or 0
+    passing = kind in ("cut", "bad-range") or exchange.repeatable
+    if not passing and not (kind == f"http-{status}" and (status in _REPEATABLE or status >= 500)):
+        return None
+    asked = _retry_after(exchange.headers.get("retry-after"))
+    if asked is not None:
+        return asked if asked <= lane.run.limits.retry_after_s else None
+    return lane.run.limits.backoff_s * float(2**tries) * lane.run.jitter()
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read seconds or a date (RFC 9110, section 10.2.3)."""
+    if not value:
+        return None
+    if value.isdecimal():
+        return float(value)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _record(
+    lane: Lane,
+    wanted: Wanted,
+    exchange: Exchange,
+    hop: int,
+    offset: int,
+    outcome: tuple[str, str] | None,
+    body: Body,
+) -> None:
+    kind = outcome[0] if outcome else None
+    arrived = exchange.status in (200, 206) and body.digest is not None
+    judged = arrived and (kind is None or kind.endswith("-mismatch"))
+    cache = [f"{name}: {exchange.headers[name]}" for name in _CACHE_HEADERS if name in exchange.headers]
+    lane.run.record(
+        exchange,
+        hop=hop,
+        kind=wanted.kind,
+        digest=body.digest,
+        layer=wanted.layer,
+        range_from=offset or None,
+        retry_after_s=_retry_after(exchange.headers.get("retry-after")),
+        digest_ok=kind is None if judged else None,
+        cache_header="; ".join(cache) or None,
+        worker=lane.number,
+        error_kind=kind,
+    )
+
+
+def _told(exchange: Exchange) -> str:
+    """Give what the registry says, its error body (distribution specification, "error codes") in one line."""
+    import json
+
+    from regtools.snippet import visible
+
+    text = f"the registry answers {exchange.status}"
+    try:
+        first = json.loads(exchange.body)["errors"][0]
+        said = first.get("message") or first.get("code")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        said = None
+    return f"{text}: {visible(said)[:200]}" if isinstance(said, str) and said else text
+
+
+def _explain(wanted: Wanted, exchange: Exchange, outcome: tuple[str, str]) -> str:
+    what = wanted.kind if wanted.digest is None else f"{wanted.kind} {wanted.digest[:19]}…"
+    return f"{what} from {exchange.url_host}: {outcome[1]}"
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]

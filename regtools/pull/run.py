@@ -1,0 +1,161 @@
+"""One pull under way: its clock, its rows, its pauses, and the word that ends it.
+
+Shared by the workers of a pull; everything that they write goes through here, under one lock.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from regtools.errors import RegtoolsError
+
+from .records import PHASES, Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from .transport import Exchange, Limits
+
+    Span = tuple[float, float]
+
+__all__ = ["Run", "idle", "overlap"]
+
+_FROM_EXCHANGE = (
+    "url_host", "remote_ip", "http_version", "tls_version", "reused", "status",
+    "t0_s", *PHASES, "total_s", "bytes", "proxy", "samples",
+)  # fmt: skip
+
+
+class Run:
+    """The state of one pull. Times are seconds since its start."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.id = os.urandom(16).hex()
+        self.limits = limits
+        self.origin = time.perf_counter()
+        self.attempt = 0
+        self.retries = 0
+        self.hash_cpu_s = 0.0
+        self.cancelled = False
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._rows: list[dict[str, Any]] = []
+        self._waits: list[Span] = []
+        self._stages: list[tuple[str, Span]] = []
+        self._stage: tuple[str, float] = ("auth", 0.0)
+
+    def now(self) -> float:
+        """Give the seconds since the start."""
+        return time.perf_counter() - self.origin
+
+    def enter(self, stage: str) -> None:
+        """Begin a stage (auth, manifest, transfer); the one before ends here."""
+        now = self.now()
+        self._stages.append((self._stage[0], (self._stage[1], now)))
+        self._stage = (stage, now)
+
+    def stages(self) -> dict[str, float]:
+        """Give each stage's seconds without its idle pauses, and these as ``wait``; ends the last stage."""
+        self.enter("over")
+        pauses = idle(self._waits, [(row["t0_s"], row["t0_s"] + row["total_s"]) for row in self._rows])
+        spent = {"auth": 0.0, "manifest": 0.0, "transfer": 0.0, "wait": 0.0}
+        for name, span in self._stages:
+            paused = sum(overlap(span, pause) for pause in pauses)
+            spent[name] += span[1] - span[0] - paused
+            spent["wait"] += paused
+        return spent
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the workers are to give up what they are doing."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Make the workers give up: a blob has failed, the others are no longer needed."""
+        self._stop.set()
+
+    def cancel(self) -> None:
+        """End the whole pull, not only the present attempt."""
+        self.cancelled = True
+        self._stop.set()
+
+    def next_attempt(self, number: int) -> None:
+        """Begin with source ``number``; what was stopped for the last one may go on."""
+        self.attempt = number
+        if not self.cancelled:
+            self._stop.clear()
+
+    def wait(self, seconds: float) -> None:
+        """Pause; a stop ends the pause and raises, kind ``cancelled``."""
+        before = self.now()
+        stopped = self._stop.wait(seconds)
+        with self._lock:
+            self._waits.append((before, self.now()))
+            self.retries += 1
+        if stopped:
+            raise RegtoolsError("the pull was stopped", kind="cancelled", stage="pull")
+
+    def jitter(self) -> float:
+        """Give a factor around 1, so that many clients do not come back at the same moment."""
+        import random
+
+        return random.uniform(0.75, 1.25)
+
+    def record(self, exchange: Exchange, **known: Any) -> None:
+        """Keep a row for one exchange."""
+        row = {name: getattr(exchange, name) for name in _FROM_EXCHANGE} | known
+        with self._lock:
+            self._rows.append({**row, "attempt": self.attempt})
+
+    def add_hash_time(self, seconds: float) -> None:
+        """Count CPU time spent on hashing."""
+        with self._lock:
+            self.hash_cpu_s += seconds
+
+    def requests(self) -> tuple[Request, ...]:
+        """Give the rows in the order in which the requests began, numbered."""
+        ordered = sorted(self._rows, key=lambda row: row["t0_s"])
+        return tuple(Request(run_id=self.id, seq=number, **row) for number, row in enumerate(ordered))
+
+
+def idle(waits: Iterable[Span], busy: Iterable[Span]) -> list[Span]:
+    """Give the parts of ``waits`` in which nothing was ``busy``, each moment once.
+
+    >>> idle([(0, 4), (3, 6)], [(1, 2), (5, 9)])
+    [(0, 1), (2, 5)]
+    """
+    working = _union(busy)
+    found: list[Span] = []
+    for start, end in _union(waits):
+        for begin, stop in working:
+            if stop <= start or begin >= end:
+                continue
+            if begin > start:
+                found.append((start, begin))
+            start = max(start, stop)
+        if start < end:
+            found.append((start, end))
+    return found
+
+
+def overlap(one: Span, other: Span) -> float:
+    """Give the length that two spans share.
+
+    >>> overlap((0, 3), (2, 5))
+    1
+    """
+    return max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+
+
+def _union(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged

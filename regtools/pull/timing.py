@@ -1,0 +1,255 @@
+"""``time_pull``: from a name to a measured pull, source by source as podman walks them.
+
+A candidate's sources are tried in order until one delivers a manifest; that one delivers all blobs. If a
+blob fails, the candidate has failed, and the next candidate is tried. A source with a successor is asked
+once; only a candidate's last source is asked again when its failure may pass, where podman would repeat
+the whole candidate.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pycurl
+
+from regtools import __version__
+from regtools.errors import RegtoolsError
+from regtools.reference import Reference, physical_host
+
+from .distribution import Repository, discard, pull_blobs
+from .fetch import Lane
+from .layout import Layout
+from .platforms import host_platform, parse_platform
+from .records import Failure, Pull
+from .run import Run
+from .transport import Client, Limits
+from .usage import Usage, other_cpu
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from typing import Any
+
+    from regtools.registries.config import RegistriesConf
+    from regtools.registries.resolution import Candidate, Resolution, Source
+
+    from .manifests import Image
+    from .platforms import Platform
+
+__all__ = ["CLIENT_VERSION", "time_pull"]
+
+CLIENT_VERSION = f"{__version__} libcurl/{pycurl.version_info()[1]}"
+_MOST_WORKERS = 64
+
+
+def time_pull(
+    image: str,
+    conf: RegistriesConf | None = None,
+    *,
+    platform: str | None = None,
+    workers: int = 4,
+    into: str | os.PathLike[str] | None = None,
+    place: str = "",
+    limits: Limits | None = None,
+) -> Pull:
+    """Pull an image over the network, verify every byte of it, and tell where the time went.
+
+    Nothing is kept unless ``into`` is given; no image store is read or changed. Every pull opens its own
+    connections, so it is cold on this side.
+
+    Arguments:
+        image: name as podman would be given it; short names are resolved by ``conf``.
+        conf: the configuration; None reads the files that podman would read here.
+        platform: ``os/architecture[/variant]``; None for Linux on this machine's architecture.
+        workers: blobs fetched at the same time, each over a connection of its own.
+        into: a folder that does not exist yet or is empty; becomes an OCI image layout, whole or not at all.
+        place: a name for what is measured, for comparing.
+        limits: time and repetition limits; None for :class:`~regtools.pull.transport.Limits` as it is.
+
+    Returns: a :class:`~regtools.pull.records.Pull`; a pull that fails on the network is one, too, with
+        ``ok`` False.
+
+    Raises:
+        RegtoolsError: the name or the configuration is wrong, or ``into`` is not usable.
+        ValueError: ``workers`` is out of range.
+    """
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise ValueError(f"workers must be 1 to {_MOST_WORKERS}, not {workers}")
+    wanted = host_platform() if platform is None else parse_platform(platform)
+    if conf is None:
+        from regtools.registries.config import RegistriesConf
+
+        conf = RegistriesConf.load()
+    resolution = conf.resolve(image)
+    layout = None if into is None else Layout(into)
+    try:
+        walk = _Walk(resolution, wanted, workers, layout, limits or Limits())
+        return walk.measured(image, place)
+    finally:
+        if layout is not None:
+            layout.abandon()
+
+
+class _Walk:
+    """One pull from its first request to its row. The work is done by threads; the caller's waits.
+
+    It waits so that Ctrl-C is answered at once: libcurl would hold it back until the next byte.
+    """
+
+    def __init__(
+        self, resolution: Resolution, platform: Platform, workers: int, layout: Layout | None, limits: Limits
+    ) -> None:
+        self._resolution = resolution
+        self._platform = platform
+        self._workers = workers
+        self._layout = layout
+        self._attempts: list[str] = []
+        self._failures: list[Failure] = []
+        self._won: tuple[Candidate, Source] | None = None
+        self._image: Image | None = None
+        self._unforeseen: list[BaseException] = []
+        self._before = Usage.now()
+        self._started = time.time()
+        self._run = Run(limits)
+
+    def measured(self, image: str, place: str) -> Pull:
+        """Do it, and give the row."""
+        worker = threading.Thread(target=self._work, name="regtools-pull", daemon=True)
+        worker.start()
+        try:
+            worker.join()
+        except BaseException:
+            self._run.cancel()
+            worker.join()
+            raise
+        if self._unforeseen:
+            raise self._unforeseen[0]
+        return self._pull(image, place)
+
+    def _work(self) -> None:
+        lanes = [
+            Lane(
+                number,
+                Client(self._run.origin, limits=self._run.limits, cancelled=lambda: self._run.stopped),
+                self._run,
+            )
+            for number in range(self._workers)
+        ]
+        try:
+            for candidate in self._resolution.candidates:
+                if self._candidate(candidate, lanes):
+                    break
+        except BaseException as error:  # goes to the caller's thread
+            self._unforeseen.append(error)
+        finally:
+            self._spent = self._run.stages()
+            self._total_s = self._run.now()
+            for lane in lanes:
+                lane.client.close()
+
+    def _candidate(self, candidate: Candidate, lanes: list[Lane]) -> bool:
+        """Try one candidate; give whether the walk is over."""
+        if candidate.error is not None:
+            self._failures.append(
+                Failure(candidate.name, str(candidate.error), "no place to pull it from can be made")
+            )
+            return False
+        for source in candidate.sources:
+            self._run.next_attempt(len(self._attempts))
+            self._attempts.append(source.reference)
+            self._image = None
+            try:
+                repository, image = self._manifest(source, lanes[0], patient=source is candidate.sources[-1])
+            except RegtoolsError as error:
+                self._fail(source.reference, error)
+                if self._run.cancelled:
+                    return True
+                continue
+            try:
+                self._blobs(repository, image, lanes, candidate)
+            except RegtoolsError as error:
+                self._fail(source.reference, error)
+                return self._run.cancelled or error.kind in ("disk", "file-unwritable")
+            self._won = (candidate, source)
+            return True
+        return False
+
+    def _manifest(self, source: Source, lane: Lane, *, patient: bool) -> tuple[Repository, Image]:
+        if source.blocked_by is not None:
+            message = f"blocked by the configuration of {source.blocked_by}"
+            raise RegtoolsError(message, kind="blocked", stage="pull")
+        name = Reference.parse(source.reference)
+        host = physical_host(name.domain or "")
+        repository = Repository(host, name.path, insecure=source.insecure, patient=patient)
+        self._run.enter("auth")
+        repository.ping(lane)
+        repository.authorize(lane)
+        self._run.enter("manifest")
+        return repository, repository.image(lane, name.digest or name.tag or "latest", self._platform)
+
+    def _blobs(self, repository: Repository, image: Image, lanes: list[Lane], candidate: Candidate) -> None:
+        self._run.enter("transfer")
+        self._image = image
+        if self._layout is None:
+            pull_blobs(repository, lanes, image.blobs, discard)
+            return
+        pull_blobs(repository, lanes, image.blobs, self._layout.keep)
+        self._layout.finish(image, Reference.parse(candidate.name).tag)
+
+    def _fail(self, reference: str, error: RegtoolsError) -> None:
+        self._failures.append(Failure(reference, error.kind, error.message))
+
+    def _pull(self, image: str, place: str) -> Pull:
+        run, after, manifest = self._run, Usage.now(), self._image
+        requests = run.requests()
+        blobs = [each for each in requests if each.kind == "blob"]
+        layers = {blob.digest: blob.size for blob in manifest.layers} if manifest else {}
+        ok = self._won is not None
+        return Pull(
+            run_id=run.id,
+            vantage="",
+            round=None,
+            order=None,
+            started_at=_utc(self._started),
+            place=place,
+            image=image,
+            reference=self._won[0].name if self._won else None,
+            digest=manifest.digest if manifest else None,
+            client="builtin",
+            client_version=CLIENT_VERSION,
+            workers=self._workers,
+            cache_state="unknown",
+            n_layers=len(manifest.layers) if manifest else None,
+            bytes_declared=sum(layers.values()) if manifest else None,
+            bytes_fetched=sum(each.bytes for each in blobs),
+            n_requests=len(requests),
+            n_retries=run.retries,
+            **{f"{stage}_s": value for stage, value in self._spent.items()},
+            ttfb_s=_first_byte(blobs),
+            hash_cpu_s=run.hash_cpu_s,
+            total_s=self._total_s,
+            cpu_user_s=after.user_s - self._before.user_s,
+            cpu_sys_s=after.sys_s - self._before.sys_s,
+            max_rss_kb=after.max_rss_kb,
+            other_cpu=other_cpu(self._before, after),
+            ok=ok,
+            error_kind=None if ok else self._failures[-1].kind if self._failures else "no-candidates",
+            served_by=self._won[1].reference if self._won else None,
+            attempts=tuple(self._attempts),
+            requests=requests,
+            failures=tuple(self._failures),
+        )
+
+
+def _first_byte(blobs: list[Any]) -> float | None:
+    """Give the first blob's time from its request to its first byte, connecting included."""
+    for each in blobs:
+        if each.status in (200, 206) and each.body_s is not None:
+            return float(each.total_s - each.body_s)
+    return None
+
+
+def _utc(moment: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+    return f"{whole}.{int(moment % 1 * 1e6):06d}Z"
