@@ -114,7 +114,7 @@ def _plot(pulls: list[Pull], path: str) -> None:
 
     from regtools.analysis import charts
 
-    axes = charts.waterfall(pulls[0]) if len(pulls) == 1 else charts.ecdf(pulls)
+    _ = charts.waterfall(pulls[0]) if len(pulls) == 1 else charts.ecdf(pulls)
     try:
         plt.savefig(path)
     except (OSError, ValueError) as error:  # ValueError: a format that matplotlib does not know
@@ -123,7 +123,7 @@ def _plot(pulls: list[Pull], path: str) -> None:
             f"the chart cannot be written: {reason}", kind="file-unwritable", stage="pull", where=Place(path)
         ) from error
     finally:
-        plt.close(axes.figure)
+        plt.close()
     print(f"chart: {path}", file=sys.stderr)
 
 

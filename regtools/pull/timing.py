@@ -151,9 +151,7 @@ class _Walk:
     def _candidate(self, candidate: Candidate, lanes: list[Lane]) -> bool:
         """Try one candidate; give whether the walk is over."""
         if candidate.error is not None:
-            self._failures.append(
-                Failure(candidate.name, str(candidate.error), "no place to pull it from can be made")
-            )
+            self._fail(candidate.name, candidate.error)
             return False
         for source in candidate.sources:
             self._run.next_attempt(len(self._attempts))
