@@ -224,3 +224,13 @@ def silent(seconds: float) -> Fault:
         handler.close_connection = True
 
     return fault
+
+
+def late(seconds: float, then: Fault) -> Fault:
+    """Go wrong after a while."""
+
+    def fault(handler: Handler, answer: Answer) -> None:
+        time.sleep(seconds)
+        then(handler, answer)
+
+    return fault
