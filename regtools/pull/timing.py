@@ -118,7 +118,8 @@ class _Walk:
         worker = threading.Thread(target=self._work, name="regtools-pull", daemon=True)
         worker.start()
         try:
-            worker.join()
+            while worker.is_alive():
+                worker.join(0.2)  # in turns: a signal that another thread took would not wake a longer wait
         except BaseException:
             self._run.cancel()
             worker.join()
