@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import testbed as testbed
+    from .analysis import charts as charts
     from .errors import Place as Place
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
     from .machine import doctor as doctor
+    from .pull.journal import read_journal as read_journal
+    from .pull.timing import time_pull as time_pull
     from .reference import PullName as PullName
     from .reference import Reference as Reference
     from .registries.config import RegistriesConf as RegistriesConf
@@ -47,9 +50,12 @@ _ROOMS: dict[str, str | None] = {
     "Resolution": "registries.resolution",
     "Source": "registries.resolution",
     "TomlError": "errors",
+    "charts": "analysis",
     "data_path": "share",
     "doctor": "machine",
     "testbed": None,
+    "read_journal": "pull.journal",
+    "time_pull": "pull.timing",
     "toml_to_json": "toml_json",
 }
 

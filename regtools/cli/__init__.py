@@ -17,6 +17,7 @@ __all__ = ["COMMANDS", "main"]
 # name on the terminal → one line of help; the module has the same name.
 COMMANDS: dict[str, str] = {
     "toml2json": "turn TOML into JSON, or say what is wrong with it",
+    "time": "pull an image for real, keep nothing, and say where the time went",
     "doctor": "say which real parts this machine has, and what each one enables",
     "lab": "open the notebooks in JupyterLab, in a folder of yours",
     "testbed": "open registries to practise on, on this machine, until Ctrl-C",
