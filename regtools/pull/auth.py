@@ -10,55 +10,19 @@ never to another; it is in no row, no message and no repr.
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
-
-from regtools.errors import RegtoolsError
+from urllib.parse import urlsplit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-__all__ = ["Authorizer", "Challenge", "origin_of", "parse_challenges"]
+    from .challenges import Challenge
 
-TOKEN_LIFE_S = 60.0  # the protocol's default, when the answer names none
+__all__ = ["Authorizer", "origin_of"]
+
 _EARLY_S = 5.0  # renew so long before the end: the request still has to travel
-
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_SCHEME = re.compile(rf"\s*,?\s*({_TOKEN})(?=\s|,|$)\s*")
-_PARAMETER = re.compile(rf'\s*,?\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
 _PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """One scheme of a ``WWW-Authenticate`` header with its parameters; names in lower case."""
-
-    scheme: str
-    parameters: Mapping[str, str]
-
-
-def parse_challenges(header: str) -> list[Challenge]:
-    """Take a ``WWW-Authenticate`` value apart (RFC 9110, section 11.6.1).
-
-    >>> [c] = parse_challenges('Bearer realm="https://auth.example/token",service="registry.example"')
-    >>> c.scheme, c.parameters["service"]
-    ('bearer', 'registry.example')
-    """
-    found: list[Challenge] = []
-    at = 0
-    while scheme := _SCHEME.match(header, at):
-        parameters: dict[str, str] = {}
-        at = scheme.end()
-        while pair := _PARAMETER.match(header, at):
-            quoted, plain = pair.group(2), pair.group(3)
-            parameters[pair.group(1).lower()] = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-            at = pair.end()
-        found.append(Challenge(scheme.group(1).lower(), parameters))
-    return found
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
@@ -108,6 +72,8 @@ class Authorizer:
 
     def challenge(self, header: str) -> None:
         """Remember what a 401 asked for, to be answered later."""
+        from .challenges import parse_challenges
+
         bearer = [each for each in parse_challenges(header) if each.scheme == "bearer"]
         if bearer:
             self._challenge = bearer[0]
@@ -135,42 +101,14 @@ class Authorizer:
         Raises:
             RegtoolsError: kind ``auth``, for a challenge that cannot be met.
         """
+        from .challenges import read_token, token_url
+
         with self._lock:
             if self._secret is not None and stale != self.header:
                 return True
             self.challenge(header)
             if self._challenge is None:
                 return False  # Basic needs a login; the 401 is the answer
-            self._secret, life = _read_token(get(_token_url(self._challenge, self.scope)))
+            self._secret, life = read_token(get(token_url(self._challenge, self.scope)))
             self._expires = time.monotonic() + max(life - _EARLY_S, life / 2)
             return True
-
-
-def _token_url(challenge: Challenge, scope: str) -> str:
-    realm = challenge.parameters.get("realm", "")
-    scheme, host, _ = origin_of(realm)
-    loopback = host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
-    if not host or (scheme != "https" and not (scheme == "http" and loopback)):
-        raise RegtoolsError(
-            f"the registry sends its clients to {realm!r} for a token, which is not an https address",
-            kind="auth",
-            stage="pull",
-            hint="tokens are fetched over https only",
-        )
-    query = [("service", challenge.parameters["service"])] if "service" in challenge.parameters else []
-    return f"{realm}{'&' if '?' in realm else '?'}{urlencode([*query, ('scope', scope)])}"
-
-
-def _read_token(body: bytes) -> tuple[str, float]:
-    """Give the token and its life in seconds; the error must not quote the body, which may hold a secret."""
-    try:
-        answer = json.loads(body)
-        token = answer.get("token") or answer.get("access_token")
-        life = float(answer.get("expires_in") or TOKEN_LIFE_S)
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        token, life = None, 0.0
-    if not isinstance(token, str) or re.fullmatch(r"[\x21-\x7e]+", token) is None:
-        raise RegtoolsError(
-            "the token service answered without a usable token", kind="auth", stage="pull"
-        ) from None
-    return token, max(life, TOKEN_LIFE_S)

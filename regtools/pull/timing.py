@@ -19,7 +19,6 @@ from regtools.reference import Reference, physical_host
 
 from .distribution import Repository, discard, pull_blobs
 from .fetch import Lane
-from .layout import Layout
 from .platforms import host_platform, parse_platform
 from .records import Failure, Pull
 from .run import Run
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from regtools.registries.config import RegistriesConf
     from regtools.registries.resolution import Candidate, Resolution, Source
 
+    from .layout import Layout
     from .manifests import Image
     from .platforms import Platform
 
@@ -82,13 +82,19 @@ def time_pull(
 
         conf = RegistriesConf.load()
     resolution = conf.resolve(image)
-    layout = None if into is None else Layout(into)
+    layout = None if into is None else _layout(into)
     try:
         walk = _Walk(resolution, wanted, workers, layout, limits or Limits())
         return walk.measured(image, place)
     finally:
         if layout is not None:
             layout.abandon()
+
+
+def _layout(into: str | os.PathLike[str]) -> Layout:
+    from .layout import Layout
+
+    return Layout(into)
 
 
 class _Walk:

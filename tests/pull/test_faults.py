@@ -6,6 +6,7 @@ import socket
 import time
 import tracemalloc
 from email.utils import formatdate
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_pauses_double_and_are_waiting_not_work(server: Server) -> None:
     server.script.fault("/manifests/", *[scripted.status(503)] * 3)
     pulled = pull(server, Limits(backoff_s=0.04))
     times = [each.t0_s for each in pulled.requests if each.kind == "manifest"]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     for number, gap in enumerate(gaps[:3]):
         assert gap >= 0.04 * 2**number * 0.75
     assert pulled.wait_s >= 0.04 * 7 * 0.75

@@ -91,7 +91,9 @@ def test_a_torn_last_line_is_skipped_and_damages_nothing_after_it(pulled: Pull, 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_a_journal_cut_anywhere_keeps_every_finished_pull(pulled: Pull, tmp_path: Path, data: st.DataObject) -> None:
+def test_a_journal_cut_anywhere_keeps_every_finished_pull(
+    pulled: Pull, tmp_path: Path, data: st.DataObject
+) -> None:
     path = tmp_path / "cut"
     path.unlink(missing_ok=True)
     ends = []

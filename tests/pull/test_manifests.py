@@ -66,11 +66,15 @@ def test_a_manifest_with_something_wrong_in_it_is_refused(raw: bytes) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["schemaVersion", "mediaType", "layers", "config", "manifests", "digest", "size", "urls"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["schemaVersion", "mediaType", "layers", "config", "manifests", "digest", "size", "urls"]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=8,
 )
@@ -119,7 +123,9 @@ def test_the_member_that_fits_best_is_chosen(platform: str, name: str | None) ->
     assert (member and member["n"]) == name
 
 
-@pytest.mark.parametrize("text", ["", "linux", "linux/", "/amd64", "a/b/c/d", "linux/amd 64", "linux/amd64\n"])
+@pytest.mark.parametrize(
+    "text", ["", "linux", "linux/", "/amd64", "a/b/c/d", "linux/amd 64", "linux/amd64\n"]
+)
 def test_what_is_no_platform_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(RegtoolsError) as caught:
         parse_platform(text)

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from regtools.pull.proxies import proxy_for
 from regtools.pull.run import idle
 
-SPANS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10)).map(lambda pair: (pair[0], pair[0] + pair[1])), max_size=8)
+SPANS = st.lists(
+    st.tuples(st.integers(0, 30), st.integers(0, 10)).map(lambda pair: (pair[0], pair[0] + pair[1])),
+    max_size=8,
+)
 
 
 @given(SPANS, SPANS)
@@ -58,10 +61,10 @@ def test_a_proxy_is_chosen_by_gos_rules(
 
 def test_a_proxy_is_used_and_recorded_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     from regtools.pull.timing import time_pull
+    from tests.pull.conftest import SMALL
     from tests.support.confs import leading_to
     from tests.support.rows import check
     from tests.support.scripted import Server
-    from tests.pull.conftest import SMALL
 
     with Server() as proxy:  # a plain proxy is a server that is asked for whole URLs
         monkeypatch.setenv("HTTP_PROXY", f"http://me:s3cr3t@{proxy.host}")
@@ -71,5 +74,7 @@ def test_a_proxy_is_used_and_recorded_without_its_password(monkeypatch: pytest.M
         proxy.script.extra["http://images.test/v2/"] = proxy.script.answer("/v2/")
         pulled = check(time_pull("images.test/team/small:1", leading_to("images.test")))
     assert pulled.ok
-    assert {each.proxy for each in pulled.requests if each.url_host == "images.test" and each.status} == {proxy.host}
+    assert {each.proxy for each in pulled.requests if each.url_host == "images.test" and each.status} == {
+        proxy.host
+    }
     assert "s3cr3t" not in repr(pulled)

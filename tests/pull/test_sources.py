@@ -53,7 +53,9 @@ def test_a_mirror_without_the_manifest_is_left_at_once(server: Server, code: int
 def test_a_mirror_whose_ping_fails_is_left(server: Server, code: int) -> None:
     with Server() as mirror:
         mirror.script.fault("/v2/", scripted.status(code))
-        pulled = check(time_pull(f"{server.host}/team/small:1", leading_to(server.host, mirrors=[mirror.host])))
+        pulled = check(
+            time_pull(f"{server.host}/team/small:1", leading_to(server.host, mirrors=[mirror.host]))
+        )
         assert mirror.script.paths() == ["/v2/"]
     assert pulled.ok
 
@@ -82,7 +84,9 @@ def test_a_blocked_source_is_skipped_without_a_request(server: Server) -> None:
     assert pulled.attempts == ("images.example/x:1",)
     assert "images.example" in str(pulled)
     pulled = check(
-        time_pull("images.example/team/small:1", leading_to("images.example", mirrors=[server.host], blocked=True))
+        time_pull(
+            "images.example/team/small:1", leading_to("images.example", mirrors=[server.host], blocked=True)
+        )
     )
     assert pulled.ok
 
@@ -205,7 +209,10 @@ def test_a_foreign_layer_comes_from_its_own_https_address(
     server: Server, secure_server: Server, trusted: Path
 ) -> None:
     secure_server.script.extra["/windows"] = Answer(200, {}, SMALL.layers[0])
-    for url, kind in ((f"https://{secure_server.host}/windows", None), (f"http://{server.host}/windows", "bad-url")):
+    for url, kind in (
+        (f"https://{secure_server.host}/windows", None),
+        (f"http://{server.host}/windows", "bad-url"),
+    ):
         value = json.loads(SMALL.manifest)
         value["layers"][0]["urls"] = [url]
         raw = json.dumps(value).encode()

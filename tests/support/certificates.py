@@ -23,7 +23,19 @@ def make(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Certificate
     extensions.write_text(f"subjectAltName={names}\nbasicConstraints=CA:FALSE\n")
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     ca_key, request = str(folder / "ca.key"), str(folder / "request.pem")
-    _openssl("req", "-x509", *curve, "-days", "2", "-subj", "/CN=test authority", "-keyout", ca_key, "-out", str(made.ca))
+    _openssl(
+        "req",
+        "-x509",
+        *curve,
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test authority",
+        "-keyout",
+        ca_key,
+        "-out",
+        str(made.ca),
+    )
     _openssl("req", *curve, "-subj", "/CN=test registry", "-keyout", str(made.key), "-out", request)
     _openssl(
         *("x509", "-req", "-in", request, "-CA", str(made.ca), "-CAkey", ca_key, "-CAcreateserial"),

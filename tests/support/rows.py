@@ -16,7 +16,9 @@ def check(pull: Pull) -> Pull:
     assert pull.ok == (pull.error_kind is None) == (pull.served_by is not None)
     assert [each.seq for each in pull.requests] == list(range(len(pull.requests)))
     for row in pull.requests:
-        assert [name for name in REQUEST_COLUMNS if name != "samples"] == [n for n in row.to_dict() if n != "samples"]
+        assert [name for name in REQUEST_COLUMNS if name != "samples"] == [
+            n for n in row.to_dict() if n != "samples"
+        ]
         assert row.run_id == pull.run_id
         phases = [getattr(row, name) for name in PHASES]
         assert abs(sum(each or 0.0 for each in phases) - row.total_s) < MS, row

@@ -109,7 +109,11 @@ class Handler(BaseHTTPRequestHandler):
             )
         if fault is not None:
             fault[1](self, answer)
-        elif script.token and self.headers.get("Authorization") != f"Bearer {script.token}" and "/v2/" in self.path:
+        elif (
+            script.token
+            and self.headers.get("Authorization") != f"Bearer {script.token}"
+            and "/v2/" in self.path
+        ):
             realm = f"{self.server.scheme}://{self.server.host}/token"
             challenge = f'Bearer realm="{realm}",service="test",scope="repository:x:pull"'
             self.reply(Answer(401, {"WWW-Authenticate": challenge}, b"{}"))
@@ -155,7 +159,9 @@ class Server(ThreadingHTTPServer):
         pass  # what a client breaks off is no matter for the test's output
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         self._thread.start()
         return self
 
@@ -171,7 +177,9 @@ class Server(ThreadingHTTPServer):
 
 def status(code: int, **headers: str) -> Fault:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda handler, answer: handler.reply(Answer(code, named, b'{"errors":[{"message":"told to fail"}]}'))
+    return lambda handler, answer: handler.reply(
+        Answer(code, named, b'{"errors":[{"message":"told to fail"}]}')
+    )
 
 
 def cut(after: int) -> Fault:
