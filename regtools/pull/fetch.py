@@ -62,10 +62,11 @@ def fetch(
     while True:
         if authorizer is not None and authorizer.due:
             renew(lane, authorizer, "", trust, wanted, stale=authorizer.header)
-        exchange, sent, outcome = _follow(lane, wanted, body, trust, authorizer)
+        exchange, sent, outcome, hop = _follow(lane, wanted, body, trust, authorizer)
         if outcome is None:
             return exchange
-        if exchange.status == 401 and authorizer is not None and not renewed:
+        # A challenge counts from the registry itself, not from where it has redirected us.
+        if exchange.status == 401 and authorizer is not None and not renewed and hop == 0:
             renewed = True
             header = exchange.headers.get("www-authenticate", "")
             if renew(lane, authorizer, header, trust, wanted, stale=sent):
@@ -93,8 +94,11 @@ def renew(
 
 def _follow(
     lane: Lane, wanted: Wanted, body: Body, trust: Trust, authorizer: Authorizer | None
-) -> tuple[Exchange, str | None, tuple[str, str] | None]:
-    """Send one try, hop by hop. Give the last answer, the Authorization sent, and what is wrong with it."""
+) -> tuple[Exchange, str | None, tuple[str, str] | None, int]:
+    """Send one try, hop by hop.
+
+    Returns: the last answer, the ``Authorization`` sent, what is wrong with the answer, and its hop.
+    """
     url, hop = wanted.url, 0
     if wanted.kind != "blob":
         body.restart()  # small: not worth resuming
@@ -118,7 +122,7 @@ def _follow(
             outcome = _refuse(url, target, hop, lane.run.limits.redirects)
         _record(lane, wanted, exchange, hop, offset, outcome, body)
         if target is None or outcome is not None:
-            return exchange, secret.get("Authorization"), outcome
+            return exchange, secret.get("Authorization"), outcome, hop
         url, hop = target, hop + 1
 
 
@@ -200,7 +204,7 @@ def _retry_after(value: str | None) -> float | None:
     if not value:
         return None
     if value.isdecimal():
-        return float(value)
+        return min(float(value), 1e9)  # thousands of digits are a number, too
     from email.utils import parsedate_to_datetime
 
     try:

@@ -55,11 +55,11 @@ class Layout:
     def keep(self, blob: Blob) -> Iterator[BinaryIO]:
         """Open the file for a blob."""
         try:
-            file = self._path(blob.digest).open("wb+")
+            with self._path(blob.digest).open("wb+") as file:
+                yield file
+                file.flush()
         except OSError as error:
-            raise self._unwritable(error) from error
-        with file:
-            yield file
+            raise self._unwritable(error, "disk") from error
 
     def finish(self, image: Image, name: str | None) -> None:
         """Write manifest and index, and let the layout appear under its name.
@@ -94,10 +94,10 @@ class Layout:
         folder.mkdir(exist_ok=True)
         return folder / name
 
-    def _unwritable(self, error: OSError) -> RegtoolsError:
+    def _unwritable(self, error: OSError, kind: str = "file-unwritable") -> RegtoolsError:
         return RegtoolsError(
             f"the layout cannot be written: {error.strerror}",
-            kind="file-unwritable",
+            kind=kind,
             stage="pull",
             where=Place(str(self._target)),
         )

@@ -170,6 +170,17 @@ def test_a_registry_that_wants_a_login_is_told_as_such(server: Server) -> None:
     assert (pulled.ok, pulled.error_kind) == (False, "http-401")
 
 
+def test_a_challenge_from_where_a_redirect_leads_is_not_answered(server: Server) -> None:
+    guarded(server)
+    with Server() as storage:
+        challenge = f'Bearer realm="http://{storage.host}/token",service="test"'
+        storage.script.fault("/blob", scripted.status(401, WWW_Authenticate=challenge))
+        server.script.fault("/blobs/", scripted.redirect(f"http://{storage.host}/blob"))
+        pulled = pull(server)
+        assert [each.path for each in storage.script.seen] == ["/blob"]
+    assert pulled.error_kind == "http-401"
+
+
 @pytest.mark.parametrize("code", [403, 500])
 def test_a_token_service_that_fails_is_told(server: Server, code: int) -> None:
     guarded(server)

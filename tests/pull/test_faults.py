@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from regtools.pull.journal import append, read_journal
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.pull.transport import Limits
@@ -100,6 +101,14 @@ def test_retry_after_beyond_the_cap_ends_the_request(server: Server) -> None:
     pulled = pull(server)
     assert (pulled.error_kind, pulled.n_retries) == ("http-429", 0)
     assert pulled.requests[-1].retry_after_s == 3600
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "-1", "soon", "Mon, 99 Foo 99999 99:99:99 GMT", ""])
+def test_a_senseless_retry_after_breaks_nothing(server: Server, tmp_path: Path, value: str) -> None:
+    server.script.fault("/manifests/", scripted.status(503, Retry_After=value))
+    append(tmp_path / "journal", pull(server))
+    pulls, _ = read_journal(tmp_path / "journal")
+    assert len(pulls) == 1
 
 
 @pytest.mark.parametrize("after", [1, 70_000, len(LAYER) - 1])
