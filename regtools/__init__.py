@@ -53,8 +53,8 @@ _ROOMS: dict[str, str | None] = {
     "charts": "analysis",
     "data_path": "share",
     "doctor": "machine",
-    "testbed": None,
     "read_journal": "pull.journal",
+    "testbed": None,
     "time_pull": "pull.timing",
     "toml_to_json": "toml_json",
 }
