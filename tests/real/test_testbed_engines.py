@@ -15,7 +15,7 @@ import pytest
 
 from regtools.testbed import Link, Testbed
 from tests.conftest import ROOT
-from tests.support.docker_registry import docker_registry
+from tests.support.dockerregistry import DockerRegistry
 from tests.support.podman import RELEASES, Engine, engine
 
 pytestmark = pytest.mark.needs("podman", "skopeo")
@@ -125,7 +125,8 @@ def test_the_command_that_the_terminal_shows_pulls() -> None:
 @pytest.mark.needs("docker-registry")
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_pull_takes_at_most_three_times_what_docker_registry_takes(release: str, tmp_path: Path) -> None:
-    with Testbed({}) as bed, docker_registry(tmp_path) as peer, engine(release) as real:
+    with Testbed({}) as bed, DockerRegistry(tmp_path) as registry, engine(release) as real:
+        peer = registry.host
         own = bed.place_conf_text("origin")
         conf = {"testbed": own, "docker-registry": own.replace(bed.addresses["origin"], peer)}
         real.configure(conf["testbed"])
