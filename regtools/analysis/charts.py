@@ -103,7 +103,7 @@ def ecdf(pulls: pd.DataFrame | Iterable[Pull], ax: Axes | None = None) -> Axes:
         ((str(place), *_done(group)) for place, group in frame.groupby("place", sort=False, dropna=False)),
         key=lambda each: _median(each[1], each[2]),
     )
-    ax = ax if ax is not None else _axes(4.2)
+    ax = ax if ax is not None else _axes(4.2 + 0.1 * len(places))
     right = max((times[-1] for _, times, _ in places if times), default=1.0) * 1.06
     drawn = [_steps(ax, *each, right, number) for number, each in enumerate(places)]
     ax.set_xlim(0, right)
@@ -113,7 +113,7 @@ def ecdf(pulls: pd.DataFrame | Iterable[Pull], ax: Axes | None = None) -> Axes:
     ax.set_title(f"Pulls by place, n = {len(frame)} pulls", fontsize="medium")
     ax.grid(color="0.9")
     ax.set_axisbelow(True)
-    ax.legend(handles=drawn, loc="best", fontsize="small")
+    _below(ax, drawn, columns=2)
     return ax
 
 
@@ -187,9 +187,21 @@ def _legend(ax: Axes, pull: Pull) -> None:
         cross = Line2D([], [], marker="x", color=_FAILED, markeredgewidth=2, linestyle="none", label="failed")
         handles.append(cross)
     if handles:
-        # The pad, in font sizes, clears the axis and its label.
-        below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderaxespad": 5.5}
-        ax.legend(handles=handles, ncols=len(handles), fontsize="x-small", frameon=False, **below)
+        _below(ax, handles, columns=len(handles))
+
+
+def _below(ax: Axes, handles: list[Any], columns: int) -> None:
+    """Put the legend under the axis: nowhere else is there sure to be no data."""
+    pad = 5.5  # font sizes; clears the axis and its label
+    ax.legend(
+        handles=handles,
+        ncols=columns,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=pad,
+        fontsize="x-small",
+        frameon=False,
+    )
 
 
 def _frame(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
