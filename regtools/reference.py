@@ -23,7 +23,7 @@ in references; ``registry-1.docker.io`` is the host that is really contacted. On
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import RegtoolsError
 
@@ -97,8 +97,7 @@ def split(text: str) -> tuple[str | None, str, str | None, str | None]:
     return match["domain"], match["path"], match["tag"], match["digest"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """An image name, taken apart: ``[domain/]path[:tag][@digest]``.
 
     ``domain`` is None for a short name; ``path`` is then the whole name as typed.
@@ -212,8 +211,7 @@ class Reference:
         return self.name + self.suffix
 
 
-@dataclass(frozen=True, slots=True)
-class PullName:
+class PullName(NamedTuple):
     """What ``podman pull`` makes of its argument, before any configuration is looked at.
 
     Attributes:

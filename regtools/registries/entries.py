@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .schema import Table
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["Mirror", "Registry", "build"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mirror:
+class Mirror(NamedTuple):
     """A ``[[registry.mirror]]``: a place that is tried before its registry."""
 
     location: str
@@ -25,8 +23,7 @@ class Mirror:
         return plain | ({"pull_from_mirror": self.pull_from_mirror} if self.pull_from_mirror else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(NamedTuple):
     """A ``[[registry]]`` entry: which names it governs, and where they lead."""
 
     prefix: str

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import RegtoolsError
@@ -46,15 +45,25 @@ class Ignored(NamedTuple):
         return f"{self.path}: {self.why}"
 
 
-@dataclass(slots=True)
 class Files:
-    """What a look-up found: the files in the order of merging, the others, and the alias cache."""
+    """What a look-up found.
 
-    read: list[Found] = field(default_factory=list)
-    ignored: list[Ignored] = field(default_factory=list)
-    alias_file: str | None = None
-    aliases: bytes | RegtoolsError | None = None
-    main_file: str | None = None
+    Attributes:
+        read: the files in the order of merging.
+        ignored: what is there and not read.
+        main_file: path of the main file, there or not.
+        alias_file, aliases: path of the file with remembered answers, and its bytes, None where it is
+            missing, or what is wrong with it.
+    """
+
+    __slots__ = ("alias_file", "aliases", "ignored", "main_file", "read")
+
+    def __init__(self, main_file: str | None = None, aliases: bytes | None = None) -> None:
+        self.read: list[Found] = []
+        self.ignored: list[Ignored] = []
+        self.main_file = main_file
+        self.alias_file: str | None = None
+        self.aliases: bytes | RegtoolsError | None = aliases
 
     def ignore(self, path: str, why: str) -> None:
         """Note a path once; the first reason stands."""

@@ -6,8 +6,7 @@ positions, which costs a scan of the files. So it is called when somebody asks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Place, RegtoolsError
 from ..reference import HUB, HUB_HOST, HUB_OLD, PullName, is_qualified
@@ -26,8 +25,7 @@ __all__ = ["Reason"]
 SEARCH = "unqualified-search-registries"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One fact, and where it was decided.
 
     >>> print(Reason("mirror of quay.io", Place("registries.conf", 5, 12)))

@@ -6,15 +6,14 @@ of podman 4.3.1, 5.8.2 and 6.0; each row was checked by running them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..errors import RegtoolsError
 
 __all__ = ["RELEASES", "Release", "release"]
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """How one podman looks for, reads and judges its files.
 
     Attributes:
@@ -82,8 +81,7 @@ _FIVE = Release(
     follows_linked_directory=False,
     names_main_file=True,
 )
-_FOUR = replace(
-    _FIVE,
+_FOUR = _FIVE._replace(
     name="4",
     toml11_variable=None,
     accepts_bom=False,

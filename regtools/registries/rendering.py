@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..snippet import visible
@@ -113,6 +112,8 @@ def _html_candidate(candidate: Candidate) -> str:
 
 
 def _safe(text: str) -> str:
+    from html import escape
+
     return escape(visible(text))
 
 

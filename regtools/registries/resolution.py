@@ -12,8 +12,7 @@ Source: containers-registries.conf(5); podman-pull(1) for short names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import RegtoolsError
 from ..reference import GRAMMAR, HUB, HUB_OLD, LONGEST_NAME, PullName, Reference, is_qualified
@@ -34,8 +33,7 @@ PRIMARY = -1
 """In place of a mirror's index: the entry itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One place to pull from.
 
     Attributes:
@@ -45,22 +43,27 @@ class Source:
         blocked_by: prefix of the entry that forbids this place, or None.
         entry: the ``[[registry]]`` that led here, or None where none governs the name.
         mirror: index of the mirror in that entry, -1 for the entry itself.
+        conf: the configuration, which knows the reasons.
     """
 
     reference: str
     insecure: bool
     kind: str
     blocked_by: str | None = None
-    entry: Registry | None = field(default=None, repr=False)
-    mirror: int = field(default=PRIMARY, repr=False)
-    _conf: Any = field(default=None, repr=False, compare=False)
+    entry: Registry | None = None
+    mirror: int = PRIMARY
+    conf: Any = None
+
+    def __repr__(self) -> str:
+        blocked = f", blocked by {self.blocked_by}" if self.blocked else ""
+        return f"<{self.kind} {self.reference}{', insecure' if self.insecure else ''}{blocked}>"
 
     @property
     def why(self) -> Reason:
         """What put this place into the list, with file, line and column."""
         from .reasons import why_source
 
-        return why_source(self._conf, self)
+        return why_source(self.conf, self)
 
     @property
     def blocked(self) -> bool:
@@ -72,7 +75,7 @@ class Source:
         """Whether the place is contacted at all, by HTTPS or also by HTTP, and the line that says so."""
         from .reasons import why_transport
 
-        return why_transport(self._conf, self)
+        return why_transport(self.conf, self)
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -80,8 +83,7 @@ class Source:
         return plain | ({"blocked": True, "blocked_by": self.blocked_by} if self.blocked else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One full name that the given name may stand for, and its sources in order.
 
     Attributes:
@@ -90,22 +92,27 @@ class Candidate:
         failed: kind of the error in that case, else None.
         entry: the ``[[registry]]`` that governs the name, or None.
         origin: index in the search list that gave this name, or None.
+        culprit: index of the mirror whose rewriting failed, -1 for the entry itself.
+        conf: the configuration, which knows the reasons.
     """
 
     name: str
     sources: tuple[Source, ...]
     failed: str | None = None
-    entry: Registry | None = field(default=None, repr=False)
-    origin: int | None = field(default=None, repr=False)
-    _culprit: int = field(default=PRIMARY, repr=False)
-    _conf: Any = field(default=None, repr=False, compare=False)
+    entry: Registry | None = None
+    origin: int | None = None
+    culprit: int = PRIMARY
+    conf: Any = None
+
+    def __repr__(self) -> str:
+        return f"<candidate {self.name}: {self.failed or list(self.sources)}>"
 
     @property
     def error(self) -> RegtoolsError | None:
         """Why this candidate has no sources, stage ``sources``; podman goes on to the next one."""
         from .reasons import candidate_error
 
-        return candidate_error(self._conf, self, self._culprit) if self.failed else None
+        return candidate_error(self.conf, self, self.culprit) if self.failed else None
 
     @property
     def repository(self) -> str:
@@ -117,7 +124,7 @@ class Candidate:
         """What was not used for this candidate, and why: mirrors left out, entries that lost."""
         from .reasons import unused_by_candidate
 
-        return unused_by_candidate(self._conf, self)
+        return unused_by_candidate(self.conf, self)
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain data."""
@@ -126,8 +133,7 @@ class Candidate:
         return {"name": self.name, "sources": [source.to_dict() for source in self.sources]}
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """What a name means under a configuration. Print it for the explanation.
 
     Attributes:
@@ -145,9 +151,12 @@ class Resolution:
     candidates: tuple[Candidate, ...]
     prompt: bool
     how: str
-    conf: RegistriesConf = field(repr=False, compare=False)
-    tty: bool = field(default=False, repr=False)
-    pull: PullName | None = field(default=None, repr=False)
+    conf: RegistriesConf
+    tty: bool = False
+    pull: PullName | None = None
+
+    def __repr__(self) -> str:
+        return f"<resolution of {self.image!r}: {list(self.candidates)}>"
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -271,7 +271,8 @@ def test_configurations_and_resolutions_travel(conf: RegistriesConf) -> None:
     assert copy.to_dict() == conf.to_dict()
     res = pickle.loads(pickle.dumps(conf.resolve("team/app")))
     assert str(res) == str(conf.resolve("team/app"))
-    assert res == conf.resolve("team/app")
+    assert res.to_dict() == conf.resolve("team/app").to_dict()
+    assert "conf" not in repr(res) and "blocked by docker.io" in repr(res)
 
 
 def test_the_configuration_shows_itself(conf: RegistriesConf) -> None:
