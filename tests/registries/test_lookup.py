@@ -177,7 +177,11 @@ def test_circular_links_are_unreadable(tmp_path: Path) -> None:
 
 
 def test_home_comes_from_the_user_database_where_the_variable_is_missing(tmp_path: Path) -> None:
-    make(tmp_path, "/etc/passwd", text="root:x:0:0::/srv/root:/bin/sh\nbad line\nu:x:1000:1000::/srv/u:/bin/sh\n")
+    make(
+        tmp_path,
+        "/etc/passwd",
+        text="root:x:0:0::/srv/root:/bin/sh\nbad line\nu:x:1000:1000::/srv/u:/bin/sh\n",
+    )
     make(tmp_path, "/srv/u/.config/containers/registries.conf")
     for environ in ({}, {"HOME": ""}):
         conf = RegistriesConf.load(root=tmp_path, environ=environ, uid=1000)
