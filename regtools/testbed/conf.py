@@ -4,6 +4,10 @@ Images are called ``origin.test/hello``, never ``localhost:40123/hello``: a name
 run to run, while the ports change, can stand in a notebook, and resolving it is the lesson. The top-level
 domain ``test`` is reserved (RFC 6761, section 6.2): no such host can exist, so that a forgotten
 registries.conf ends in "no such host" and never at somebody's registry.
+
+podman and ``skopeo copy`` follow it. ``skopeo inspect`` does so for the image, but asks the host of the
+name itself for the list of tags: use ``--no-tags``, or a place's own address
+(``docker://127.0.0.1:PORT/hello``).
 """
 
 from __future__ import annotations

@@ -118,10 +118,11 @@ class Lane:
 
     def next_time(self) -> float | None:
         """Give when this lane has something to do, if nothing new is read until then."""
-        times = [self.queue[0][0]] if self.queue else []
-        if self.waiting and self.in_flight < IN_FLIGHT:
-            times.append(0.0 if self.rate is None else self.free - AHEAD_S)
-        return min(times, default=None)
+        head = self.queue[0][0] if self.queue else None
+        if not self.waiting or self.in_flight >= IN_FLIGHT:
+            return head
+        room = 0.0 if self.rate is None else self.free - AHEAD_S
+        return room if head is None else min(head, room)
 
 
 class Line:
@@ -135,12 +136,7 @@ class Line:
         self.address = tuple(address)
         self.listener = socket.create_server(("127.0.0.1", order["port"]), backlog=1024)
         self.listener.setblocking(False)
-
-    @property
-    def port(self) -> int:
-        """Where the link begins."""
-        port: int = self.listener.getsockname()[1]
-        return port
+        self.port: int = self.listener.getsockname()[1]
 
     def admit(self) -> tuple[End, End]:
         """Take the next connection and begin one to the target; give both ends."""

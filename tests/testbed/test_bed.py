@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,44 @@ import regtools as rt
 from regtools import RegtoolsError
 from regtools.testbed import DEFAULT_IMAGES, DEFAULT_MIRRORS, Link, Payload, Testbed
 from regtools.testbed.process import Helper
+from tests.conftest import ROOT
 from tests.support.processes import listens, runs
+from tests.support.tcp import connect
 
 EMPTY = {"places": {"origin": 0}, "images": {}}
 
 
 def test_the_room_is_public() -> None:
     assert rt.testbed.Testbed is Testbed
+
+
+def test_opening_the_room_loads_nothing_heavy() -> None:
+    check = (
+        "import sys, regtools.testbed\n"
+        "print(sorted({'tornado', 'asyncio', 'pandas', 'matplotlib', 'pycurl'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_a_testbed_that_nobody_uses_rests(bed: Testbed) -> None:
+    # Also with connections that are open, half closed, or waiting for a request.
+    idle, half, asking = (connect(bed.addresses[name]) for name in ("near", "near", "far"))
+    with idle, half, asking:
+        half.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        half.shutdown(socket.SHUT_WR)
+        asking.sendall(b"GET /v2/ HT")
+        time.sleep(0.3)
+        before = [cpu_ticks(pid) for pid in bed.pids]
+        time.sleep(1)
+        assert all(cpu_ticks(pid) - then < 30 for pid, then in zip(bed.pids, before, strict=True))
+
+
+def cpu_ticks(pid: int) -> int:
+    """Hundredths of seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def test_a_name_leads_through_all_mirrors_in_order_and_to_the_origin_last(bed: Testbed) -> None:
