@@ -15,7 +15,7 @@ from regtools import RegistriesConf, RegtoolsError
 
 TABLE = json.loads(Path(__file__).with_name("user-problems.json").read_text(encoding="utf-8"))
 PROBLEMS = {problem["id"]: problem for problem in TABLE["problems"]}
-HOME = "/home/someone"
+HOME = "/home/user"
 
 
 def test_the_table_is_whole() -> None:

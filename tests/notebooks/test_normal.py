@@ -40,7 +40,7 @@ def messy() -> nbformat.NotebookNode:
                         "error",
                         ename="KeyError",
                         evalue="'x'",
-                        traceback=["File /home/someone/x.py", "KeyError: 'x'"],
+                        traceback=["File /home/user/x.py", "KeyError: 'x'"],
                     ),
                 ],
             ),
