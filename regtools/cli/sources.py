@@ -7,7 +7,7 @@ A command calls :func:`configure` for the options, :func:`release` (or :func:`re
 from __future__ import annotations
 
 # Start-up counts here: pathlib, shutil, json and subprocess are imported only where they are needed.
-# ruff: noqa: PTH101, PTH103, PTH105, PTH110, PTH111, PTH113, PTH116, PTH118, PTH120, PTH123
+# ruff: noqa: PTH103, PTH105, PTH111, PTH113, PTH116, PTH118, PTH120, PTH123
 import os
 
 TYPE_CHECKING = False
