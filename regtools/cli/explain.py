@@ -1,0 +1,341 @@
+"""``regtools explain``: where an image name leads, why, and what that means on the wire.
+
+The answer is for the files, variables and user of this machine, or of the one below ``--root``; nothing is
+contacted and podman need not be installed.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from regtools.cli import NO, OK, sources, wants_colour
+from regtools.errors import RegtoolsError
+from regtools.reference import PullName, physical_host
+from regtools.registries.differences import Outcome, differences
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Iterator
+
+    from regtools.registries.advice import Note
+    from regtools.registries.credentials import Certificates, Credentials, Step
+    from regtools.registries.resolution import Candidate, Resolution, Source
+
+__all__ = ["configure", "run"]
+
+WIDTH = 100
+CANNOT_KNOW = (
+    "local images: podman looks among them first and pulls under the name it finds there; with a local "
+    "localhost/{name} it contacts localhost",
+    "--tls-verify on the command line, which overrides insecure for every place (true and false alike)",
+    "the Docker-compatible API, which takes every short name for Docker Hub's unless told otherwise",
+    "the files inside a podman machine (macOS, Windows): run this command there, or give --root",
+    "signature policy (policy.json), which may refuse an image that was found",
+    "a podman that runs as a service: it keeps the environment and the files of its start",
+)
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("image", metavar="IMAGE", help="what would be given to podman pull")
+    sources.configure(parser, every=True)
+    parser.add_argument("--tty", action="store_true", help="as on a terminal, where podman can ask")
+    parser.add_argument("--json", action="store_true", help="the answer as data")
+
+
+def run(options: Namespace) -> int:
+    """Explain; give 0, or 1 where the name leads nowhere or the files stop podman."""
+    wanted = sources.releases(options)
+    outcomes = {podman: _outcome(options, podman) for podman in sources.ALL}
+    if options.json:
+        _print_json(options, [outcomes[podman] for podman in wanted])
+    else:
+        _print_text(options, [outcomes[podman] for podman in wanted], list(outcomes.values()))
+    sys.stdout.flush()
+    for error in _distinct_errors([outcomes[podman] for podman in wanted]):
+        print(error.render(colour=wants_colour(sys.stderr)), file=sys.stderr)
+    return NO if any(outcomes[podman].fails for podman in wanted) else OK
+
+
+def _outcome(options: Namespace, podman: str) -> Outcome:
+    conf = None
+    try:
+        PullName.parse(options.image)  # podman, too, judges the name before the files
+        conf = sources.load(options, podman)
+        return Outcome(
+            podman, conf, conf.resolve(options.image, options.tty), conf.files_read, conf.files_ignored
+        )
+    except RegtoolsError as error:
+        if conf is not None:
+            return Outcome(podman, conf, error, conf.files_read, conf.files_ignored)
+        return Outcome(podman, None, error, *_files(options, podman))
+
+
+def _files(options: Namespace, podman: str) -> tuple[Any, Any]:
+    """Find the files of a configuration that cannot be loaded."""
+    from regtools.registries.lookup import look_up
+    from regtools.registries.machine import Surroundings
+    from regtools.registries.releases import release
+
+    try:
+        around = Surroundings(options.root or "/", None, options.uid)
+        paths = {"path": options.conf, "dropins": options.dropins, "aliases": options.aliases}
+        files = look_up(release(podman), around, **paths)
+    except RegtoolsError:
+        return (), ()
+    return tuple(found.path for found in files.read), tuple(files.ignored)
+
+
+def _distinct_errors(outcomes: list[Outcome]) -> list[RegtoolsError]:
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    return list({str(error): error for error in errors}.values())
+
+
+# -- text ------------------------------------------------------------------------------------------------
+
+
+def _print_text(options: Namespace, wanted: list[Outcome], every: list[Outcome]) -> None:
+    title = _bold if wants_colour(sys.stdout) else _plain
+    shown: dict[str, str] = {}  # what was said → the release of which it was said
+    for outcome in wanted:
+        same = shown.setdefault(_essence(outcome), outcome.podman)
+        if same != outcome.podman:
+            print(f"podman {outcome.podman}: as podman {same}\n")
+            continue
+        for line in _explanation(options, outcome, title):
+            print(line)
+    mine = wanted[-1]
+    print(title("Other releases of podman"))
+    others = [outcome for outcome in every if outcome is not mine]
+    lines = differences(mine, others)
+    if len(wanted) > 1 and lines:
+        print(f"  seen from podman {mine.podman}:")
+    for line in lines or (f"podman {' and '.join(o.podman for o in others)} give the same answer",):
+        print(*_wrapped(line, "  "), sep="\n")
+    print("\n" + title("Not to be known from these files"))
+    name = options.image.rpartition("/")[2].partition("@")[0]
+    for text in CANNOT_KNOW:
+        print(*_wrapped(text.format(name=name or "NAME"), "  - ", "    "), sep="\n")
+
+
+def _essence(outcome: Outcome) -> str:
+    result = outcome.result
+    said = str(result) if isinstance(result, RegtoolsError) else repr(result.to_dict())
+    return f"{said}\n{outcome.files_read}\n{outcome.files_ignored}"
+
+
+def _explanation(options: Namespace, outcome: Outcome, title: Callable[[str], str]) -> Iterator[str]:
+    res = outcome.result
+    if isinstance(res, RegtoolsError):
+        yield from _failure(options, outcome, res, title)
+        return
+    yield str(res)
+    notes = list(_advice(res))
+    yield "\n" + title("Contacted, in this order")
+    for candidate in res.candidates:
+        for source in candidate.sources:
+            yield from _contact(options, candidate, source)
+    unread = list(_in_vain(options, outcome, res))
+    if notes or unread:
+        yield "\n" + title("Worth knowing")
+    for note in notes:
+        yield from _wrapped(str(note), "  - ", "    ")
+        yield from (f"      {line}" if line else "" for line in note.toml.splitlines())
+    for text in unread:
+        yield from _wrapped(text, "  - ", "    ")
+    yield ""
+
+
+def _advice(res: Resolution) -> tuple[Note, ...]:
+    from regtools.registries.advice import advice
+
+    return advice(res)
+
+
+def _failure(
+    options: Namespace, outcome: Outcome, error: RegtoolsError, title: Callable[[str], str]
+) -> Iterator[str]:
+    """Say what is known of a name that leads nowhere; the error itself goes to standard error."""
+    from regtools.registries.advice import advice_on_failure
+
+    where = f" ({error.where})" if error.where else ""
+    yield from _wrapped(f"{options.image}  (podman {outcome.podman})", "")
+    yield from _wrapped(f"leads nowhere: {error.message} [{error.kind}]{where}", "├─ ", "│  ")
+    for ignored in outcome.files_ignored:
+        yield from _wrapped(f"not read: {ignored}", "├─ ", "│  ")
+    yield from _wrapped(f"files: {', '.join(outcome.files_read) or 'none'}", "└─ ", "   ")
+    yield ""
+    conf = outcome.conf
+    if conf is None:
+        return
+    reference = PullName.parse(options.image).reference
+    notes = advice_on_failure(conf, reference.path, error)
+    if notes:
+        yield title("Worth knowing")
+    for note in notes:
+        yield from _wrapped(str(note), "  - ", "    ")
+        yield from (f"      {line}" if line else "" for line in note.toml.splitlines())
+    if error.kind == "enforcing-no-tty":
+        yield "  - with a terminal (--tty) podman would ask which of these is meant, and pull the choice:\n"
+        yield from ("    " + line for line in str(conf.resolve(options.image, tty=True)).splitlines())
+    yield ""
+
+
+def _contact(options: Namespace, candidate: Candidate, source: Source) -> Iterator[str]:
+    """Say how one place is contacted, and where a login and certificates for it would come from."""
+    conf = candidate._conf
+    domain = source.reference.partition("/")[0]
+    host = physical_host(domain)
+    if source.blocked:
+        yield from _wrapped(f"{source.reference}: blocked, never contacted", "  ", "    ")
+        return
+    how = "HTTPS unverified, then plain HTTP" if source.insecure else "HTTPS"
+    named = f" (the host behind {domain})" if host != domain else ""
+    yield from _wrapped(f"{source.reference}: {host}{named}, {how}", "  ", "    ")
+    logins, certs = _look_up(options, conf.podman, conf.credential_helpers, source.reference)
+    yield from _wrapped(f"login: {_login(logins)}", "    ", "      ")
+    if domain != candidate.name.partition("/")[0]:
+        text = f"login: --creds is not used here, since {domain} is another host than the name's"
+        yield from _wrapped(text, "    ", "      ")
+    yield from _wrapped(f"certificates: {_certificates(certs)}", "    ", "      ")
+
+
+def _look_up(
+    options: Namespace, podman: str, helpers: tuple[str, ...], reference: str
+) -> tuple[Credentials, Certificates]:
+    from regtools.registries.credentials import certificates, credentials
+
+    around: dict[str, Any] = {"root": options.root or "/", "uid": options.uid}
+    return credentials(reference, helpers=helpers, podman=podman, **around), certificates(reference, **around)
+
+
+def _login(logins: Credentials) -> str:
+    found = logins.found
+    keys = f"searched as {', '.join(logins.keys)}"
+    trouble = [f"{step.where} cannot be used: {step.problem}" for step in logins.steps if step.problem]
+    if found is not None:
+        return "; ".join([*trouble, _found(found), keys])
+    files = ", ".join(_looked(step) for step in logins.steps)
+    return "; ".join(
+        [*trouble, f"none found; {keys}; in {files}; to add one: podman login {logins.registry}"]
+    )
+
+
+def _found(step: Step) -> str:
+    if step.helper is None:
+        return f"there is one in {step.where}, under {step.key}"
+    place = "" if step.helper == step.where else f" (credHelpers in {step.where})"
+    return f"the program {step.helper} is asked for {step.key}{place}"
+
+
+def _looked(step: Step) -> str:
+    words = {"missing": " (not there)", "empty-entry": f" (the entry {step.key} holds no login)"}
+    named = f" ({step.named_by})" if step.named_by else ""
+    return f"{step.where}{named}{words.get(step.outcome, '')}"
+
+
+def _certificates(certs: Certificates) -> str:
+    if certs.directory is None:
+        return f"the system's authorities only; none of {', '.join(certs.searched)} exists"
+    parts = [f"{len(certs.authorities)} *.crt ({', '.join(certs.authorities)})"] if certs.authorities else []
+    parts += [f"client {', '.join(certs.clients)}"] if certs.clients else []
+    return "; ".join([f"{certs.directory}: {', '.join(parts) or 'nothing usable in it'}", *certs.problems])
+
+
+def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[str]:
+    """Say what a file that is not read would have had for these names."""
+    from regtools.registries.document import Document
+    from regtools.registries.machine import Surroundings
+    from regtools.registries.matching import best_prefix
+    from regtools.registries.releases import release
+
+    around = Surroundings("/" if options.conf else options.root or "/", None, options.uid)
+    for path, _ in outcome.files_ignored:
+        try:
+            document = Document.read(around.read(path), release("6"), file=path)
+        except RegtoolsError:
+            continue
+        entries = document.settings.entries
+        for candidate in res.candidates:
+            prefix = best_prefix(entries, candidate.repository)
+            if prefix is not None:
+                place = document.place(document.entry_path(prefix))
+                what = "a block" if entries[prefix].get("blocked") else "an entry"
+                yield f"{what} of {prefix!r} has no effect, because its file is not read ({place})"
+        search = ("unqualified-search-registries",)
+        if res.how == "search" and document.settings.search is not None:
+            yield f"a search list has no effect, because its file is not read ({document.place(search)})"
+
+
+def _wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
+    from textwrap import wrap
+
+    from regtools.snippet import visible
+
+    rest = first if rest is None else rest
+    return wrap(
+        visible(text), WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    ) or [first]
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+def _bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m"
+
+
+# -- data ------------------------------------------------------------------------------------------------
+
+
+def _print_json(options: Namespace, outcomes: list[Outcome]) -> None:
+    import json
+
+    plain = {outcome.podman: _data(options, outcome) for outcome in outcomes}
+    answer: Any = plain if options.podman == "all" else plain[outcomes[0].podman]
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _data(options: Namespace, outcome: Outcome) -> dict[str, Any]:
+    result = outcome.result
+    failed = isinstance(result, RegtoolsError)
+    return {
+        "format": 1,
+        "image": options.image,
+        "podman": outcome.podman,
+        "files_read": list(outcome.files_read),
+        "files_ignored": [{"path": path, "why": why} for path, why in outcome.files_ignored],
+        "result": _error(result) if isinstance(result, RegtoolsError) else result.to_dict(),
+        "reasons": [] if failed else list(_reasons(options, result)),
+    }
+
+
+def _error(error: RegtoolsError) -> dict[str, Any]:
+    return {"error": error.kind, "stage": error.stage, "file": error.file, "line": error.line}
+
+
+def _reasons(options: Namespace, res: Any) -> Iterator[dict[str, Any]]:
+    """Yield each reason with what it is about: the image, a candidate or a source."""
+    yield _reason(res.image, "why", res.why)
+    yield from map(partial(_reason, res.image, "not used"), res.unused)
+    for candidate in res.candidates:
+        if candidate.error is not None:
+            yield _reason(candidate.name, "why", candidate.error)
+        for source in candidate.sources:
+            yield _reason(source.reference, "why", source.why)
+            conf = candidate._conf
+            found = _look_up(options, conf.podman, conf.credential_helpers, source.reference)
+            yield {"about": source.reference, "kind": "login", **found[0].to_dict()}
+            yield {"about": source.reference, "kind": "certificates", **found[1].to_dict()}
+        yield from map(partial(_reason, candidate.name, "not used"), candidate.unused)
+    yield from (_reason(res.image, "note", note) for note in _advice(res))
+
+
+def _reason(about: str, kind: str, reason: Any) -> dict[str, Any]:
+    place = reason.where
+    text = getattr(reason, "text", None) or reason.message
+    file, line, column = place if place else (None, None, None)
+    return {"about": about, "kind": kind, "text": text, "file": file, "line": line, "column": column}

@@ -1,0 +1,244 @@
+"""What a person should know about a resolution: what follows from it, and how to get what was wanted.
+
+Notes state what is so; they decide nothing. Each has words, often a place, and sometimes TOML to paste.
+
+Source: containers-registries.conf(5); podman-pull(1), podman-search(1), podman-login(1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..reference import HUB, HUB_HOST, HUB_OLD, physical_host
+from .resolution import applies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..errors import Place, RegtoolsError
+    from .config import RegistriesConf
+    from .resolution import Candidate, Resolution
+
+__all__ = ["Note", "advice", "advice_on_failure"]
+
+# Registries whose names are mistyped often enough to look for it.
+WELL_KNOWN = (
+    "docker.io",
+    "quay.io",
+    "gcr.io",
+    "ghcr.io",
+    "mcr.microsoft.com",
+    "registry.k8s.io",
+    "registry.access.redhat.com",
+    "registry.redhat.io",
+    "registry.fedoraproject.org",
+    "registry.gitlab.com",
+)
+
+
+class Note(NamedTuple):
+    """One thing worth knowing: words, where it was decided, and TOML to paste."""
+
+    text: str
+    where: Place | None = None
+    toml: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.where})" if self.where else self.text
+
+
+def advice(res: Resolution) -> tuple[Note, ...]:
+    """Give the notes on a name that leads somewhere, each once."""
+    notes = [*_aliased(res)]
+    for candidate in res.candidates:
+        if res.how in ("qualified", "docker") and candidate.name != res.image:
+            notes.append(Note(f"{res.image} is completed to {candidate.name}"))
+        for kind in (_replaced, _library, _mirrors_left_out, _blocked, _insecure, _other_port):
+            notes += kind(res, candidate)
+    notes += _around(res)
+    notes += _odd_entries(res.conf)
+    return tuple(dict.fromkeys(notes))
+
+
+def advice_on_failure(conf: RegistriesConf, name: str, error: RegtoolsError) -> tuple[Note, ...]:
+    """Give the notes on a short name that leads nowhere.
+
+    Args:
+        conf: the configuration.
+        name: the short name, without tag and digest.
+        error: what :meth:`RegistriesConf.resolve` raised.
+    """
+    if error.kind not in ("enforcing-no-tty", "no-search-registries"):
+        return ()
+    looked = ", ".join((*conf.files_read, *filter(None, [conf.alias_file])))
+    notes = [Note(f"no alias was found for {name}; looked in {looked or 'no file, since there is none'}")]
+    hosts = conf.unqualified_search_registries or (HUB,)
+    host = HUB if HUB in hosts else hosts[0]
+    target = f"{host}/{name}" if host != HUB or "/" in name else f"{host}/library/{name}"
+    notes.append(Note("an alias settles it without a question:", toml=f'[aliases]\n"{name}" = "{target}"'))
+    if error.kind == "enforcing-no-tty":
+        text = "permissive tries all in order without a question; with one search registry nobody is asked"
+        where = conf.setting_place("short-name-mode")
+        notes.append(Note(text, where, 'short-name-mode = "permissive"'))
+    return tuple(notes)
+
+
+# -- one candidate ---------------------------------------------------------------------------------------
+
+
+def _replaced(res: Resolution, candidate: Candidate) -> Iterator[Note]:
+    """A location is no mirror: what it replaces is not asked any more."""
+    entry = candidate.entry
+    if entry is None or not candidate.sources or entry.location in ("", entry.prefix):
+        return
+    before = res.conf.place(entry.prefix, "prefix")
+    text = f"prefix {entry.prefix!r} ({before}) is replaced by location {entry.location!r}"
+    yield Note(text, res.conf.place(entry.prefix, "location"))
+    if any(source.reference == candidate.name for source in candidate.sources):
+        return
+    domain = candidate.name.partition("/")[0]
+    host = "" if domain == physical_host(domain) else f" ({physical_host(domain)})"
+    yield Note(
+        f"{entry.prefix}{host} itself is not contacted at all: a location replaces it and is no mirror, "
+        f"so there is no fallback when {entry.location} has no such image or does not answer"
+    )
+    if entry.prefix.startswith("*."):
+        return
+    cached = candidate.sources[-1].reference
+    insecure = "\ninsecure = true" if entry.insecure else ""
+    yield Note(
+        f"to have it as a fallback, write {entry.location} as a mirror; the order is then {cached}, "
+        f"last {candidate.name}:",
+        toml=f'[[registry]]\nlocation = "{entry.prefix}"\n\n'
+        f'[[registry.mirror]]\nlocation = "{entry.location}"{insecure}',
+    )
+
+
+def _library(res: Resolution, candidate: Candidate) -> Iterator[Note]:
+    """Docker's own images have library/ in their names, and so has every copy that is looked for."""
+    entry = candidate.entry
+    official = candidate.name.startswith(f"{HUB}/library/") and "library/" not in res.image
+    if entry is None or not official or entry.prefix != HUB or entry.location in ("", HUB):
+        return
+    insecure = "\ninsecure = true" if entry.insecure else ""
+    yield Note(
+        "library/ is a part of the name of Docker's own images; if the copies are stored without it, "
+        "add this second entry, which removes library/:",
+        toml=f'[[registry]]\nprefix = "{HUB}/library"\nlocation = "{entry.location}"{insecure}',
+    )
+
+
+def _mirrors_left_out(res: Resolution, candidate: Candidate) -> Iterator[Note]:
+    entry = candidate.entry
+    if entry is None or not candidate.sources:
+        return
+    by_digest = "@" in candidate.name
+    left_out = [mirror for mirror in entry.mirrors if not applies(entry, mirror.pull_from_mirror, by_digest)]
+    if not left_out:
+        return
+    if by_digest:
+        yield Note(f"by a tag instead of a digest, the mirror {left_out[0].location} would be used")
+        return
+    rest = candidate.repository[len(entry.prefix) :] if not entry.prefix.startswith("*.") else "/…"
+    name = f"{candidate.repository}@sha256:…"
+    yield Note(
+        f"{name} (the same name with a digest) would use the mirror first: "
+        f"{left_out[0].location}{rest}@sha256:…"
+    )
+    if entry.mirror_by_digest_only:
+        yield Note(
+            "mirror-by-digest-only holds for every mirror; to decide for each one, remove it and write "
+            'pull-from-mirror = "all", "digest-only" or "tag-only" under the [[registry.mirror]]',
+            res.conf.place(entry.prefix, "mirror-by-digest-only"),
+        )
+
+
+def _blocked(res: Resolution, candidate: Candidate) -> Iterator[Note]:
+    for number, source in enumerate(candidate.sources, 1):
+        if source.blocked_by is not None:
+            text = f"source {number}, {source.reference}, is blocked by the entry {source.blocked_by!r}"
+            yield Note(text, res.conf.place(source.blocked_by, "blocked"))
+    blocked = [source for source in candidate.sources if source.blocked]
+    free = [source.reference for source in candidate.sources if not source.blocked]
+    if blocked and not free:
+        yield Note(f"every place is blocked: {candidate.name} cannot be pulled")
+    elif blocked:
+        yield Note(
+            f"so the pull can succeed only from {' or '.join(free)}; when it fails, podman's message ends "
+            "with the block, but the error to read is that of the mirror itself"
+        )
+
+
+def _insecure(res: Resolution, candidate: Candidate) -> Iterator[Note]:
+    if any(source.insecure for source in candidate.sources):
+        yield Note(INSECURE)
+
+
+INSECURE = "insecure = true: HTTPS is still tried first, without checking the certificate, then plain HTTP"
+
+
+def _other_port(res: Resolution, candidate: Candidate) -> Iterator[Note]:
+    """An entry for another port of the same host is no entry for this one."""
+    if candidate.entry is not None:
+        return
+    domain, _, _ = candidate.repository.partition("/")
+    host = domain.partition(":")[0]
+    for prefix in sorted(res.conf.prefixes):
+        other, slash, path = prefix.partition("/")
+        if ":" not in other or other == domain or other.partition(":")[0] != host:
+            continue
+        entry = res.conf.registry(prefix)
+        key = "prefix" if entry.location != prefix else "location"
+        text = f"the nearest entry, {prefix!r}, has the same host and another port; for this name write"
+        fixed = f'{key} = "{domain}{slash}{path}"'
+        yield Note(text, res.conf.place(prefix, key), fixed)
+        if entry.insecure:
+            yield Note(INSECURE)
+
+
+# -- the whole -------------------------------------------------------------------------------------------
+
+
+def _aliased(res: Resolution) -> Iterator[Note]:
+    if res.how not in ("alias", "remembered") or res.pull is None:
+        return
+    name, conf = res.pull.reference.path, res.conf
+    if res.how == "remembered":
+        yield Note(
+            "a remembered answer wins over every [aliases]; to cancel it, remove its line from "
+            f"{conf.alias_file}"
+        )
+        return
+    where = conf.setting_place("aliases", name)
+    file = where.file if where and where.file else "this file"
+    hub = f"{HUB}/{name}" if "/" in name else f"{HUB}/library/{name}"
+    yield Note(
+        f"to override the alias, put it into a drop-in that is read later than {file}; "
+        f'an empty value ("{name}" = "") cancels it, and the search list counts again:',
+        toml=f'[aliases]\n"{name}" = "{hub}"',
+    )
+
+
+def _around(res: Resolution) -> Iterator[Note]:
+    """What mirrors and locations do not change."""
+    for candidate in res.candidates:
+        if all(source.reference == candidate.name for source in candidate.sources):
+            continue
+        yield Note(f"the local image is called {candidate.name}, whichever place it comes from")
+        host = physical_host(candidate.name.partition("/")[0])
+        yield Note(f"search, tag listing, push and login ignore location and mirrors: they contact {host}")
+
+
+def _odd_entries(conf: RegistriesConf) -> Iterator[Note]:
+    """Entries that can hardly be meant as written; `regtools check` looks for much more."""
+    letters = {"".join(sorted(name)): name for name in WELL_KNOWN}
+    for prefix in sorted(conf.prefixes):
+        host = prefix.partition("/")[0]
+        key = "prefix" if conf.registry(prefix).location != prefix else "location"
+        if host in (HUB_HOST, HUB_OLD):
+            text = f"entry {prefix!r} can never match an image name: Docker Hub's images are called {HUB}/…"
+            yield Note(text, conf.place(prefix, key))
+            continue
+        meant = letters.get("".join(sorted(host)))
+        if meant and meant != host:
+            yield Note(f"entry {prefix!r} looks like a slip for {meant!r}", conf.place(prefix, key))
