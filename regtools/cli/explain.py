@@ -27,8 +27,7 @@ __all__ = ["configure", "run"]
 
 WIDTH = 100
 CANNOT_KNOW = (
-    "local images: podman looks among them first and pulls under the name it finds there; with a local "
-    "localhost/{name} it contacts localhost",
+    "local images: podman looks among them first, and contacts the registry of the one it finds{short}",
     "--tls-verify on the command line, which overrides insecure for every place (true and false alike)",
     "the Docker-compatible API, which takes every short name for Docker Hub's unless told otherwise",
     "the files inside a podman machine (macOS, Windows): run this command there, or give --root",
@@ -115,9 +114,18 @@ def _print_text(options: Namespace, wanted: list[Outcome], every: list[Outcome])
     for line in lines or (f"podman {' and '.join(o.podman for o in others)} give the same answer",):
         print(*_wrapped(line, "  "), sep="\n")
     print("\n" + title("Not to be known from these files"))
-    name = options.image.rpartition("/")[2].partition("@")[0]
+    short = _short_name(options.image)
+    built = f" (localhost, where a localhost/{short} was built here)" if short else ""
     for text in CANNOT_KNOW:
-        print(*_wrapped(text.format(name=name or "NAME"), "  - ", "    "), sep="\n")
+        print(*_wrapped(text.format(short=built), "  - ", "    "), sep="\n")
+
+
+def _short_name(image: str) -> str | None:
+    try:
+        pull = PullName.parse(image)
+    except RegtoolsError:
+        return None
+    return None if pull.docker or not pull.reference.is_short else str(pull.reference)
 
 
 def _essence(outcome: Outcome) -> str:
@@ -191,13 +199,13 @@ def _contact(options: Namespace, candidate: Candidate, source: Source) -> Iterat
     if source.blocked:
         yield from _wrapped(f"{source.reference}: blocked, never contacted", "  ", "    ")
         return
-    how = "HTTPS unverified, then plain HTTP" if source.insecure else "HTTPS"
+    how = "HTTPS unverified, then plain HTTP (insecure = true)" if source.insecure else "HTTPS only"
     named = f" (the host behind {domain})" if host != domain else ""
     yield from _wrapped(f"{source.reference}: {host}{named}, {how}", "  ", "    ")
     logins, certs = _look_up(options, conf.podman, conf.credential_helpers, source.reference)
     yield from _wrapped(f"login: {_login(logins)}", "    ", "      ")
     if domain != candidate.name.partition("/")[0]:
-        text = f"login: --creds is not used here, since {domain} is another host than the name's"
+        text = f"--creds is not used here, since {domain} is another host than the name's"
         yield from _wrapped(text, "    ", "      ")
     yield from _wrapped(f"certificates: {_certificates(certs)}", "    ", "      ")
 

@@ -174,7 +174,9 @@ def _insecure(res: Resolution, candidate: Candidate) -> Iterator[Note]:
         yield Note(INSECURE)
 
 
-INSECURE = "insecure = true: HTTPS is still tried first, without checking the certificate, then plain HTTP"
+INSECURE = (
+    "with insecure = true HTTPS is still tried first, without checking the certificate, then plain HTTP"
+)
 
 
 def _other_port(res: Resolution, candidate: Candidate) -> Iterator[Note]:
