@@ -16,8 +16,8 @@ __all__ = ["COMMANDS", "main"]
 
 # name on the terminal → one line of help; the module has the same name.
 COMMANDS: dict[str, str] = {
-    "explain": "tell where podman would pull an image from, in which order, and why",
     "toml2json": "turn TOML into JSON, or say what is wrong with it",
+    "explain": "tell where podman would pull an image from, in which order, and why",
     "time": "pull an image for real, keep nothing, and say where the time went",
     "doctor": "say which real parts this machine has, and what each one enables",
     "lab": "open the notebooks in JupyterLab, in a folder of yours",

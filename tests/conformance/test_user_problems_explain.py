@@ -70,7 +70,7 @@ FACTS: dict[str, list[tuple[str, ...]]] = {
     ],
     "dev-alias-from-vendor-dropin": [
         (r"alias 'mongo' \(/etc/containers/registries\.conf\.d/001-vendor-shortnames\.conf:2:",),
-        (rf"search list is not used: an alias exists.*\({CONF}:1:",),
+        (rf"not used: search list[^:]*: an alias exists.*\({CONF}:1:",),
         (r"artifacts\.corp\.test/mongo:6\.0", "^(?!.*candidate 2)"),
         (r"drop-in that is read later", r'an empty value \("mongo" = ""\) cancels it'),
     ],

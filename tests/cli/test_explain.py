@@ -1,0 +1,377 @@
+"""``regtools explain`` as people run it: what it prints, where, and with which exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regtools import RegistriesConf, RegtoolsError
+from regtools.cli import main, sources
+
+TABLE = json.loads(
+    (Path(__file__).parents[1] / "conformance" / "resolution-cases.json").read_text(encoding="utf-8")
+)
+SAMPLE = TABLE["cases"][::8]
+SECRET = "c2VjcmV0LXVzZXI6c2VjcmV0LXBhc3M="
+
+
+def machine(root: Path, files: dict[str, str]) -> list[str]:
+    for name, text in files.items():
+        path = root / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    root.mkdir(exist_ok=True)
+    return ["--root", str(root), "--uid", "0"]
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/user")
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(["explain", *words])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return status, out, err
+
+
+SIMPLE = {
+    "/etc/containers/registries.conf": 'unqualified-search-registries = ["docker.io"]\n',
+    "/etc/containers/registries.conf.d/10-a.conf": '[[registry]]\nlocation = "quay.io"\n',
+    "/etc/containers/registries.conf.bak": "",
+}
+
+
+def test_it_names_files_places_hosts_and_what_it_cannot_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, "nginx", *machine(tmp_path, SIMPLE))
+    assert (status, err) == (0, "")
+    text = " ".join(out.replace("│", "").split())
+    for wanted in (
+        "files: /etc/containers/registries.conf, /etc/containers/registries.conf.d/10-a.conf",
+        "not read: /etc/containers/registries.conf.bak",
+        "docker.io/library/nginx:latest: registry-1.docker.io (the host behind docker.io), HTTPS only",
+        "/etc/containers/registries.conf:1:33",
+        "certificates: ",
+        "login: none found",
+        "podman 4 and 5 give the same answer",
+        "local images",
+        "--tls-verify",
+        "compatible API",
+        "podman machine",
+        "policy.json",
+    ):
+        assert wanted in text
+    assert str(tmp_path) not in out
+    assert max(map(len, out.splitlines())) <= 100
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("case", SAMPLE, ids=[case["id"] for case in SAMPLE])
+@pytest.mark.parametrize("podman", ["4", "6"])
+def test_the_data_are_those_of_the_library(
+    case: dict[str, Any], podman: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine(tmp_path, case["files"])
+    named: dict[str, str] = {
+        "dropins": str(tmp_path / "registries.conf.d"),
+        "short_name_aliases": str(tmp_path / "aliases.conf"),
+    }
+    Path(named["short_name_aliases"]).write_text(case.get("short_name_aliases", ""), encoding="utf-8")
+    conf = str(tmp_path / "registries.conf")
+    words = ["--conf", conf, "--dropins", named["dropins"], "--aliases", named["short_name_aliases"]]
+    status, out, err = run(capsys, "--podman", podman, "--json", *words, "--", case["image"])
+    answer = json.loads(out)
+    head = ("format", "image", "podman", "files_read", "files_ignored", "result", "reasons")
+    assert tuple(answer) == head
+    assert (answer["format"], answer["image"], answer["podman"]) == (1, case["image"], podman)
+    try:
+        loaded = RegistriesConf.load(conf, podman=podman, **named)
+        wanted = loaded.resolve(case["image"])
+    except RegtoolsError as error:
+        plain = {"error": error.kind, "stage": error.stage, "file": error.file, "line": error.line}
+        assert answer["result"] == plain
+        assert status == 1
+        assert "error: " in err
+    else:
+        assert answer["result"] == wanted.to_dict()
+        assert answer["files_read"] == list(loaded.files_read)
+        assert status == (0 if wanted.sources else 1)
+        assert err == ""
+    # The same in words; reasons exist for everything that is said to be tried.
+    status_of_text, text, _ = run(capsys, "--podman", podman, *words, "--", case["image"])
+    assert status_of_text == status
+    assert text
+
+
+def test_all_releases_are_explained_and_equal_ones_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = machine(
+        tmp_path, {"/etc/containers/registries.conf": '[registries.search]\nregistries = ["a.example"]\n'}
+    )
+    status, out, err = run(capsys, "app", "--podman", "all", *words)
+    assert status == 1  # podman 6 refuses the old format
+    assert "podman 5: as podman 4" in out
+    assert "podman 4 would instead pull from a.example/app:latest" in out
+    assert err.count("[v1-format]") == 1
+    status, out, _ = run(capsys, "app", "--podman", "all", "--json", *words)
+    answer = json.loads(out)
+    assert list(answer) == ["4", "5", "6"]
+    assert answer["6"]["result"] == {
+        "error": "v1-format",
+        "stage": "load",
+        "file": "/etc/containers/registries.conf",
+        "line": answer["6"]["result"]["line"],
+    }
+    assert answer["6"]["files_read"] == answer["4"]["files_read"] == ["/etc/containers/registries.conf"]
+    assert answer["4"]["result"]["candidates"][0]["name"] == "a.example/app:latest"
+
+
+def test_one_release_tells_where_the_others_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "/usr/share/containers/registries.conf": '[[registry]]\nprefix = "a.example"\nlocation = "b.example"\n'
+    }
+    _, out, _ = run(capsys, "a.example/x", *machine(tmp_path, files))
+    text = " ".join(out.split())
+    for podman in "45":
+        assert f"podman {podman} would instead pull from a.example/x:latest" in text
+        assert f"podman {podman} would instead not read /usr/share/containers/registries.conf" in text
+    assert "podman 6 would" not in text
+
+
+def test_a_terminal_is_a_matter_of_an_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = 'unqualified-search-registries = ["a.example", "b.example"]\nshort-name-mode = "enforcing"\n'
+    words = machine(tmp_path, {"/etc/containers/registries.conf": conf})
+    assert run(capsys, "app", *words)[0] == 1
+    status, out, _ = run(capsys, "app", "--tty", *words)
+    assert status == 0
+    assert "podman asks" in out
+    assert json.loads(run(capsys, "app", "--tty", "--json", *words)[1])["result"]["prompt"] is True
+
+
+def test_a_candidate_that_fails_is_a_no(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = '[[registry]]\nprefix = "a.example/app"\nlocation = "b.example"\n'
+    status, out, _ = run(
+        capsys, "a.example/app", *machine(tmp_path, {"/etc/containers/registries.conf": conf})
+    )
+    assert status == 1
+    assert "not-canonical" in out
+
+
+# -- bad input -------------------------------------------------------------------------------------------
+
+BAD: dict[str, tuple[str, bytes | None]] = {
+    "missing": ("file-missing", None),
+    "a directory": ("file-unreadable", None),
+    "binary": ("not-utf8", b"\x7fELF\xff\xfe\xfd"),
+    "no TOML": ("unquoted-value", b"a = b.c\n"),
+    "URL for a host": ("scheme-not-allowed", b'[[registry]]\nlocation = "https://a.example"\n'),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_an_error_of_its_kind(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kind, content = BAD[name]
+    file = tmp_path / "registries.conf"
+    if name == "a directory":
+        file.mkdir()
+    elif content is not None:
+        file.write_bytes(content)
+    status, _, err = run(capsys, "quay.io/x", "--conf", str(file))
+    assert status == 1
+    assert f"{file}" in err
+    assert f"[{kind}]" in err
+    before = sorted(tmp_path.iterdir())
+    for word in ("--json", "--podman=all"):
+        assert run(capsys, "quay.io/x", "--conf", str(file), word)[0] == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs a user to give rights up as")
+def test_a_file_without_rights_is_unreadable(tmp_path: Path) -> None:
+    file = tmp_path / "registries.conf"
+    file.write_text("")
+    file.chmod(0)
+    # Python's own modules may be out of reach for other users, so everything is used once before.
+    code = (
+        "import os, sys; from regtools.cli import main; "
+        "words = ['explain', 'quay.io/x', '--podman', '6', '--conf']; main([*words, '/none/such']); "
+        f"os.setuid(65534); sys.exit(main([*words, {str(file)!r}]))"
+    )
+    for parent in (tmp_path, *tmp_path.parents[:3]):
+        if parent != Path("/tmp"):
+            parent.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "[file-unreadable]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        ("", "empty-name"),
+        ("UPPER/Case", "uppercase-name"),
+        ("oci:dir", "other-transport"),
+        ("a b", "invalid-reference"),
+        ("https://quay.io/x", "invalid-reference"),
+        ("sha256:" + "0" * 64, "local-image-id"),
+        ("{}", "invalid-reference"),
+        ("\x1b[31m\n", "invalid-reference"),
+        ("x" * 5000, "name-too-long"),
+    ],
+)
+def test_a_bad_name_is_an_error_of_its_kind(
+    image: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, *machine(tmp_path, SIMPLE), "--", image)
+    assert status == 1
+    assert f"[{kind}]" in err
+    assert "\x1b" not in out + err
+
+
+def test_a_broken_alias_cache_breaks_short_names_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = {**SIMPLE, "/var/cache/containers/short-name-aliases.conf": "[aliases\n"}
+    words = machine(tmp_path, broken)
+    status, _, err = run(capsys, "nginx", *words)
+    assert status == 1
+    assert "/var/cache/containers/short-name-aliases.conf:1" in err
+    assert run(capsys, "quay.io/x", *words)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["a", "b"], ["nginx", "--podman", "7"], ["nginx", "--uid", "me"], ["nginx", "--uid", "-1"]]
+)
+def test_wrong_usage_is_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, *words)
+    assert status == 2
+    assert out == ""
+    assert "usage: regtools explain" in err
+
+
+def test_a_root_that_is_no_directory_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "nginx", "--root", str(tmp_path / "none"))
+    assert status == 1
+    assert "[file-missing]" in err
+
+
+# -- logins ----------------------------------------------------------------------------------------------
+
+LOGINS = {
+    "good": json.dumps({"auths": {"quay.io": {"auth": SECRET}}}),
+    "broken": '{"auths": {"quay.io": {"auth": "' + SECRET + '"}',
+    "as key": json.dumps({"auths": {"quay.io": {"auth": SECRET, SECRET: SECRET}}}),
+    "odd": json.dumps({"auths": {"quay.io": SECRET}}),
+}
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--podman", "all"], ["--podman", "all", "--json"]])
+@pytest.mark.parametrize("name", LOGINS)
+def test_a_secret_is_never_printed(
+    name: str, form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = machine(tmp_path, {**SIMPLE, "/home/user/.config/containers/auth.json": LOGINS[name]})
+    status, out, err = run(capsys, "quay.io/team/app", *words, *form)
+    assert status == 0
+    assert "/home/user/.config/containers/auth.json" in out
+    for secret in (SECRET, "secret-user", "secret-pass"):
+        assert secret not in out + err
+
+
+def test_logins_and_certificates_are_named_by_file_and_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        **SIMPLE,
+        "/home/user/.docker/config.json": json.dumps({"credHelpers": {"quay.io": "pass"}}),
+        "/etc/containers/certs.d/quay.io/ca.crt": "",
+    }
+    _, out, _ = run(capsys, "quay.io/x", *machine(tmp_path, files))
+    text = " ".join(out.split())
+    assert (
+        "docker-credential-pass is asked for quay.io (credHelpers in /home/user/.docker/config.json)" in text
+    )
+    assert "certificates: /etc/containers/certs.d/quay.io: 1 *.crt (ca.crt)" in text
+
+
+# -- surroundings ----------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_is_for_terminals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = machine(tmp_path, SIMPLE)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for setting, coloured in (("", True), ("1", False)):
+        monkeypatch.setenv("NO_COLOR", setting)
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        assert main(["explain", "nginx", *words]) == 0
+        assert ("\x1b[1m" in sys.stdout.getvalue()) is coloured  # type: ignore[attr-defined]
+
+
+PROGRAM = "#!/bin/sh\necho asked >> {log}\necho podman version {version}\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "release"), [("4.3.1", "4"), ("5.8.2", "5"), ("6.0.0-dev", "6"), ("3.4.4", "4"), ("9.1", "6")]
+)
+def test_the_installed_release_is_asked_once(version: str, release: str, tmp_path: Path) -> None:
+    program, log = tmp_path / "bin" / "podman", tmp_path / "log"
+    program.parent.mkdir()
+    environ = {"PATH": str(program.parent), "HOME": str(tmp_path)}
+    assert sources.installed_release(environ) is None
+    program.write_text(PROGRAM.format(log=log, version=version))
+    program.chmod(0o755)
+    for _ in range(3):
+        assert sources.installed_release(environ) == release
+    assert log.read_text().split() == ["asked"]
+    program.write_text(PROGRAM.format(log=log, version="5.0.0") + "# upgraded\n")
+    assert sources.installed_release(environ) == "5"
+    assert log.read_text().split() == ["asked", "asked"]
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\necho what\n", "#!/nonexistent\n"])
+def test_a_podman_that_does_not_answer_is_none(text: str, tmp_path: Path) -> None:
+    program = tmp_path / "podman"
+    program.write_text(text)
+    program.chmod(0o755)
+    assert sources.installed_release({"PATH": str(tmp_path), "HOME": str(tmp_path)}) is None
+
+
+def test_a_cache_that_cannot_be_written_or_read_costs_only_time(tmp_path: Path) -> None:
+    program = tmp_path / "podman"
+    program.write_text(PROGRAM.format(log=tmp_path / "log", version="5.1"))
+    program.chmod(0o755)
+    (tmp_path / ".cache").write_text("a file, where a directory is wanted")
+    environ = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    assert sources.installed_release(environ) == "5"
+    (tmp_path / ".cache").unlink()
+    (tmp_path / ".cache" / "regtools" / "podman-release").mkdir(parents=True)
+    assert sources.installed_release(environ) == "5"
+
+
+@pytest.mark.needs("podman")
+def test_auto_is_the_podman_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    assert sources.installed_release(environ) == version.split()[-1].partition(".")[0]
