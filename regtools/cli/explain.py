@@ -145,6 +145,8 @@ def _explanation(options: Namespace, outcome: Outcome, title: Callable[[str], st
     for candidate in res.candidates:
         for source in candidate.sources:
             yield from _contact(options, candidate, source)
+    if any(not source.blocked for source in res.sources):
+        yield from _looked_in(options, res)
     unread = list(_in_vain(options, outcome, res))
     if notes or unread:
         yield "\n" + title("Worth knowing")
@@ -221,14 +223,16 @@ def _look_up(
 
 def _login(logins: Credentials) -> str:
     found = logins.found
+    parts = [f"{step.where} cannot be used: {step.problem}" for step in logins.steps if step.problem]
+    parts += [
+        f"the entry {step.key} of {step.where} holds no login"
+        for step in logins.steps
+        if step.outcome == "empty-entry"
+    ]
     keys = f"searched as {', '.join(logins.keys)}"
-    trouble = [f"{step.where} cannot be used: {step.problem}" for step in logins.steps if step.problem]
     if found is not None:
-        return "; ".join([*trouble, _found(found), keys])
-    files = ", ".join(_looked(step) for step in logins.steps)
-    return "; ".join(
-        [*trouble, f"none found; {keys}; in {files}; to add one: podman login {logins.registry}"]
-    )
+        return "; ".join([*parts, _found(found), keys])
+    return "; ".join([*parts, "none found", keys, f"to add one: podman login {logins.registry}"])
 
 
 def _found(step: Step) -> str:
@@ -238,18 +242,24 @@ def _found(step: Step) -> str:
     return f"the program {step.helper} is asked for {step.key}{place}"
 
 
-def _looked(step: Step) -> str:
-    words = {"missing": " (not there)", "empty-entry": f" (the entry {step.key} holds no login)"}
-    named = f" ({step.named_by})" if step.named_by else ""
-    return f"{step.where}{named}{words.get(step.outcome, '')}"
-
-
 def _certificates(certs: Certificates) -> str:
     if certs.directory is None:
-        return f"the system's authorities only; none of {', '.join(certs.searched)} exists"
+        return f"the system's authorities only; there is no directory certs.d/{certs.host}"
     parts = [f"{len(certs.authorities)} *.crt ({', '.join(certs.authorities)})"] if certs.authorities else []
     parts += [f"client {', '.join(certs.clients)}"] if certs.clients else []
     return "; ".join([f"{certs.directory}: {', '.join(parts) or 'nothing usable in it'}", *certs.problems])
+
+
+def _looked_in(options: Namespace, res: Resolution) -> Iterator[str]:
+    """Name the files and directories once: they are the same for every place."""
+    conf = res.conf
+    logins, certs = _look_up(options, conf.podman, conf.credential_helpers, res.sources[0].reference)
+    steps = [step.where + (" (not there)" if step.outcome == "missing" else "") for step in logins.steps]
+    named = [f" ({step.named_by} names it)" if step.named_by else "" for step in logins.steps]
+    asked = ", ".join(step + name for step, name in zip(steps, named, strict=True))
+    yield from _wrapped(f"logins are searched in {asked}", "  ", "    ")
+    folders = ", ".join(path.rpartition("/")[0] for path in certs.searched)
+    yield from _wrapped(f"certificates are searched in {folders}", "  ", "    ")
 
 
 def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[str]:

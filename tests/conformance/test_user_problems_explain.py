@@ -99,7 +99,8 @@ FACTS: dict[str, list[tuple[str, ...]]] = {
             r".*searched as registry\.corp\.test/team/app, registry\.corp\.test/team, registry\.corp\.test",
         ),
         (
-            rf"login: none found;[^;]*; in [^;]*{HOME}/\.config/containers/auth\.json",
+            r"mirror\.corp\.test, HTTPS only login: none found",
+            rf"logins are searched in [^;]*{HOME}/\.config/containers/auth\.json,",
             r"--creds is not used here, since mirror\.corp\.test is another host",
         ),
         (r"podman login mirror\.corp\.test",),
