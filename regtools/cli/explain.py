@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from regtools.cli import NO, OK, sources, wants_colour
+from regtools.cli.contact import access, contact, looked_in, wrapped
 from regtools.errors import RegtoolsError
-from regtools.reference import PullName, physical_host
+from regtools.reference import PullName
 from regtools.registries.differences import Outcome, differences
 
 if TYPE_CHECKING:
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from regtools.registries.advice import Note
-    from regtools.registries.credentials import Certificates, Credentials, Step
-    from regtools.registries.resolution import Candidate, Resolution, Source
+    from regtools.registries.resolution import Resolution
 
 __all__ = ["configure", "run"]
 
-WIDTH = 100
 CANNOT_KNOW = (
     "local images: podman looks among them first, and contacts the registry of the one it finds{short}",
     "--tls-verify on the command line, which overrides insecure for every place (true and false alike)",
@@ -112,12 +111,12 @@ def _print_text(options: Namespace, wanted: list[Outcome], every: list[Outcome])
     if len(wanted) > 1 and lines:
         print(f"  seen from podman {mine.podman}:")
     for line in lines or (f"podman {' and '.join(o.podman for o in others)} give the same answer",):
-        print(*_wrapped(line, "  "), sep="\n")
+        print(*wrapped(line, "  "), sep="\n")
     print("\n" + title("Not to be known from these files"))
     short = _short_name(options.image)
     built = f" (localhost, where a localhost/{short} was built here)" if short else ""
     for text in CANNOT_KNOW:
-        print(*_wrapped(text.format(short=built), "  - ", "    "), sep="\n")
+        print(*wrapped(text.format(short=built), "  - ", "    "), sep="\n")
 
 
 def _short_name(image: str) -> str | None:
@@ -131,7 +130,8 @@ def _short_name(image: str) -> str | None:
 def _essence(outcome: Outcome) -> str:
     result = outcome.result
     said = str(result) if isinstance(result, RegtoolsError) else repr(result.to_dict())
-    return f"{said}\n{outcome.files_read}\n{outcome.files_ignored}"
+    ignored = [path for path, _ in outcome.files_ignored]
+    return f"{said}\n{outcome.files_read}\n{ignored}"
 
 
 def _explanation(options: Namespace, outcome: Outcome, title: Callable[[str], str]) -> Iterator[str]:
@@ -144,17 +144,17 @@ def _explanation(options: Namespace, outcome: Outcome, title: Callable[[str], st
     yield "\n" + title("Contacted, in this order")
     for candidate in res.candidates:
         for source in candidate.sources:
-            yield from _contact(options, candidate, source)
+            yield from contact(options, candidate, source)
     if any(not source.blocked for source in res.sources):
-        yield from _looked_in(options, res)
+        yield from looked_in(options, res)
     unread = list(_in_vain(options, outcome, res))
     if notes or unread:
         yield "\n" + title("Worth knowing")
     for note in notes:
-        yield from _wrapped(str(note), "  - ", "    ")
+        yield from wrapped(str(note), "  - ", "    ")
         yield from (f"      {line}" if line else "" for line in note.toml.splitlines())
     for text in unread:
-        yield from _wrapped(text, "  - ", "    ")
+        yield from wrapped(text, "  - ", "    ")
     yield ""
 
 
@@ -171,11 +171,11 @@ def _failure(
     from regtools.registries.advice import advice_on_failure
 
     where = f" ({error.where})" if error.where else ""
-    yield from _wrapped(f"{options.image}  (podman {outcome.podman})", "")
-    yield from _wrapped(f"leads nowhere: {error.message} [{error.kind}]{where}", "├─ ", "│  ")
+    yield from wrapped(f"{options.image}  (podman {outcome.podman})", "")
+    yield from wrapped(f"leads nowhere: {error.message} [{error.kind}]{where}", "├─ ", "│  ")
     for ignored in outcome.files_ignored:
-        yield from _wrapped(f"not read: {ignored}", "├─ ", "│  ")
-    yield from _wrapped(f"files: {', '.join(outcome.files_read) or 'none'}", "└─ ", "   ")
+        yield from wrapped(f"not read: {ignored}", "├─ ", "│  ")
+    yield from wrapped(f"files: {', '.join(outcome.files_read) or 'none'}", "└─ ", "   ")
     yield ""
     conf = outcome.conf
     if conf is None:
@@ -185,81 +185,12 @@ def _failure(
     if notes:
         yield title("Worth knowing")
     for note in notes:
-        yield from _wrapped(str(note), "  - ", "    ")
+        yield from wrapped(str(note), "  - ", "    ")
         yield from (f"      {line}" if line else "" for line in note.toml.splitlines())
     if error.kind == "enforcing-no-tty":
         yield "  - with a terminal (--tty) podman would ask which of these is meant, and pull the choice:\n"
         yield from ("    " + line for line in str(conf.resolve(options.image, tty=True)).splitlines())
     yield ""
-
-
-def _contact(options: Namespace, candidate: Candidate, source: Source) -> Iterator[str]:
-    """Say how one place is contacted, and where a login and certificates for it would come from."""
-    conf = candidate._conf
-    domain = source.reference.partition("/")[0]
-    host = physical_host(domain)
-    if source.blocked:
-        yield from _wrapped(f"{source.reference}: blocked, never contacted", "  ", "    ")
-        return
-    how = "HTTPS unverified, then plain HTTP (insecure = true)" if source.insecure else "HTTPS only"
-    named = f" (the host behind {domain})" if host != domain else ""
-    yield from _wrapped(f"{source.reference}: {host}{named}, {how}", "  ", "    ")
-    logins, certs = _look_up(options, conf.podman, conf.credential_helpers, source.reference)
-    yield from _wrapped(f"login: {_login(logins)}", "    ", "      ")
-    if domain != candidate.name.partition("/")[0]:
-        text = f"--creds is not used here, since {domain} is another host than the name's"
-        yield from _wrapped(text, "    ", "      ")
-    yield from _wrapped(f"certificates: {_certificates(certs)}", "    ", "      ")
-
-
-def _look_up(
-    options: Namespace, podman: str, helpers: tuple[str, ...], reference: str
-) -> tuple[Credentials, Certificates]:
-    from regtools.registries.credentials import certificates, credentials
-
-    around: dict[str, Any] = {"root": options.root or "/", "uid": options.uid}
-    return credentials(reference, helpers=helpers, podman=podman, **around), certificates(reference, **around)
-
-
-def _login(logins: Credentials) -> str:
-    found = logins.found
-    parts = [f"{step.where} cannot be used: {step.problem}" for step in logins.steps if step.problem]
-    parts += [
-        f"the entry {step.key} of {step.where} holds no login"
-        for step in logins.steps
-        if step.outcome == "empty-entry"
-    ]
-    keys = f"searched as {', '.join(logins.keys)}"
-    if found is not None:
-        return "; ".join([*parts, _found(found), keys])
-    return "; ".join([*parts, "none found", keys, f"to add one: podman login {logins.registry}"])
-
-
-def _found(step: Step) -> str:
-    if step.helper is None:
-        return f"there is one in {step.where}, under {step.key}"
-    place = "" if step.helper == step.where else f" (credHelpers in {step.where})"
-    return f"the program {step.helper} is asked for {step.key}{place}"
-
-
-def _certificates(certs: Certificates) -> str:
-    if certs.directory is None:
-        return f"the system's authorities only; there is no directory certs.d/{certs.host}"
-    parts = [f"{len(certs.authorities)} *.crt ({', '.join(certs.authorities)})"] if certs.authorities else []
-    parts += [f"client {', '.join(certs.clients)}"] if certs.clients else []
-    return "; ".join([f"{certs.directory}: {', '.join(parts) or 'nothing usable in it'}", *certs.problems])
-
-
-def _looked_in(options: Namespace, res: Resolution) -> Iterator[str]:
-    """Name the files and directories once: they are the same for every place."""
-    conf = res.conf
-    logins, certs = _look_up(options, conf.podman, conf.credential_helpers, res.sources[0].reference)
-    steps = [step.where + (" (not there)" if step.outcome == "missing" else "") for step in logins.steps]
-    named = [f" ({step.named_by} names it)" if step.named_by else "" for step in logins.steps]
-    asked = ", ".join(step + name for step, name in zip(steps, named, strict=True))
-    yield from _wrapped(f"logins are searched in {asked}", "  ", "    ")
-    folders = ", ".join(path.rpartition("/")[0] for path in certs.searched)
-    yield from _wrapped(f"certificates are searched in {folders}", "  ", "    ")
 
 
 def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[str]:
@@ -285,17 +216,6 @@ def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[
         search = ("unqualified-search-registries",)
         if res.how == "search" and document.settings.search is not None:
             yield f"a search list has no effect, because its file is not read ({document.place(search)})"
-
-
-def _wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
-    from textwrap import wrap
-
-    from regtools.snippet import visible
-
-    rest = first if rest is None else rest
-    return wrap(
-        visible(text), WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
-    ) or [first]
 
 
 def _plain(text: str) -> str:
@@ -345,7 +265,7 @@ def _reasons(options: Namespace, res: Any) -> Iterator[dict[str, Any]]:
         for source in candidate.sources:
             yield _reason(source.reference, "why", source.why)
             conf = candidate._conf
-            found = _look_up(options, conf.podman, conf.credential_helpers, source.reference)
+            found = access(options, conf.podman, conf.credential_helpers, source.reference)
             yield {"about": source.reference, "kind": "login", **found[0].to_dict()}
             yield {"about": source.reference, "kind": "certificates", **found[1].to_dict()}
         yield from map(partial(_reason, candidate.name, "not used"), candidate.unused)
