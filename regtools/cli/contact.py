@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
+    from regtools.registries.config import RegistriesConf
     from regtools.registries.credentials import Certificates, Credentials, Step
     from regtools.registries.resolution import Candidate, Resolution, Source
 
@@ -19,9 +20,8 @@ __all__ = ["access", "contact", "looked_in", "wrapped"]
 WIDTH = 100
 
 
-def contact(options: Namespace, candidate: Candidate, source: Source) -> Iterator[str]:
+def contact(options: Namespace, conf: RegistriesConf, candidate: Candidate, source: Source) -> Iterator[str]:
     """Say how one place is contacted, and where a login and certificates for it would come from."""
-    conf = candidate._conf
     domain = source.reference.partition("/")[0]
     host = physical_host(domain)
     if source.blocked:

@@ -144,7 +144,7 @@ def _explanation(options: Namespace, outcome: Outcome, title: Callable[[str], st
     yield "\n" + title("Contacted, in this order")
     for candidate in res.candidates:
         for source in candidate.sources:
-            yield from contact(options, candidate, source)
+            yield from contact(options, res.conf, candidate, source)
     if any(not source.blocked for source in res.sources):
         yield from looked_in(options, res)
     unread = list(_in_vain(options, outcome, res))
@@ -195,6 +195,8 @@ def _failure(
 
 def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[str]:
     """Say what a file that is not read would have had for these names."""
+    from stat import S_ISREG
+
     from regtools.registries.document import Document
     from regtools.registries.machine import Surroundings
     from regtools.registries.matching import best_prefix
@@ -202,6 +204,8 @@ def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[
 
     around = Surroundings("/" if options.conf else options.root or "/", None, options.uid)
     for path, _ in outcome.files_ignored:
+        if not S_ISREG(around.mode(path) or 0):  # a pipe would keep us waiting
+            continue
         try:
             document = Document.read(around.read(path), release("6"), file=path)
         except RegtoolsError:
@@ -264,8 +268,7 @@ def _reasons(options: Namespace, res: Any) -> Iterator[dict[str, Any]]:
             yield _reason(candidate.name, "why", candidate.error)
         for source in candidate.sources:
             yield _reason(source.reference, "why", source.why)
-            conf = candidate._conf
-            found = access(options, conf.podman, conf.credential_helpers, source.reference)
+            found = access(options, res.conf.podman, res.conf.credential_helpers, source.reference)
             yield {"about": source.reference, "kind": "login", **found[0].to_dict()}
             yield {"about": source.reference, "kind": "certificates", **found[1].to_dict()}
         yield from map(partial(_reason, candidate.name, "not used"), candidate.unused)

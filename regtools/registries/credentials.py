@@ -9,6 +9,7 @@ file, Docker Hub's other names) the image library's ``pkg/docker/config`` and de
 from __future__ import annotations
 
 import posixpath
+import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import RegtoolsError
@@ -261,6 +262,9 @@ def _look(around: Surroundings, file: _File, registry: str, keys: tuple[str, ...
     def step(outcome: str, **more: str) -> Step:
         return Step(file.path, outcome, named_by=file.named_by, **more)
 
+    mode = around.mode(file.path)
+    if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return step(UNREADABLE, problem="no ordinary file; a pipe would be used up by looking")
     try:
         data = around.read(file.path)
     except RegtoolsError as error:

@@ -310,6 +310,16 @@ def test_logins_and_certificates_are_named_by_file_and_key(
     assert "certificates: /etc/containers/certs.d/quay.io: 1 *.crt (ca.crt)" in text
 
 
+def test_pipes_are_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = machine(tmp_path, {**SIMPLE, "/home/user/.config/containers/x": ""})
+    os.mkfifo(tmp_path / "etc/containers/registries.conf.old")
+    os.mkfifo(tmp_path / "home/user/.config/containers/auth.json")
+    status, out, _ = run(capsys, "quay.io/x", *words)
+    assert status == 0
+    assert "registries.conf.old" in out
+    assert "auth.json cannot be used" in out
+
+
 # -- surroundings ----------------------------------------------------------------------------------------
 
 
