@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ def test_a_file_without_rights_is_unreadable(tmp_path: Path) -> None:
         f"os.setuid(65534); sys.exit(main([*words, {str(file)!r}]))"
     )
     for parent in (tmp_path, *tmp_path.parents[:3]):
-        if parent != Path("/tmp"):
+        if parent != Path(tempfile.gettempdir()):
             parent.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
