@@ -20,7 +20,11 @@ def make(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Certificate
     folder.mkdir(parents=True, exist_ok=True)
     made = Certificate(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
     extensions = folder / "extensions"
-    extensions.write_text(f"subjectAltName={names}\nbasicConstraints=CA:FALSE\n")
+    # Python 3.13 checks strictly (RFC 5280): key usage on the authority, key identifiers on both.
+    extensions.write_text(
+        f"subjectAltName={names}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\n"
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+    )
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     ca_key, request = str(folder / "ca.key"), str(folder / "request.pem")
     _openssl(
@@ -29,6 +33,8 @@ def make(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Certificate
         *curve,
         "-days",
         "2",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",
         "-subj",
         "/CN=test authority",
         "-keyout",
