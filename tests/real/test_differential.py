@@ -25,7 +25,8 @@ from tests.support.podman import RELEASES, Engine, engine
 
 pytestmark = pytest.mark.needs("podman", "skopeo")
 
-COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "80"))
+COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "120"))
+SKOPEO_COUNT = max(10, COUNT // 10)
 SEED = int(os.environ.get("REGTOOLS_SEED", "1"))
 
 # How podman words a refusal → our kinds of error for it; the first wording that fits counts.
@@ -96,6 +97,53 @@ def test_podman_looks_where_we_say_and_refuses_what_we_refuse(real: Engine) -> N
     assert compared / 10 < refused < compared * 0.7  # the generator presses on both
 
 
+@pytest.mark.parametrize("verb", ["inspect", "copy"])
+def test_skopeo_looks_where_we_say_and_refuses_what_we_refuse(real: Engine, verb: str) -> None:
+    target = () if verb == "inspect" else (f"dir:{real.inside / 'copy'}",)
+    alone = [made for made in configurations(4 * SKOPEO_COUNT, f"{verb} {SEED}") if set(made.files) == {MAIN}]
+    differences, compared = [], 0
+    for configuration in alone[:SKOPEO_COUNT]:
+        real.configure(configuration.files[MAIN])
+        for name in configuration.names[-5:]:
+            name = f"docker://{name}"
+            said = real.skopeo("--debug", verb, name, *target, check=False).stderr
+            log, error = said.rpartition("level=fatal")[::2]
+            their = their_answer(real, log, error.replace('\\"', '"').replace("\\n", "\n"))
+            our = our_answer(real, name, real.work / "registries.conf")
+            compared += 1
+            if our != their:
+                differences.append(f"{configuration}\n{name}\n  skopeo  {their}\n  regtools {our}\n{error}")
+    assert compared >= 5 * 9
+    print(f"skopeo {verb} beside podman {real.release}: {SKOPEO_COUNT} configurations, {compared} names")
+    assert not differences, f"{len(differences)} of {compared}:\n\n" + "\n\n".join(differences[:5])
+
+
+def test_a_slash_after_a_mirror_spoils_the_name_up_to_some_podman_5(real: Engine) -> None:
+    text = '[[registry]]\nlocation = "a.test"\n[[registry.mirror]]\nlocation = "b.test/team/"\n'
+    lay_out(real, Configuration({MAIN: text}, ()))
+    (their,) = podman_answers(real, ("a.test/app",))
+    assert their == Answer((), frozenset({"invalid-reference"}))
+    if real.release[0] == "4":
+        assert our_answer(real, "a.test/app") == their
+    else:  # podman 5.6 and later remove it, and that is what "5" stands for
+        assert our_answer(real, "a.test/app").places[0] == ("b.test/team/app:latest", "https")
+
+
+@pytest.mark.parametrize("insecure", [False, True], ids=["secure", "insecure"])
+def test_where_nobody_listens_the_same_places_are_tried_again(real: Engine, insecure: bool) -> None:
+    closed = f"127.0.0.1:{CLOSED_PORT}"
+    text = f'[[registry]]\nlocation = "{closed}"\ninsecure = {str(insecure).lower()}\n'
+    text += '[[registry.mirror]]\nlocation = "b.test/team"\ninsecure = true\n'
+    lay_out(real, Configuration({MAIN: text}, ()))
+    (their,) = podman_answers(real, (f"{closed}/app",))
+    our = our_answer(real, f"{closed}/app")
+    rounds, rest = divmod(len(their.places), len(our.places))
+    assert rest == 0
+    assert rounds >= 1
+    assert their.places == our.places * rounds
+    assert their.refused == our.refused == frozenset()
+
+
 def podman_answers(real: Engine, names: tuple[str, ...]) -> list[Answer]:
     said = real.podman("pull", "--", *names, check=False, log_level="debug").stderr
     log = "\n".join(line for line in said.splitlines() if line.startswith("time="))
@@ -128,7 +176,9 @@ def how(log: str) -> str:
 
 def refused_in(error: str) -> frozenset[str]:
     """Give the kinds of what is said against names and files; that an image is not there is not one."""
-    kinds = (next((kinds for said, kinds in SAID if re.search(said, line)), set()) for line in error.splitlines())
+    kinds = (
+        next((kinds for said, kinds in SAID if re.search(said, line)), set()) for line in error.splitlines()
+    )
     return frozenset().union(*kinds)
 
 

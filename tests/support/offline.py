@@ -57,7 +57,9 @@ def offline(real: Engine, hosts: Iterable[str]) -> Iterator[Engine]:
         names = Path(folder) / "hosts"
         names.write_text("".join(f"127.0.0.1 {host}\n" for host in ("localhost", *hosts)))
         own = ("unshare", "--net", "--mount", "sh", "-c", ENTER, "sh", str(names))
-        with subprocess.Popen([*own, sys.executable, "-m", __name__], stdout=subprocess.PIPE, cwd=_root()) as server:
+        with subprocess.Popen(
+            [*own, sys.executable, "-m", __name__], stdout=subprocess.PIPE, cwd=_root()
+        ) as server:
             try:
                 if server.stdout is None or server.stdout.readline() != b"ready\n":
                     absent("needs a network namespace, and the kernel gives none")
