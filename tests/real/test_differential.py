@@ -25,7 +25,7 @@ from tests.support.podman import RELEASES, Engine, engine
 
 pytestmark = pytest.mark.needs("podman", "skopeo")
 
-COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "120"))
+COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "160"))
 SKOPEO_COUNT = max(10, COUNT // 10)
 SEED = int(os.environ.get("REGTOOLS_SEED", "1"))
 
@@ -40,7 +40,7 @@ SAID: tuple[tuple[str, set[str]], ...] = (
     (r"unsupported pull-from-mirror value", {"pull-from-mirror-value"}),
     (r"conflicting 'insecure' setting", {"conflicting-insecure"}),
     (r"conflicting 'blocked' setting", {"conflicting-blocked"}),
-    (r"Wildcard prefix should be in the format", {"bad-wildcard-prefix"}),
+    (r"Wildcarded prefix should be in the format", {"bad-wildcard-prefix"}),
     (r"mixing sysregistry v1/v2", {"mixed-v1-v2"}),
     (r"registry must be in v2 format but is in v1", {"v1-format"}),
     (r"invalid short-name mode", {"bad-short-name-mode"}),
