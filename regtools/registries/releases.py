@@ -27,6 +27,7 @@ class Release(NamedTuple):
         empty_new_list_counts: whether an empty list of the new format makes such a file a mixed one.
         knows_layer_helper: whether ``additional-layer-store-auth-helper`` is a key.
         trims_mirrors: whether a slash at the end of a mirror's location is removed.
+            Within podman 5 this changed: 5.4 does not, 5.6 does; the row is that of 5.6 and later.
         main_variables: environment variables that name the main file; the first that is set decides.
         variable_drops_dropins: whether such a variable switches all drop-ins off.
         override_variable: environment variable that names a file merged last.
