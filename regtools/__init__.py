@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .pull.timing import time_pull as time_pull
     from .reference import PullName as PullName
     from .reference import Reference as Reference
+    from .registries.checks import Finding as Finding
     from .registries.config import RegistriesConf as RegistriesConf
     from .registries.reasons import Reason as Reason
     from .registries.resolution import Candidate as Candidate
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 # Where each public name lives; None marks a room that is itself public.
 _ROOMS: dict[str, str | None] = {
     "Candidate": "registries.resolution",
+    "Finding": "registries.checks",
     "Place": "errors",
     "PullName": "reference",
     "Reason": "registries.reasons",

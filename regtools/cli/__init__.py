@@ -17,6 +17,8 @@ __all__ = ["COMMANDS", "main"]
 # name on the terminal → one line of help; the module has the same name.
 COMMANDS: dict[str, str] = {
     "toml2json": "turn TOML into JSON, or say what is wrong with it",
+    "check": "say all that is wrong with registries.conf, or in it without effect, at once",
+    "convert": "turn an old registries.conf, or Docker's daemon.json, into the current format",
     "explain": "tell where podman would pull an image from, in which order, and why",
     "time": "pull an image for real, keep nothing, and say where the time went",
     "doctor": "say which real parts this machine has, and what each one enables",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from regtools.cli import OK, USAGE, wants_colour
+from regtools.cli.files import reason, write_text
 from regtools.toml_json import BIGINT, NONFINITE, convert
 from regtools.toml_reader import DIALECTS, MAX_BYTES
 
@@ -51,7 +51,7 @@ def run(options: Namespace) -> int:
     try:
         data = _read(options.file, options.max_bytes)
     except (OSError, ValueError) as error:
-        return _complain(f"cannot read {name}: {_reason(error)}")
+        return _complain(f"cannot read {name}: {reason(error)}")
     try:
         text, notes = convert(
             data,
@@ -78,11 +78,11 @@ def run(options: Namespace) -> int:
         for note in notes:
             print(note, file=sys.stderr)
     try:
-        _write(text, options.output)
+        write_text(text, options.output)
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _complain(f"cannot write {options.output or 'standard output'}: {_reason(error)}")
+        return _complain(f"cannot write {options.output or 'standard output'}: {reason(error)}")
     return OK
 
 
@@ -91,41 +91,6 @@ def _read(file: str, max_bytes: int) -> bytes:
         return sys.stdin.buffer.read(max_bytes + 1)
     with open(file, "rb") as stream:  # noqa: PTH123 - pathlib costs as much to import as tomli
         return stream.read(max_bytes + 1)
-
-
-def _write(text: str, output: str | None) -> None:
-    """Write UTF-8 with LF ends whatever the locale; a file appears whole or not at all."""
-    if output is None:
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.buffer.flush()
-        return
-    target = os.path.realpath(output)  # through a link, so that the link stays one
-    if os.path.exists(target) and not os.path.isfile(target):  # noqa: PTH110, PTH113 - as above
-        with open(target, "wb") as stream:  # noqa: PTH123 - a device or a pipe has no beside
-            stream.write(text.encode())
-        return
-    import tempfile
-
-    folder, base = os.path.split(target)
-    handle, beside = tempfile.mkstemp(prefix=f".{base}.", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(text.encode())
-        os.chmod(beside, _mode(target))  # noqa: PTH101 - as above
-        os.replace(beside, target)  # noqa: PTH105 - as above
-    except BaseException:
-        os.unlink(beside)  # noqa: PTH108 - as above
-        raise
-
-
-def _mode(target: str) -> int:
-    """Give the mode an ordinary write would leave: the file's own, or what the umask allows."""
-    try:
-        return os.stat(target).st_mode & 0o7777  # noqa: PTH116 - as above
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
 
 
 def _refuse(error: RegtoolsError, form: str) -> int:
@@ -141,10 +106,6 @@ def _refuse(error: RegtoolsError, form: str) -> int:
 def _complain(message: str) -> int:
     print(f"regtools toml2json: {message}", file=sys.stderr)
     return USAGE
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 def _indent(text: str) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..reference import Reference
+    from .checks import Finding
     from .resolution import Resolution
     from .schema import Path, Table
 
@@ -279,6 +280,16 @@ class RegistriesConf:
         from .resolution import resolve_many
 
         return resolve_many(self, names, tty=tty)
+
+    def check(self) -> list[Finding]:
+        """Say what is in the files without effect, cannot work, or changes with the next podman.
+
+        Returns:
+            Findings in the order of the files and lines; no errors, since podman accepts these files.
+        """
+        from .checks import check_conf
+
+        return check_conf(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Give what is in force as plain data."""

@@ -1,0 +1,153 @@
+"""Everything worth saying about configuration files at once: refused, ignored, or otherwise than it seems.
+
+::
+
+    files ─▶ sheets (as far as each can be read) ─▶ findings of each ─▶ findings of the whole ─▶ sorted
+
+Podman stops at the first thing that it refuses and is silent about what it ignores; here nothing stops, and
+nothing is left out. Each check is a generator of findings; the tables below say which ones there are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..config import RegistriesConf
+from ..document import dialect
+from ..lookup import Files
+from .entries import entries
+from .files import find, ignored, unreadable
+from .finding import ERROR, NOTE, WARNING, Finding
+from .keys import keys
+from .merged import replaced, whole
+from .names import modes, search_list, shown_aliases
+from .refused import faults, old_format, problems
+from .sheet import Sheet
+from .upgrade import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ..machine import Surroundings
+    from ..releases import Release
+
+__all__ = ["ERROR", "NOTE", "WARNING", "Finding", "Report", "check_conf", "check_machine", "check_texts"]
+
+# What looks at one file alone.
+OF_A_FILE: tuple[Callable[[Sheet], Iterable[Finding]], ...] = (
+    faults,
+    problems,
+    old_format,
+    entries,
+    search_list,
+)
+# What looks at the merged configuration and all files; for files that podman accepts.
+OF_THE_WHOLE: tuple[Callable[[RegistriesConf, tuple[Sheet, ...]], Iterable[Finding]], ...] = (
+    whole,
+    modes,
+)
+_RANK = {ERROR: 0, WARNING: 1, NOTE: 2}
+
+
+class Report(NamedTuple):
+    """All findings, in the order of files and lines, and the files they are about.
+
+    ``stops`` says whether the files keep podman from pulling anything at all.
+    """
+
+    findings: list[Finding]
+    files: tuple[str, ...]
+    stops: bool
+
+    def count(self, severity: str) -> int:
+        """Count the findings of one severity."""
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+def check_conf(conf: RegistriesConf) -> list[Finding]:
+    """Check a configuration that podman accepts: what :meth:`RegistriesConf.check` gives."""
+    sheets = tuple(
+        Sheet(d.text, conf.release, file=d.file, dropin=d.dropin, toml=conf._toml) for d in conf.documents
+    )
+    found = [*_sheets(conf.release, sheets, conf, None), *map(ignored, conf.files_ignored)]
+    return _sorted(found, sheets)
+
+
+def check_texts(
+    release: Release, texts: Iterable[tuple[str, str | bytes, bool]], *, toml: str | None = None
+) -> Report:
+    """Check named files as one configuration, whether or not podman would accept them.
+
+    Args:
+        release: whose rules.
+        texts: path, content, and whether it is a drop-in; in the order of merging.
+        toml: dialect, if not the release's own.
+    """
+    sheets = tuple(Sheet(data, release, file=path, dropin=dropin, toml=toml) for path, data, dropin in texts)
+    return _report(release, sheets, _view(release, sheets, Files()), None, [])
+
+
+def check_machine(
+    release: Release, around: Surroundings, paths: dict[str, str | None] | None = None
+) -> Report:
+    """Check all the files that a release would read on a machine, and their neighbours.
+
+    Args:
+        release: whose rules.
+        around: the machine.
+        paths: ``path``, ``dropins`` and ``aliases`` of :func:`~regtools.registries.lookup.look_up`.
+    """
+    files, failed = find(release, around, paths)
+    toml = dialect(release, around.environ)
+    sheets = tuple(Sheet(f.data, release, file=f.path, dropin=f.dropin, toml=toml) for f in files.read)
+    named = any((paths or {}).values())
+    found = [*unreadable(failed), *map(ignored, files.ignored)]
+    report = _report(release, sheets, _view(release, sheets, files), None if named else around, found)
+    return report._replace(stops=report.stops or bool(failed))
+
+
+def _view(release: Release, sheets: tuple[Sheet, ...], files: Files) -> RegistriesConf:
+    """Merge what could be read of the files, for what is in force."""
+    documents = [sheet.document for sheet in sheets if sheet.document is not None]
+    return RegistriesConf(documents, release, files, sheets[0].toml if sheets else release.toml)
+
+
+def _report(
+    release: Release,
+    sheets: tuple[Sheet, ...],
+    view: RegistriesConf,
+    around: Surroundings | None,
+    more: list[Finding],
+) -> Report:
+    found = [*more, *_sheets(release, sheets, view, around)]
+    paths = tuple(sheet.file for sheet in sheets if sheet.file is not None)
+    return Report(_sorted(found, sheets), paths, any(not sheet.sound for sheet in sheets))
+
+
+def _sheets(
+    release: Release, sheets: tuple[Sheet, ...], view: RegistriesConf, around: Surroundings | None
+) -> Iterator[Finding]:
+    for sheet in sheets:
+        for check in OF_A_FILE:
+            yield from check(sheet)
+        yield from keys(sheet, view)
+    yield from replaced(sheets)
+    yield from shown_aliases(view, sheets)
+    sound = all(sheet.sound for sheet in sheets)
+    if sound:
+        for look in OF_THE_WHOLE:
+            yield from look(view, sheets)
+    yield from upgrade(release, sheets, view if sound else None, around)
+
+
+def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> list[Finding]:
+    """Sort by file in the order of reading, then line; each finding once."""
+    order = {sheet.file: number for number, sheet in enumerate(sheets)}
+
+    def key(finding: Finding) -> tuple[int, str, int, int, int]:
+        where = finding.where
+        file = where.file if where else None
+        line, column = (where.line or 0, where.column or 0) if where else (0, 0)
+        return order.get(file, len(order)), file or "", line, column, _RANK[finding.severity]
+
+    return sorted(dict.fromkeys(found), key=key)

@@ -1,0 +1,204 @@
+"""``[[registry]]`` entries of one file that can never match, cannot work, or do less than they say.
+
+Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table" and "Remapping".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...errors import RegtoolsError
+from ...reference import HUB, HUB_HOST, HUB_OLD, is_host, is_qualified, split
+from ..advice import WELL_KNOWN
+from ..convert import quote
+from .finding import NOTE, WARNING, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..schema import Path, Table
+    from .sheet import Sheet
+
+__all__ = ["entries"]
+
+# ruff: noqa: SIM905 - a list of eighty words, one a line, would hide the rest
+# Images of Docker's own that people name most often: docker.io/NAME as a prefix hardly means a namespace.
+OFFICIAL: frozenset[str] = frozenset(
+    """
+    alpine amazonlinux archlinux bash busybox caddy cassandra centos composer consul couchdb debian
+    docker drupal eclipse-temurin elasticsearch fedora ghost golang gradle haproxy hello-world httpd
+    influxdb joomla kibana logstash mariadb maven memcached mongo mysql nextcloud nginx node openjdk
+    perl php postgres python rabbitmq redis registry rockylinux ruby rust solr sonarqube tomcat traefik
+    ubuntu vault wordpress zookeeper
+    """.split()
+)
+
+
+class _Entry(NamedTuple):
+    """One entry as podman understands it: its path in the text, and where its prefix is written."""
+
+    table: Table
+    path: Path
+    prefix: str
+    at: Path
+
+    @property
+    def key(self) -> str:
+        return str(self.at[-1])
+
+
+def entries(sheet: Sheet) -> Iterator[Finding]:
+    """Yield what is wrong with the entries of one file, each by itself."""
+    document = sheet.document
+    if document is None or document.settings.old_format:
+        return
+    seen: dict[str, Path] = {}
+    for index, table in enumerate(document.settings.tables):
+        if not isinstance(table, dict):
+            continue
+        path: Path = ("registry", index)
+        prefix = table.get("prefix") or table.get("location") or ""
+        if not prefix:
+            continue
+        entry = _Entry(table, path, prefix, (*path, "prefix" if table.get("prefix") else "location"))
+        yield from _slashes(sheet, entry)
+        if prefix in seen:
+            yield _duplicate(sheet, entry, seen[prefix])
+            continue
+        seen[prefix] = entry.at
+        yield from _prefix(sheet, entry)
+        yield from _mirrors(sheet, entry)
+
+
+def _duplicate(sheet: Sheet, entry: _Entry, first: Path) -> Finding:
+    line = sheet.line(first)
+    message = f"{entry.prefix!r} has an entry on line {line} already; the first one wins, this one is ignored"
+    hint = "join the two, or give them different prefixes"
+    return sheet.finding(WARNING, "duplicate-entry", message, entry.at, hint=hint)
+
+
+def _slashes(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
+    """Slashes at the end: trimmed, but for a mirror's in podman 4."""
+    raw = sheet.value(entry.path)
+    mirrors = [("mirror", number) for number in range(len(entry.table.get("mirror", ())))]
+    for path, severity in (
+        *(((*entry.path, key), NOTE) for key in ("prefix", "location")),
+        *(((*entry.path, *m, "location"), NOTE if sheet.release.trims_mirrors else WARNING) for m in mirrors),
+    ):
+        text = sheet.value(path) if raw else None
+        if not isinstance(text, str) or not text.endswith("/") or not text.strip("/"):
+            continue
+        effect = "podman takes it off"
+        if severity == WARNING:
+            effect = "podman 4 keeps it, and then no image below this [[registry]] can be pulled at all"
+        fix = f"{path[-1]} = {quote(text.rstrip('/'))}"
+        message = f"{text!r} ends with a slash; {effect}"
+        yield sheet.finding(severity, "trailing-slash", message, path, hint="leave the slash out", fix=fix)
+
+
+# -- prefixes --------------------------------------------------------------------------------------------
+
+
+def _prefix(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
+    prefix = entry.prefix
+    host, _, path = prefix.partition("/")
+    never = _never(prefix)
+    if host in (HUB_HOST, HUB_OLD):
+        right = f"{HUB}/{path}" if path else HUB
+        message = f"prefix {prefix!r} can never match an image name of Docker Hub: those begin with {HUB}/"
+        hint = f"write the prefix as {HUB}; only locations may be {HUB_HOST}"
+        yield sheet.finding(
+            WARNING, "hub-host-prefix", message, entry.at, hint=hint, fix=f"prefix = {quote(right)}"
+        )
+    elif never is not None:
+        code, message, fix = never
+        hint = "names are compared in full, without tag and digest: HOST[:PORT]/PATH"
+        fixed = f"{entry.key} = {quote(fix)}" if fix else None
+        yield sheet.finding(WARNING, code, message, entry.at, hint=hint, fix=fixed)
+    elif host == HUB and path in OFFICIAL:
+        message = (
+            f"prefix {prefix!r} does not match the image {path}, which is called {HUB}/library/{path}; "
+            f"it matches names below {prefix}/ only"
+        )
+        fix = f"{entry.key} = {quote(f'{HUB}/library/{path}')}"
+        yield sheet.finding(WARNING, "library-missing", message, entry.at, hint="add library/", fix=fix)
+    else:
+        yield from _slip(sheet, entry, host, path)
+
+
+def _never(prefix: str) -> tuple[str, str, str | None] | None:
+    """Say why a prefix can never match a name: code, words, and what to write; None where it can."""
+    if prefix.startswith("*."):
+        if is_host(prefix[2:]) or any(sign in prefix for sign in "/@:"):
+            return None  # the latter is refused anyway
+        return "bad-prefix", f"prefix {prefix!r} can never match: what follows *. is no host", None
+    if "*" in prefix:
+        return (
+            "bad-wildcard",
+            f"prefix {prefix!r} can never match: a wildcard may only be *. at the start",
+            None,
+        )
+    if is_host(prefix) and is_qualified(prefix):
+        return None
+    if "://" in prefix:
+        bare = prefix.partition("://")[2]
+        return "bad-prefix", f"prefix {prefix!r} can never match: a name has no scheme", bare or None
+    try:
+        domain, path, tag, digest = split(prefix)
+    except RegtoolsError as error:
+        return "bad-prefix", f"prefix {prefix!r} can never match an image name: {error.message}", None
+    if tag is not None or digest is not None:
+        bare = prefix.partition("@")[0].removesuffix(f":{tag}")
+        what = "tag" if tag is not None else "digest"
+        why = f"names are compared without tag and digest, and it has a {what}"
+        message = f"prefix {prefix!r} can never match: {why}"
+        return "tag-in-prefix", message, bare
+    if not is_qualified(domain):
+        hub = f"{HUB}/{prefix}" if "/" in prefix else f"{HUB}/library/{prefix}"
+        message = (
+            f"prefix {prefix!r} can never match: full names begin with a host, which has a dot or a port, "
+            "or is localhost"
+        )
+        return "prefix-without-host", message, hub if path else None
+    return None
+
+
+def _slip(sheet: Sheet, entry: _Entry, host: str, path: str) -> Iterator[Finding]:
+    """Hosts with the letters of a well-known registry in another order."""
+    letters = {"".join(sorted(name)): name for name in WELL_KNOWN}
+    meant = letters.get("".join(sorted(host)))
+    if meant is None or meant == host:
+        return
+    right = f"{meant}/{path}" if path else meant
+    message = f"{host!r} looks like a slip for {meant!r}"
+    yield sheet.finding(
+        WARNING, "slip", message, entry.at, hint=f"write {meant}", fix=f"{entry.key} = {quote(right)}"
+    )
+
+
+# -- mirrors ---------------------------------------------------------------------------------------------
+
+
+def _mirrors(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
+    mirrors = [(i, mirror) for i, mirror in enumerate(entry.table.get("mirror", ())) if mirror]
+    careful = [mirror for _, mirror in mirrors if not mirror.get("insecure", False)]
+    if entry.table.get("insecure", False) and careful:
+        message = "insecure = true holds for the location only, not for the mirrors below it"
+        hint = "say insecure = true below each [[registry.mirror]] that needs it"
+        path = (*entry.path, "insecure")
+        yield sheet.finding(NOTE, "insecure-not-inherited", message, path, hint=hint, fix="insecure = true")
+    if entry.table.get("blocked", False) and mirrors:
+        message = "blocked = true keeps podman from the location itself; the mirrors below it are still used"
+        hint = "that is how to forbid the origin and allow the mirrors; to forbid all, remove the mirrors"
+        yield sheet.finding(NOTE, "blocked-with-mirrors", message, (*entry.path, "blocked"), hint=hint)
+    seen: set[str] = set()
+    for index, mirror in mirrors:
+        location = mirror.get("location", "").rstrip("/")
+        path = (*entry.path, "mirror", index, "location")
+        if location and location == entry.table.get("location"):
+            message = f"mirror {location!r} is the registry's own location, which is tried last anyway"
+            yield sheet.finding(NOTE, "mirror-is-location", message, path)
+        elif location in seen:
+            message = f"mirror {location!r} is there twice, and would be tried twice"
+            yield sheet.finding(WARNING, "duplicate-mirror", message, path, hint="keep the first")
+        seen.add(location)

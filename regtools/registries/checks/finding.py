@@ -1,0 +1,85 @@
+"""One finding: how bad, what, where, and what to write instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...snippet import snippet, visible
+
+if TYPE_CHECKING:
+    from ...errors import Place, RegtoolsError
+
+__all__ = ["ERROR", "NOTE", "WARNING", "Finding"]
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+_COLOURS = {ERROR: "31", WARNING: "35", NOTE: "36"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that podman refuses, ignores, or does otherwise than it seems.
+
+    Attributes:
+        severity: ``error``: podman refuses the file; ``warning``: something written has no effect or cannot
+            work; ``note``: worth knowing.
+        code: stable kebab-case word.
+        message: one line for a person, without the place.
+        where: the :class:`~regtools.Place`, or None.
+        hint: what to do about it, or None.
+        fix: text ready to be pasted, or None.
+        source_line, end_column: the line's text, and where the caret ends (exclusive), when known.
+    """
+
+    severity: str
+    code: str
+    message: str
+    where: Place | None = None
+    hint: str | None = None
+    fix: str | None = None
+    source_line: str | None = None
+    end_column: int | None = None
+
+    @classmethod
+    def of(cls, error: RegtoolsError, *, code: str | None = None, fix: str | None = None) -> Finding:
+        """Take an error of the reader or of the checks as a finding."""
+        return cls(
+            ERROR,
+            code or error.label,
+            error.message,
+            error.where,
+            error.hint,
+            fix,
+            error.source_line,
+            error.end_column,
+        )
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def render(self, *, colour: bool = False) -> str:
+        """Give the text form: place, severity, message, the line with a caret, hint and fix."""
+        word = f"\x1b[1;{_COLOURS[self.severity]}m{self.severity}:\x1b[0m" if colour else f"{self.severity}:"
+        place = visible(str(self.where)) + ": " if self.where else ""
+        lines = [f"{place}{word} {visible(self.message)} [{self.code}]"]
+        if self.where and self.where.line is not None and self.source_line is not None:
+            lines += snippet(self.source_line, self.where.line, self.where.column, self.end_column)
+        if self.hint:
+            lines.append(f"  hint: {visible(self.hint)}")
+        if self.fix:
+            lines.append("  fix:")
+            lines += [f"    {visible(line)}".rstrip() for line in self.fix.splitlines()]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "message": self.message,
+            "file": self.where.file if self.where else None,
+            "line": self.where.line if self.where else None,
+            "column": self.where.column if self.where else None,
+            "hint": self.hint,
+            "fix": self.fix,
+        }

@@ -1,0 +1,189 @@
+"""What shows only in the whole: entries replaced by other files, shadowed, without effect, or unworkable.
+
+Source: containers-registries.conf(5); containers-registries.conf.d(5) for what a later file replaces.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import RegtoolsError
+from ...reference import HUB
+from ..advice import WELL_KNOWN
+from ..matching import best_prefix
+from .entries import _never
+from .finding import NOTE, WARNING, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..config import RegistriesConf
+    from ..entries import Registry
+    from ..schema import Path, Table
+    from .sheet import Sheet
+
+__all__ = ["replaced", "whole"]
+
+_FLAGS = ("insecure", "blocked", "mirror-by-digest-only")
+_DIGEST = "@sha256:" + "0" * 64
+_SAMPLE = "regtools-sample"  # a name that no entry has
+
+
+def replaced(sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
+    """Yield entries, and the search list, that a later file replaces as a whole."""
+    earlier: dict[str, Sheet] = {}
+    search: Sheet | None = None
+    for sheet in sheets:
+        if sheet.document is None:
+            continue
+        settings = sheet.document.settings
+        for prefix, table in settings.entries.items():
+            if prefix in earlier:
+                yield _replacement(sheet, prefix, table, earlier[prefix])
+            earlier[prefix] = sheet
+        if settings.search is not None:
+            path: Path = ("unqualified-search-registries",)
+            before = search.document.settings.search if search and search.document else None
+            if search is not None and before != settings.search and before:
+                gone = [host for host in before if host not in settings.search]
+                message = f"this search list replaces the one of {search.place(path)}"
+                message += f", so {', '.join(gone)} is not searched" if gone else ", with another order"
+                yield sheet.finding(NOTE, "search-list-replaced", message, path, hint="lists are not joined")
+            search = sheet
+
+
+def _replacement(sheet: Sheet, prefix: str, table: Table, before: Sheet) -> Finding:
+    assert sheet.document is not None and before.document is not None
+    old = before.document.settings.entries[prefix]
+    where = before.place(before.document.entry_path(prefix))
+    path = sheet.document.entry_path(prefix)
+    lost = [f"{flag} = true" for flag in _FLAGS if old.get(flag, False) and flag not in table]
+    mirrors = [mirror["location"] for mirror in old.get("mirror", ()) if mirror and mirror.get("location")]
+    hint = "a later file replaces an entry as a whole: repeat here what is to be kept"
+    if mirrors and not table.get("mirror"):
+        also = f", and {', '.join(lost)}" if lost else ""
+        message = (
+            f"this entry replaces the one for {prefix!r} at {where}, whose mirrors are lost: "
+            f"{', '.join(mirrors)}{also}"
+        )
+        fix = "\n\n".join(f'[[registry.mirror]]\nlocation = "{location}"' for location in mirrors)
+        return sheet.finding(WARNING, "mirrors-lost", message, path, hint=hint, fix=fix)
+    if lost:
+        message = f"this entry replaces the one for {prefix!r} at {where}, which has {', '.join(lost)}"
+        return sheet.finding(WARNING, "settings-lost", message, path, hint=hint, fix="\n".join(lost))
+    message = f"this entry replaces the one for {prefix!r} at {where}"
+    return sheet.finding(NOTE, "entry-replaced", message, path, hint=hint)
+
+
+def whole(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
+    """Yield what the merged entries cannot do. For files that podman accepts."""
+    places = {sheet.file: sheet for sheet in sheets}
+    unsafe = {entry.location or entry.prefix for entry in view.registries if entry.insecure}
+    for entry in view.registries:
+        document = view.setter(lambda document, prefix=entry.prefix: prefix in document.settings.entries)
+        if document is None or _never(entry.prefix) is not None:
+            continue
+        sheet, path = places[document.file], document.entry_path(entry.prefix)
+        winner = best_prefix(view.prefixes, entry.prefix)
+        if winner is not None and winner != entry.prefix and not entry.prefix.startswith("*."):
+            message = (
+                f"the entry {entry.prefix!r} is never used: {winner!r} ({view.place(winner)}) matches the same "
+                "names, and of two prefixes of the same length the wildcard wins"
+            )
+            hint = "make the exact entry's prefix longer, or name the other hosts one by one"
+            yield sheet.finding(WARNING, "shadowed", message, path, hint=hint)
+            continue
+        yield from _block(view, entry, sheet, path)
+        yield from _unsafe_mirrors(view, entry, sheet, path, unsafe)
+        yield from _rewriting(view, entry, sheet)
+        yield from _port(entry, sheet, path)
+
+
+def _block(view: RegistriesConf, entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
+    if not entry.blocked or entry.location in ("", entry.prefix):
+        return
+    there = view.find(entry.location)
+    if there is not None and there.blocked:
+        return
+    message = (
+        f"blocked = true does not block {entry.prefix!r}: its location is {entry.location!r}, podman compares "
+        "that place with the prefixes, and nothing blocks it there"
+    )
+    hint = f"remove the location, or add an entry for {entry.location} with blocked = true"
+    fix = f'[[registry]]\nlocation = "{entry.prefix}"\nblocked = true'
+    yield sheet.finding(WARNING, "block-without-effect", message, (*path, "blocked"), hint=hint, fix=fix)
+
+
+def _unsafe_mirrors(
+    view: RegistriesConf, entry: Registry, sheet: Sheet, path: Path, unsafe: set[str]
+) -> Iterator[Finding]:
+    for index, mirror in enumerate(entry.mirrors):
+        own = best_prefix(unsafe, mirror.location.rstrip("/"), wildcards=False)
+        if mirror.insecure or own is None:
+            continue
+        message = (
+            f"mirror {mirror.location!r} is reached by verified HTTPS only, although the entry {own!r} says "
+            "insecure = true: that holds for names that begin with it, not for mirrors"
+        )
+        hint = "say insecure = true below this [[registry.mirror]]"
+        here = (*path, "mirror", index, "location")
+        yield sheet.finding(WARNING, "insecure-mirror", message, here, hint=hint, fix="insecure = true")
+
+
+def _rewriting(view: RegistriesConf, entry: Registry, sheet: Sheet) -> Iterator[Finding]:
+    """Try the entry on names that it governs, and report what no name, or not every name, becomes."""
+    host = entry.prefix.replace("*", _SAMPLE, 1) if entry.prefix.startswith("*.") else entry.prefix
+    general = _failure(view, entry, f"{host}/{_SAMPLE}/{_SAMPLE}")
+    if general is not None:
+        kind = "location-unusable"
+        message = f"no image can be pulled by this entry: {general.message}"
+        yield _at(sheet, WARNING, kind, message, general)
+        return
+    if entry.prefix in (HUB, f"{HUB}/library"):
+        return
+    single = _failure(view, entry, f"{host}/{_SAMPLE}")
+    if single is not None:
+        message = f"names with a single part after the prefix cannot be pulled: {single.message}"
+        yield _at(sheet, WARNING, "location-needs-library", message, single)
+        return
+    if "/" in entry.prefix and (bare := _failure(view, entry, host)) is not None:
+        message = (
+            f"images below {entry.prefix}/ are found, but not {entry.prefix} itself, should that be an "
+            f"image: {bare.message}"
+        )
+        yield _at(sheet, NOTE, "whole-repository", message, bare)
+
+
+def _failure(view: RegistriesConf, entry: Registry, name: str) -> RegtoolsError | None:
+    """Give why a name cannot be rewritten by this entry, or None; other entries' faults are theirs."""
+    for suffix in (":1", _DIGEST):
+        try:
+            candidates = view.resolve(name + suffix).candidates
+        except RegtoolsError:
+            return None
+        for candidate in candidates:
+            if candidate.error is not None and candidate.entry and candidate.entry.prefix == entry.prefix:
+                return candidate.error
+    return None
+
+
+def _at(sheet: Sheet, severity: str, code: str, message: str, error: RegtoolsError) -> Finding:
+    line = error.where.line if error.where else None
+    source = sheet.source(line) if line and error.where and error.where.file == sheet.file else None
+    end = len(source.rstrip()) + 1 if source else None
+    return Finding(severity, code, message, error.where, error.hint, None, source, end)
+
+
+def _port(entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
+    host = entry.prefix
+    if "/" in host or ":" in host or host.startswith("*.") or host in WELL_KNOWN:
+        return
+    target = entry.location.partition("/")[0]
+    if ":" not in target or entry.location == entry.prefix:
+        return
+    message = (
+        f"prefix {host!r} governs {host}:PORT too, whatever the port, and the port goes along: "
+        f"{host}:5000/x would become {entry.location}:5000/x, which is no name"
+    )
+    hint = f"should {host} have registries on other ports, give each an entry of its own"
+    yield sheet.finding(NOTE, "port-goes-along", message, (*path, "location"), hint=hint)

@@ -1,0 +1,224 @@
+"""One file as far as it can be read, for checks that go on where podman stops."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ...errors import Place, RegtoolsError, TomlError
+from ...toml_faults import error_at
+from ...toml_reader import check_values, decode, parse
+from ..document import Document
+from ..schema import fold_key
+from ..validation import check
+from .finding import Finding
+
+if TYPE_CHECKING:
+    from ...positions import Span
+    from ..releases import Release
+    from ..schema import Path, Problem, Table
+
+__all__ = ["Sheet"]
+
+# Faults that end with their line, so that the rest of the file can be read without it.
+_LOCAL = frozenset(
+    {
+        "unquoted-value",
+        "colon-for-equals",
+        "curly-quote",
+        "wrong-boolean",
+        "missing-opening-quote",
+        "bad-escape",
+    }
+    | {
+        "unclosed-string",
+        "doubled-quote",
+        "missing-equals",
+        "foreign-comment",
+        "unquoted-key",
+        "missing-value",
+    }
+    | {"bad-number", "bad-date", "wide-punctuation", "append-operator", "odd-space", "text-after-value"}
+)
+_UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
+_MOST_FAULTS = 20
+_STATEMENT = re.compile(r"\s*[^\[\s].*")
+
+
+class Sheet:
+    """One file as far as it can be read.
+
+    Attributes:
+        file: its path as shown.
+        dropin: whether it is merged over another.
+        text: its text, None where it has none.
+        raw: its values as written, None where it is no TOML.
+        document: what can be said of it even if podman refuses it; None like ``raw``.
+        faults: what keeps it from being read, in order; empty where it is TOML.
+        problems: what podman refuses in it.
+    """
+
+    __slots__ = ("document", "dropin", "faults", "file", "problems", "raw", "release", "text", "toml")
+
+    def __init__(
+        self,
+        source: str | bytes,
+        release: Release,
+        *,
+        file: str | None = None,
+        dropin: bool = False,
+        toml: str | None = None,
+    ) -> None:
+        self.file = file
+        self.dropin = dropin
+        self.release = release
+        self.toml = toml or release.toml
+        self.text: str | None = None
+        self.raw: Table | None = None
+        self.document: Document | None = None
+        self.faults: list[RegtoolsError] = []
+        self.problems: list[Problem] = []
+        try:
+            self._read(source)
+        except RegtoolsError as error:
+            self.faults.append(error)
+
+    @property
+    def sound(self) -> bool:
+        """Whether podman accepts the file."""
+        return not self.faults and not self.problems
+
+    def _read(self, source: str | bytes) -> None:
+        text, notes = decode(source, file=self.file)
+        self.text = text
+        if not self.release.accepts_bom and any(note.code == "bom" for note in notes):
+            message = f"podman {self.release.name} refuses a file that starts with a byte-order mark"
+            hint = "save it as UTF-8 without signature"
+            self.faults.append(error_at(text, 0, 0, message, code="bom", file=self.file, hint=hint))
+        readable = self._readable(text)
+        if readable is None:
+            return
+        self.document = Document(readable, self.file, dropin=self.dropin, notes=notes)
+        self.raw = parse(readable)
+        values = parse(readable)
+        problems = list(check(values, self.document.settings, self.release, dropin=self.dropin))
+        if problems or self.document.settings.unusual:
+            check_values(self.raw, readable, file=self.file)
+        repaired = readable != text
+        self.problems = [p for p in problems if not (repaired and p.kind in _UNSET)]
+
+    def _readable(self, text: str) -> str | None:
+        """Give a text that is TOML: the file's, or it without its faulty lines, same in length."""
+        for _ in range(_MOST_FAULTS):
+            dialect = "1.1" if self.faults and self.toml == "1.0" else self.toml
+            try:
+                parse(text, toml=dialect, file=self.file)
+                return text
+            except TomlError as error:
+                self.faults.append(error)
+                if error.code.startswith("toml11-"):
+                    continue
+                blanked = _without_line(text, error)
+                if blanked is None:
+                    return self._newer(text) if self.toml == "1.0" else None
+                text = blanked
+        return None
+
+    def _newer(self, text: str) -> str | None:
+        try:
+            parse(text, toml="1.1")
+        except TomlError:
+            return None
+        return text
+
+    # -- positions ----------------------------------------------------------------------------------------
+
+    def span(self, path: Path) -> Span | None:
+        """Find where a path is written."""
+        return self.document.span(path) if self.document else None
+
+    def place(self, path: Path) -> Place:
+        """Give where a key or a table's header stands."""
+        span = self.span(path)
+        return Place(self.file, span.line, span.column) if span else Place(self.file)
+
+    def line(self, path: Path) -> int | None:
+        """Give the line of a key or header."""
+        return self.place(path).line
+
+    def source(self, number: int) -> str:
+        """Give a line's text, counted from 1."""
+        lines = (self.text or "").split("\n")
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+    def statement(self, path: Path) -> str | None:
+        """Give ``key = value`` as it is written."""
+        span = self.span(path)
+        return self.text[span.key_start : span.value_end] if span and self.text else None
+
+    def first_header(self) -> int | None:
+        """Give the line of the file's first table header."""
+        if self.document is None:
+            return None
+        self.document.span(())
+        spans = (self.document._spans or {}).values()
+        return min(
+            (span.header_line for span in spans if span.header_line is not None), default=None
+        ) or next(
+            iter(
+                sorted(
+                    s.line
+                    for s in spans
+                    if self.document.text[s.key_start] == "[" and s.value_start == s.key_start
+                )
+            ),
+            None,
+        )
+
+    def finding(
+        self,
+        severity: str,
+        code: str,
+        message: str,
+        path: Path = (),
+        *,
+        at_key: bool = False,
+        hint: str | None = None,
+        fix: str | None = None,
+    ) -> Finding:
+        """Make a finding that shows the line of a key's value, of the key itself, or of a header."""
+        span = self.span(path) if path else None
+        while span is None and path and len(path) > 1:
+            path = path[:-1]
+            span = self.span(path)
+        if span is None or self.text is None:
+            return Finding(severity, code, message, Place(self.file), hint, fix)
+        start, end = (span.key_start, span.key_end) if at_key else (span.value_start, span.value_end)
+        at = error_at(self.text, start, end, message, code=code, file=self.file)
+        return Finding(severity, code, message, at.where, hint, fix, at.source_line, at.end_column)
+
+    def value(self, path: Path) -> Any:
+        """Give what is written at a path, keys in any case; None where nothing is."""
+        value: Any = self.raw
+        for part in path:
+            if isinstance(value, dict) and isinstance(part, str):
+                value = next((value[key] for key in value if fold_key(key) == fold_key(part)), None)
+            elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+                value = value[part]
+            else:
+                return None
+        return value
+
+
+def _without_line(text: str, error: TomlError) -> str | None:
+    """Blank out a faulty line that stands for itself; None where it may be a part of something longer."""
+    if error.code not in _LOCAL or error.line is None:
+        return None
+    lines = text.split("\n")
+    if error.line > len(lines):
+        return None
+    line = lines[error.line - 1]
+    if not _STATEMENT.fullmatch(line) or not any(sign in line for sign in "=:＝：/"):
+        return None
+    lines[error.line - 1] = " " * len(line)
+    return "\n".join(lines)
