@@ -285,7 +285,8 @@ class RegistriesConf:
         """Say what is in the files without effect, cannot work, or changes with the next podman.
 
         Returns:
-            Findings in the order of the files and lines; no errors, since podman accepts these files.
+            Findings in the order of the files and lines. An error can only be one of the file with remembered
+            answers, since podman accepts the others.
         """
         from .checks import check_conf
 

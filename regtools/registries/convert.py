@@ -115,6 +115,7 @@ def old_toml(lists: Mapping[str, list[str]]) -> str:
 
 
 def _from_old(text: str, file: str | None) -> Conversion:
+    text = text.replace("\r\n", "\n")
     document, raw = Document(text, file), parse(text, file=file)
     lists = old_lists(raw)
     problems = list(check(parse(text), document.settings, release("5"), dropin=False))
@@ -148,7 +149,7 @@ def _from_old(text: str, file: str | None) -> Conversion:
             notes.append(f"the file had two search lists; {SEARCH} has the entries of both")
         lines = [f"{SEARCH} = {_list(good)}"]
     parts = [*lines, rest] if _has_tables(rest) else [rest, *lines]
-    comments = "\n".join(f"# Not as it was: {_one_line(note)}" for note in notes)
+    comments = "\n".join(f"# Note: {_one_line(note)}" for note in notes)
     body = "\n\n".join(part.strip("\n") for part in (comments, *parts, entries_toml(entries)) if part.strip())
     return Conversion(body + "\n" if body else "", tuple(notes))
 
@@ -195,19 +196,15 @@ def _is_old(path: Path) -> bool:
 def _unknown(path: Path) -> bool:
     """Say whether a path below [registries] is none of the old format."""
     names = [fold_key(str(part)) for part in path[1:3]]
-    if len(path) not in (2, 3):
+    if len(path) not in (2, 3) or not _is_old(path):
         return False
     return names[0] not in OLD_LISTS if len(path) == 2 else names[0] in OLD_LISTS and names[1] != "registries"
 
 
 def _has_tables(text: str) -> bool:
-    return any(span.header_line is not None or text[span.key_start] == "[" for span in _locate(text))
-
-
-def _locate(text: str) -> Iterable[Any]:
     from ..positions import locate
 
-    return locate(text).values()
+    return any(span.header_line is not None for span in locate(text).values())
 
 
 def _new_entries(
@@ -316,7 +313,7 @@ def _from_docker(text: str, file: str | None) -> Conversion:
     body, notes = docker_toml(lists["registry-mirrors"], lists["insecure-registries"])
     notes += [f"{key}: registries.conf has no such setting" for key in data if key not in lists]
     top = "# As with Docker, a short name means Docker Hub.\n" + f"{SEARCH} = {_list([HUB])}"
-    comments = "\n".join(f"# Not carried over: {_one_line(note)}" for note in notes)
+    comments = "\n".join(f"# Note: {_one_line(note)}" for note in notes)
     return Conversion("\n\n".join(filter(None, (comments, top, body))) + "\n", tuple(notes))
 
 

@@ -34,6 +34,9 @@ OFFICIAL: frozenset[str] = frozenset(
 )
 
 
+_LETTERS = {"".join(sorted(name)): name for name in WELL_KNOWN}
+
+
 class _Entry(NamedTuple):
     """One entry as podman understands it: its path in the text, and where its prefix is written."""
 
@@ -53,8 +56,9 @@ def entries(sheet: Sheet) -> Iterator[Finding]:
     if document is None or document.settings.old_format:
         return
     seen: dict[str, Path] = {}
-    for index, table in enumerate(document.settings.tables):
-        if not isinstance(table, dict):
+    tables: list[Table | None] = [*document.settings.tables]
+    for index, table in enumerate(tables):
+        if table is None:  # had a wrong type
             continue
         path: Path = ("registry", index)
         prefix = table.get("prefix") or table.get("location") or ""
@@ -165,8 +169,7 @@ def _never(prefix: str) -> tuple[str, str, str | None] | None:
 
 def _slip(sheet: Sheet, entry: _Entry, host: str, path: str) -> Iterator[Finding]:
     """Hosts with the letters of a well-known registry in another order."""
-    letters = {"".join(sorted(name)): name for name in WELL_KNOWN}
-    meant = letters.get("".join(sorted(host)))
+    meant = _LETTERS.get("".join(sorted(host)))
     if meant is None or meant == host:
         return
     right = f"{meant}/{path}" if path else meant

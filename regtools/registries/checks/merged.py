@@ -78,17 +78,19 @@ def _replacement(sheet: Sheet, prefix: str, table: Table, before: Sheet) -> Find
 def whole(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     """Yield what the merged entries cannot do. For files that podman accepts."""
     places = {sheet.file: sheet for sheet in sheets}
+    paths = {sheet.file: _paths(sheet) for sheet in sheets}
     unsafe = {entry.location or entry.prefix for entry in view.registries if entry.insecure}
     for entry in view.registries:
         document = view.setter(lambda document, prefix=entry.prefix: prefix in document.settings.entries)
         if document is None or _never(entry.prefix) is not None:
             continue
-        sheet, path = places[document.file], document.entry_path(entry.prefix)
+        sheet = places[document.file]
+        path = paths[sheet.file][entry.prefix]
         winner = best_prefix(view.prefixes, entry.prefix)
         if winner is not None and winner != entry.prefix and not entry.prefix.startswith("*."):
             message = (
-                f"the entry {entry.prefix!r} is never used: {winner!r} ({view.place(winner)}) matches the same "
-                "names, and of two prefixes of the same length the wildcard wins"
+                f"the entry {entry.prefix!r} is never used: {winner!r} ({view.place(winner)}) matches the "
+                "same names, and of two prefixes of the same length the wildcard wins"
             )
             hint = "make the exact entry's prefix longer, or name the other hosts one by one"
             yield sheet.finding(WARNING, "shadowed", message, path, hint=hint)
@@ -99,6 +101,17 @@ def whole(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
         yield from _port(entry, sheet, path)
 
 
+def _paths(sheet: Sheet) -> dict[str, Path]:
+    """Give where each entry of a file stands, all at once: looking for one takes as long."""
+    if sheet.document is None:
+        return {}
+    settings = sheet.document.settings
+    if settings.old_format:
+        return settings.old_paths
+    index = {id(table): number for number, table in enumerate(settings.tables)}
+    return {prefix: ("registry", index[id(table)]) for prefix, table in settings.entries.items()}
+
+
 def _block(view: RegistriesConf, entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
     if not entry.blocked or entry.location in ("", entry.prefix):
         return
@@ -106,8 +119,8 @@ def _block(view: RegistriesConf, entry: Registry, sheet: Sheet, path: Path) -> I
     if there is not None and there.blocked:
         return
     message = (
-        f"blocked = true does not block {entry.prefix!r}: its location is {entry.location!r}, podman compares "
-        "that place with the prefixes, and nothing blocks it there"
+        f"blocked = true does not block {entry.prefix!r}: its location is {entry.location!r}, podman "
+        "compares that place with the prefixes, and nothing blocks it there"
     )
     hint = f"remove the location, or add an entry for {entry.location} with blocked = true"
     fix = f'[[registry]]\nlocation = "{entry.prefix}"\nblocked = true'

@@ -5,6 +5,7 @@ Source: containers-registries.conf(5), "Short-name aliasing" and "Unqualified se
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import RegtoolsError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["modes", "search_list", "shown_aliases"]
 
+ANSWERS = "podman reads this file for short names only, and they all fail; full names still work"
 SEARCH = "unqualified-search-registries"
 
 
@@ -82,7 +84,7 @@ def shown_aliases(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[F
         remembered = view.remembered
         document = view.alias_document
     except RegtoolsError as error:
-        yield Finding.of(error)
+        yield replace(Finding.of(error), hint=f"{error.hint + '; ' if error.hint else ''}{ANSWERS}")
         return
     for name, target in remembered.items():
         if document and name in view.aliases and target != view.aliases[name]:

@@ -160,20 +160,9 @@ class Sheet:
         """Give the line of the file's first table header."""
         if self.document is None:
             return None
-        self.document.span(())
+        self.document.span(())  # scans the text
         spans = (self.document._spans or {}).values()
-        return min(
-            (span.header_line for span in spans if span.header_line is not None), default=None
-        ) or next(
-            iter(
-                sorted(
-                    s.line
-                    for s in spans
-                    if self.document.text[s.key_start] == "[" and s.value_start == s.key_start
-                )
-            ),
-            None,
-        )
+        return min((span.header_line for span in spans if span.header_line is not None), default=None)
 
     def finding(
         self,
