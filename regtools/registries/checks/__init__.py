@@ -141,8 +141,10 @@ def _sheets(
 
 
 def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> list[Finding]:
-    """Sort by file in the order of reading, then line; each finding once."""
+    """Sort by file in the order of reading, then line; each finding once, and at an error nothing else."""
     order = {sheet.file: number for number, sheet in enumerate(sheets)}
+    once = dict.fromkeys(found)
+    wrong = {finding.where for finding in once if finding.severity == ERROR}
 
     def key(finding: Finding) -> tuple[int, str, int, int, int]:
         where = finding.where
@@ -150,4 +152,5 @@ def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> list[Finding
         line, column = (where.line or 0, where.column or 0) if where else (0, 0)
         return order.get(file, len(order)), file or "", line, column, _RANK[finding.severity]
 
-    return sorted(dict.fromkeys(found), key=key)
+    kept = (finding for finding in once if finding.severity == ERROR or finding.where not in wrong)
+    return sorted(kept, key=key)

@@ -97,10 +97,10 @@ def _table(
             yield sheet.finding(WARNING, "unknown-key", message, here, at_key=True)
         elif kind != "top" and name in TOP:
             yield _misplaced_top(sheet, view, here, name)
-        elif kind != "entry" and name in ENTRY and not isinstance(table[key], dict):
-            yield _misplaced_entry(sheet, here, name, kind)
         elif kind == "top" and name in ("mirror", "registrys"):
             yield _misnamed_table(sheet, here, name)
+        elif kind != "entry" and name in ENTRY:
+            yield _misplaced_entry(sheet, here, name, kind)
         elif name in BORROWED:
             yield _borrowed(sheet, here, name, table[key])
         else:

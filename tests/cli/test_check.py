@@ -1,0 +1,144 @@
+"""``regtools check`` as people run it: what it prints, and with which exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from regtools.cli import main
+
+ETC = "etc/containers"
+GOOD = 'unqualified-search-registries = ["docker.io"]\n'
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/user")
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(["check", *words])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    assert "\x1b" not in out
+    return status, out, err
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+ROWS = [
+    (GOOD, 0, "0 errors, 0 warnings, 0 notes"),
+    ('Short-Name-Mode = "disabled"\n', 0, "0 errors, 0 warnings, 1 note"),
+    ("x = 1\n", 1, "0 errors, 1 warning, 0 notes"),
+    ("x\n", 1, "1 error, 0 warnings, 0 notes"),
+]
+
+
+@pytest.mark.parametrize(("text", "status", "last"), ROWS)
+def test_the_last_line_counts_and_the_status_says_whether_all_is_well(
+    text: str, status: int, last: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {f"{ETC}/registries.conf": text})
+    got, out, err = run(capsys, "--root", str(tmp_path), "--uid", "0")
+    assert (got, out.splitlines()[-1], err) == (status, last, "")
+    assert str(tmp_path) not in out
+    assert ("no image at all" in out) == ("1 error" in last)
+
+
+def test_it_names_the_files_and_their_unread_neighbours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        f"{ETC}/registries.conf": GOOD,
+        f"{ETC}/registries.conf.d/x.conf": "",
+        f"{ETC}/registries.config": "",
+    }
+    status, out, _ = run(capsys, "--root", str(write(tmp_path, files)), "--uid", "0")
+    assert status == 1
+    assert (
+        "podman 6 reads it: /etc/containers/registries.conf, /etc/containers/registries.conf.d/x.conf" in out
+    )
+    assert "/etc/containers/registries.config: warning" in out
+
+
+def test_no_file_at_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "--root", str(tmp_path), "--uid", "0")
+    assert status == 0
+    assert "no file" in out
+
+
+def test_named_files_are_checked_with_their_drop_ins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = '[[registry]]\nlocation = "a.example"\n'
+    write(
+        tmp_path,
+        {"a.conf": entry + '[[registry.mirror]]\nlocation = "m.example"\n', "a.conf.d/b.conf": entry},
+    )
+    status, out, _ = run(capsys, str(tmp_path / "a.conf"), str(tmp_path / "a.conf.d/b.conf"), "--podman", "6")
+    assert status == 1
+    assert "[mirrors-lost]" in out
+
+
+def test_two_main_files_are_two_configurations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = '[[registry]]\nlocation = "a.example"\n'
+    write(tmp_path, {"a.conf": entry, "b.conf": entry})
+    status, out, _ = run(capsys, str(tmp_path / "a.conf"), str(tmp_path / "b.conf"), "--podman", "6")
+    assert status == 0
+    assert "replaces" not in out
+
+
+def test_conf_and_dropins_read_exactly_these(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {"a.conf": GOOD, "d/b.conf": "x = 1\n"})
+    words = ("--conf", str(tmp_path / "a.conf"), "--dropins", str(tmp_path / "d"), "--podman", "6")
+    status, out, _ = run(capsys, *words)
+    assert status == 1
+    assert "b.conf:1:1: warning" in out
+
+
+def test_data_have_everything_that_the_text_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {f"{ETC}/registries.conf": '[[registry]]\nlocation = "http://a.example"\n'})
+    status, out, _ = run(capsys, "--root", str(tmp_path), "--uid", "0", "--json")
+    answer = json.loads(out)
+    assert status == 1
+    assert (answer["format"], answer["podman"], answer["stops"]) == (1, "6", True)
+    assert answer["counts"] == {"error": 1, "warning": 0, "note": 0}
+    (finding,) = answer["findings"]
+    assert (finding["severity"], finding["code"]) == ("error", "scheme-not-allowed")
+    assert (finding["file"], finding["line"], finding["column"]) == ("/etc/containers/registries.conf", 2, 12)
+    assert finding["fix"] == 'location = "a.example"'
+
+
+@pytest.mark.parametrize("kind", ["missing", "directory", "binary", "utf-16", "huge", "deep", "unreadable"])
+def test_bad_input_is_one_clear_error(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.conf"
+    content = {
+        "binary": bytes(range(256)),
+        "utf-16": "a = 1".encode("utf-16"),
+        "huge": b"#" * (17 * 2**20),
+        "deep": b"a = " + b"[" * 100_000,
+    }
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "unreadable":
+        path.symlink_to("a.conf")  # a link to itself: not even root can read it
+    elif kind != "missing":
+        path.write_bytes(content[kind])
+    status, out, _ = run(capsys, str(path), "--podman", "6")
+    assert status == 1
+    assert out.splitlines()[-1] == "1 error, 0 warnings, 0 notes"
+    assert str(path) in out
+
+
+def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "a.conf", "--conf", "b.conf")[0] == 2
+    assert run(capsys, "--podman", "7")[0] == 2
+    assert run(capsys, "--root", "/nowhere/at/all")[0] == 1
