@@ -334,6 +334,18 @@ FILES = [
         "note upgrade-read",
         f"{ETC}/registries.conf.d/a.conf",
     ),
+    (
+        {f"{HOME}/registries.conf.d/a.conf": "", f"{ETC}/registries.conf.d/b.conf": ""},
+        "5",
+        "note upgrade-order",
+        f"{HOME}/registries.conf.d/a.conf",
+    ),
+    (
+        {f"{HOME}/registries.conf.d/a.conf": "", f"{ETC}/registries.conf.d/a.conf": ""},
+        "5",
+        "note upgrade-unread",
+        f"{ETC}/registries.conf.d/a.conf",
+    ),
 ]
 
 
@@ -366,6 +378,18 @@ def test_a_directory_for_a_file_does_not_keep_the_others_from_being_checked(tmp_
         "scheme-not-allowed",
         "file-unreadable",
     ]
+
+
+def test_a_named_directory_that_cannot_be_read_does_not_hide_the_main_file(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text("x\n")
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "b.conf").symlink_to("b.conf")
+    paths: dict[str, str | None] = {"path": str(tmp_path / "a.conf"), "dropins": str(folder)}
+    report = check_machine(release("6"), Surroundings(), paths)
+    errors = [(f.where.file, f.code) for f in report.findings if f.severity == "error" and f.where]
+    assert errors == [(paths["path"], "missing-equals"), (f"{folder}/b.conf", "file-unreadable")]
+    assert report.stops
 
 
 def test_a_dangling_link_stops_podman_4_only(tmp_path: Path) -> None:

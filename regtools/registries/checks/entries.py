@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..schema import Path, Table
     from .sheet import Sheet
 
-__all__ = ["entries"]
+__all__ = ["entries", "never"]
 
 # ruff: noqa: SIM905 - a list of eighty words, one a line, would hide the rest
 # Images of Docker's own that people name most often: docker.io/NAME as a prefix hardly means a namespace.
@@ -106,7 +106,7 @@ def _slashes(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
 def _prefix(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
     prefix = entry.prefix
     host, _, path = prefix.partition("/")
-    never = _never(prefix)
+    why_never = never(prefix)
     if host in (HUB_HOST, HUB_OLD):
         right = f"{HUB}/{path}" if path else HUB
         message = f"prefix {prefix!r} can never match an image name of Docker Hub: those begin with {HUB}/"
@@ -114,8 +114,8 @@ def _prefix(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
         yield sheet.finding(
             WARNING, "hub-host-prefix", message, entry.at, hint=hint, fix=f"prefix = {quote(right)}"
         )
-    elif never is not None:
-        code, message, fix = never
+    elif why_never is not None:
+        code, message, fix = why_never
         hint = "names are compared in full, without tag and digest: HOST[:PORT]/PATH"
         fixed = f"{entry.key} = {quote(fix)}" if fix else None
         yield sheet.finding(WARNING, code, message, entry.at, hint=hint, fix=fixed)
@@ -130,7 +130,7 @@ def _prefix(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
         yield from _slip(sheet, entry, host, path)
 
 
-def _never(prefix: str) -> tuple[str, str, str | None] | None:
+def never(prefix: str) -> tuple[str, str, str | None] | None:
     """Say why a prefix can never match a name: code, words, and what to write; None where it can."""
     if prefix.startswith("*."):
         if is_host(prefix[2:]) or any(sign in prefix for sign in "/@:"):

@@ -96,8 +96,12 @@ def find(
     machine = Forgiving(around, release)
     try:
         files = look_up(release, machine, **(paths or {}))
-    except RegtoolsError as error:
-        return Files(), [*machine.failed, error]
+    except RegtoolsError as error:  # of a named file or directory: the main file may still be good
+        failed_first = [*machine.failed, error]
+        if not paths or not paths.get("path") or not paths.get("dropins") or error.file == paths["path"]:
+            return Files(), failed_first
+        files, more = find(release, around, {**paths, "dropins": None})
+        return files, [*failed_first, *more]
     failed = {error.file for error in machine.failed}
     files.read = [found for found in files.read if found.path not in failed]
     refused = [error for error in machine.failed if error.file not in {item.path for item in files.ignored}]

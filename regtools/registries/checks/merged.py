@@ -11,7 +11,7 @@ from ...errors import RegtoolsError
 from ...reference import HUB
 from ..advice import WELL_KNOWN
 from ..matching import best_prefix
-from .entries import _never
+from .entries import never
 from .finding import NOTE, WARNING, Finding
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def whole(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     unsafe = {entry.location or entry.prefix for entry in view.registries if entry.insecure}
     for entry in view.registries:
         document = view.setter(lambda document, prefix=entry.prefix: prefix in document.settings.entries)
-        if document is None or _never(entry.prefix) is not None:
+        if document is None or never(entry.prefix) is not None:
             continue
         sheet = places[document.file]
         path = paths[sheet.file][entry.prefix]

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Place, RegtoolsError, TomlError
+from ...positions import locate
 from ...toml_faults import error_at
 from ...toml_reader import check_values, decode, parse
 from ..document import Document
@@ -58,7 +59,18 @@ class Sheet:
         problems: what podman refuses in it.
     """
 
-    __slots__ = ("document", "dropin", "faults", "file", "problems", "raw", "release", "text", "toml")
+    __slots__ = (
+        "_first",
+        "document",
+        "dropin",
+        "faults",
+        "file",
+        "problems",
+        "raw",
+        "release",
+        "text",
+        "toml",
+    )
 
     def __init__(
         self,
@@ -74,6 +86,7 @@ class Sheet:
         self.release = release
         self.toml = toml or release.toml
         self.text: str | None = None
+        self._first: int | None = 0  # not looked for yet
         self.raw: Table | None = None
         self.document: Document | None = None
         self.faults: list[RegtoolsError] = []
@@ -158,11 +171,10 @@ class Sheet:
 
     def first_header(self) -> int | None:
         """Give the line of the file's first table header."""
-        if self.document is None:
-            return None
-        self.document.span(())  # scans the text
-        spans = (self.document._spans or {}).values()
-        return min((span.header_line for span in spans if span.header_line is not None), default=None)
+        if self._first == 0 and self.document is not None:
+            lines = (span.header_line for span in locate(self.document.text).values())
+            self._first = min((line for line in lines if line is not None), default=None)
+        return self._first or None
 
     def finding(
         self,
