@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..reference import Reference
-    from .checks import Finding
+    from .checks import Findings
     from .resolution import Resolution
     from .schema import Path, Table
 
@@ -61,7 +61,7 @@ class RegistriesConf:
         self.files_ignored: tuple[Ignored, ...] = tuple(files.ignored)
         self.main_file = files.main_file
         self.alias_file = files.alias_file
-        self._toml = toml
+        self.toml = toml
         self._alias_source = files.aliases
         self._alias_cache: Document | None = None
         self._merge()
@@ -227,7 +227,7 @@ class RegistriesConf:
             raise self._alias_source
         if self._alias_cache is None and self._alias_source is not None:
             self._alias_cache = Document.read_aliases(
-                self._alias_source, self.release, file=self.alias_file, toml=self._toml
+                self._alias_source, self.release, file=self.alias_file, toml=self.toml
             )
         return self._alias_cache
 
@@ -281,12 +281,12 @@ class RegistriesConf:
 
         return resolve_many(self, names, tty=tty)
 
-    def check(self) -> list[Finding]:
+    def check(self) -> Findings:
         """Say what is in the files without effect, cannot work, or changes with the next podman.
 
         Returns:
-            Findings in the order of the files and lines. An error can only be one of the file with remembered
-            answers, since podman accepts the others.
+            A list, in the order of the files and lines, that shows itself. An error can only be one of the
+            file with remembered answers, since podman accepts the others.
         """
         from .checks import check_conf
 

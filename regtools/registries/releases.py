@@ -27,7 +27,7 @@ class Release(NamedTuple):
         empty_new_list_counts: whether an empty list of the new format makes such a file a mixed one.
         knows_layer_helper: whether ``additional-layer-store-auth-helper`` is a key.
         trims_mirrors: whether a slash at the end of a mirror's location is removed.
-            Within podman 5 this changed: 5.4 does not, 5.6 does; the row is that of 5.6 and later.
+        trims_mirrors_since: the first minor release that does so, where that is not the first of all.
         main_variables: environment variables that name the main file; the first that is set decides.
         variable_drops_dropins: whether such a variable switches all drop-ins off.
         override_variable: environment variable that names a file merged last.
@@ -52,6 +52,7 @@ class Release(NamedTuple):
     empty_new_list_counts: bool = True
     knows_layer_helper: bool = True
     trims_mirrors: bool = True
+    trims_mirrors_since: str | None = None
     main_variables: tuple[str, ...] = ("CONTAINERS_REGISTRIES_CONF",)
     variable_drops_dropins: bool = True
     override_variable: str | None = "CONTAINERS_REGISTRIES_CONF_OVERRIDE"
@@ -81,6 +82,7 @@ _FIVE = Release(
     user_file_hides_system=True,
     follows_linked_directory=False,
     names_main_file=True,
+    trims_mirrors_since="5.6",
 )
 _FOUR = _FIVE._replace(
     name="4",
@@ -90,6 +92,7 @@ _FOUR = _FIVE._replace(
     empty_new_list_counts=False,
     knows_layer_helper=False,
     trims_mirrors=False,
+    trims_mirrors_since=None,
     dangling_link_is_fatal=True,
 )
 

@@ -125,10 +125,9 @@ def _old_format(
     name = next(iter(old))
     path = ("registries", name)
     if dropin or not release.converts_old_format:
-        only = "drop-ins only" if release.converts_old_format else "files only"
-        message = (
-            f"this is the old file format (version 1); podman {release.name} reads {only} in the current"
-        )
+        what = "drop-ins" if release.converts_old_format else "files"
+        only = f"podman {release.name} reads {what} in the current format only"
+        message = f"this is the old file format (version 1); {only}"
         hint = f"instead of [registries.{name}] write {_instead(name)}"
         yield Problem("v1-format", message, path, hint, at_key=True)
         return

@@ -120,7 +120,6 @@ ROWS: list[tuple[str, str, str]] = [
     ('[[registry]]\nlocation = "a.io/"\n', "6", "note trailing-slash 2:12"),
     ('Short-Name-Mode = "disabled"\n', "6", "note case-variant 1:1"),
     ('[registries.search]\nregistries = ["a.io"]\n', "5", "note old-format 1:1"),
-    ('[registries.search]\nregistries = ["a.io"]\n', "5", "note upgrade-refused 1:1"),
     (
         '[[registry]]\nlocation = "a.io"\n[[registry.mirror]]\nlocation = "b.io/"\n',
         "4",
@@ -250,6 +249,42 @@ def test_all_faults_of_a_file_are_found_at_once() -> None:
     ]
 
 
+def test_a_line_that_its_own_length_mends_is_read_on() -> None:
+    """The search list of countless guides: two quotes in a row, and in the old format besides."""
+    text = "[registries.search]\nregistries = ['docker.io',''quay.io', “a.io”， 'b.io']\nshort-name-mode = \"x\"\n"
+    found = check(text).findings
+    assert [short(finding) for finding in found] == [
+        "error v1-format 1:1",
+        "error doubled-quote 2:27",
+        "error curly-quote 2:39",
+        "error wide-punctuation 2:45",
+        "warning misplaced-key 3:1",
+    ]
+    assert found[0].fix == 'unqualified-search-registries = ["docker.io", "quay.io", "a.io", "b.io"]'
+    line = "registries = ['docker.io', 'quay.io', \"a.io\", 'b.io']"
+    assert {finding.fix for finding in found[1:4]} == {line}
+    assert {finding.source_line for finding in found[1:4]} == {text.splitlines()[1]}
+
+
+def test_what_is_said_of_the_old_format_is_said_once() -> None:
+    found = check('[registries.search]\nregistries = ["a.io"]\n', "5").findings
+    assert [short(finding) for finding in found] == ["note old-format 1:1"]
+
+
+@pytest.mark.parametrize(
+    ("podman", "severity", "words"),
+    [
+        ("4", "warning", "podman 4 keeps it"),
+        ("5", "warning", "podman before 5.6 keeps it"),
+        ("6", "note", "podman takes it off"),
+    ],
+)
+def test_a_slash_at_the_end_of_a_mirror_is_judged_by_release(podman: str, severity: str, words: str) -> None:
+    text = ENTRY_OF_HUB + '[[registry.mirror]]\nlocation = "a.io/"\n'
+    found = [finding for finding in check(text, podman).findings if finding.code == "trailing-slash"]
+    assert [(finding.severity, words in finding.message) for finding in found] == [(severity, True)]
+
+
 def test_a_fault_in_one_file_does_not_hide_those_of_another() -> None:
     report = check("a = \n", dropin='[[registry]]\nlocation = "http://a.io"\n')
     assert [f.code for f in report.findings] == ["missing-value", "scheme-not-allowed"]
@@ -296,6 +331,26 @@ def test_a_finding_shows_itself() -> None:
         "    insecure = true",
     ]
     assert json.loads(json.dumps(finding.to_dict()))["line"] == 3
+
+
+def test_findings_show_themselves_together() -> None:
+    conf = RegistriesConf.from_toml(
+        '[[registry]]\nlocation = "a.io"\n<x> = 1\n'.replace("<x>", '"<x>"'), file="a.conf"
+    )
+    found = conf.check()
+    assert str(found) == "\n\n".join(str(finding) for finding in found)
+    frame = found.to_frame()
+    assert frame[["severity", "code", "line"]].to_numpy().tolist() == [["warning", "unknown-key", 3]]
+    page = found._repr_html_()
+    assert "unknown-key" in page
+    assert "a.conf:3:1" in page
+    assert "<x>" not in page
+    nothing = RegistriesConf.from_toml("").check()
+    assert (str(nothing), nothing._repr_html_(), len(nothing.to_frame())) == (
+        "nothing found",
+        "<p>nothing found</p>",
+        0,
+    )
 
 
 def test_file_content_cannot_move_the_cursor() -> None:

@@ -17,7 +17,7 @@ from ..document import dialect
 from ..lookup import Files
 from .entries import entries
 from .files import find, ignored, unreadable
-from .finding import ERROR, NOTE, WARNING, Finding
+from .finding import ERROR, NOTE, WARNING, Finding, Findings
 from .keys import keys
 from .merged import replaced, whole
 from .names import modes, search_list, shown_aliases
@@ -31,7 +31,17 @@ if TYPE_CHECKING:
     from ..machine import Surroundings
     from ..releases import Release
 
-__all__ = ["ERROR", "NOTE", "WARNING", "Finding", "Report", "check_conf", "check_machine", "check_texts"]
+__all__ = [
+    "ERROR",
+    "NOTE",
+    "WARNING",
+    "Finding",
+    "Findings",
+    "Report",
+    "check_conf",
+    "check_machine",
+    "check_texts",
+]
 
 # What looks at one file alone.
 OF_A_FILE: tuple[Callable[[Sheet], Iterable[Finding]], ...] = (
@@ -64,10 +74,10 @@ class Report(NamedTuple):
         return sum(finding.severity == severity for finding in self.findings)
 
 
-def check_conf(conf: RegistriesConf) -> list[Finding]:
+def check_conf(conf: RegistriesConf) -> Findings:
     """Check a configuration that podman accepts: what :meth:`RegistriesConf.check` gives."""
     sheets = tuple(
-        Sheet(d.text, conf.release, file=d.file, dropin=d.dropin, toml=conf._toml) for d in conf.documents
+        Sheet(d.text, conf.release, file=d.file, dropin=d.dropin, toml=conf.toml) for d in conf.documents
     )
     found = [*_sheets(conf.release, sheets, conf, None), *map(ignored, conf.files_ignored)]
     return _sorted(found, sheets)
@@ -140,11 +150,12 @@ def _sheets(
     yield from upgrade(release, sheets, view if sound else None, around)
 
 
-def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> list[Finding]:
+def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> Findings:
     """Sort by file in the order of reading, then line; each finding once, and at an error nothing else."""
     order = {sheet.file: number for number, sheet in enumerate(sheets)}
     once = dict.fromkeys(found)
     wrong = {finding.where for finding in once if finding.severity == ERROR}
+    told = {finding.where for finding in once if finding.code == "old-format"}
 
     def key(finding: Finding) -> tuple[int, str, int, int, int]:
         where = finding.where
@@ -152,5 +163,10 @@ def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> list[Finding
         line, column = (where.line or 0, where.column or 0) if where else (0, 0)
         return order.get(file, len(order)), file or "", line, column, _RANK[finding.severity]
 
-    kept = (finding for finding in once if finding.severity == ERROR or finding.where not in wrong)
-    return sorted(kept, key=key)
+    kept = (
+        finding
+        for finding in once
+        if (finding.severity == ERROR or finding.where not in wrong)
+        and not (finding.code == "upgrade-refused" and finding.where in told)
+    )
+    return Findings(sorted(kept, key=key))

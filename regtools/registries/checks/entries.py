@@ -16,6 +16,7 @@ from .finding import NOTE, WARNING, Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..releases import Release
     from ..schema import Path, Table
     from .sheet import Sheet
 
@@ -82,22 +83,30 @@ def _duplicate(sheet: Sheet, entry: _Entry, first: Path) -> Finding:
 
 
 def _slashes(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
-    """Slashes at the end: trimmed, but for a mirror's in podman 4."""
+    """Slashes at the end: trimmed, but for a mirror's in podman 4 and the first of podman 5."""
     raw = sheet.value(entry.path)
     mirrors = [("mirror", number) for number in range(len(entry.table.get("mirror", ())))]
-    for path, severity in (
-        *(((*entry.path, key), NOTE) for key in ("prefix", "location")),
-        *(((*entry.path, *m, "location"), NOTE if sheet.release.trims_mirrors else WARNING) for m in mirrors),
+    for path, kept_by in (
+        *(((*entry.path, key), None) for key in ("prefix", "location")),
+        *(((*entry.path, *m, "location"), _keeps_slash(sheet.release)) for m in mirrors),
     ):
         text = sheet.value(path) if raw else None
         if not isinstance(text, str) or not text.endswith("/") or not text.strip("/"):
             continue
         effect = "podman takes it off"
-        if severity == WARNING:
-            effect = "podman 4 keeps it, and then no image below this [[registry]] can be pulled at all"
+        if kept_by:
+            effect = f"{kept_by} keeps it, and then no image below this [[registry]] can be pulled at all"
         fix = f"{path[-1]} = {quote(text.rstrip('/'))}"
         message = f"{text!r} ends with a slash; {effect}"
-        yield sheet.finding(severity, "trailing-slash", message, path, hint="leave the slash out", fix=fix)
+        severity, hint = WARNING if kept_by else NOTE, "leave the slash out"
+        yield sheet.finding(severity, "trailing-slash", message, path, hint=hint, fix=fix)
+
+
+def _keeps_slash(release: Release) -> str | None:
+    """Name the podman that keeps the slash at a mirror's end; None where none of this release does."""
+    if not release.trims_mirrors:
+        return f"podman {release.name}"
+    return f"podman before {release.trims_mirrors_since}" if release.trims_mirrors_since else None
 
 
 # -- prefixes --------------------------------------------------------------------------------------------

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ...snippet import snippet, visible
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ...errors import Place, RegtoolsError
 
-__all__ = ["ERROR", "NOTE", "WARNING", "Finding"]
+__all__ = ["ERROR", "NOTE", "WARNING", "Finding", "Findings"]
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
+# For a page: readable on white and on black.
+_INKS = {ERROR: "#c0392b", WARNING: "#b9770e", NOTE: "#2471a3"}
 _COLOURS = {ERROR: "31", WARNING: "35", NOTE: "36"}
 
 
@@ -83,3 +87,39 @@ class Finding:
             "hint": self.hint,
             "fix": self.fix,
         }
+
+
+class Findings(list[Finding]):
+    """A list of findings that shows itself: as on the terminal, as a table in JupyterLab, or as a frame."""
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self)) or "nothing found"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row a finding: severity, code, message, file, line, column, hint, fix."""
+        import pandas as pd
+
+        names = ["severity", "code", "message", "file", "line", "column", "hint", "fix"]
+        frame = pd.DataFrame([finding.to_dict() for finding in self], columns=names)
+        return frame.astype({"line": "Int64", "column": "Int64"})
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        if not self:
+            return "<p>nothing found</p>"
+        style = 'style="text-align:left;vertical-align:top"'
+        rows = []
+        for finding in self:
+            word = f'<b style="color:{_INKS[finding.severity]}">{finding.severity}</b>'
+            what = [escape(visible(finding.message))]
+            if finding.hint:
+                what.append(f"<i>{escape(visible(finding.hint))}</i>")
+            if finding.fix:
+                fix = "\n".join(visible(line) for line in finding.fix.splitlines())
+                what.append(f'<pre style="margin:0">{escape(fix)}</pre>')
+            place = escape(visible(str(finding.where))) if finding.where else ""
+            cells = (f"{word}<br>{escape(finding.code)}", place, "<br>".join(what))
+            rows.append("<tr>" + "".join(f"<td {style}>{cell}</td>" for cell in cells) + "</tr>")
+        heads = "".join(f"<th {style}>{word}</th>" for word in ("", "where", "what, and what to do"))
+        return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"

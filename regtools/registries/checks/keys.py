@@ -52,7 +52,7 @@ def keys(sheet: Sheet, view: RegistriesConf) -> Iterator[Finding]:
         if fold_key(name) == "registry" and isinstance(value, list):
             yield from _entries(sheet, view, name, value)
         elif fold_key(name) == "registries" and isinstance(value, dict):
-            yield from _old(sheet, value, (name,))
+            yield from _old(sheet, view, value, (name,))
 
 
 def _entries(sheet: Sheet, view: RegistriesConf, name: str, tables: list[Any]) -> Iterator[Finding]:
@@ -69,14 +69,19 @@ def _entries(sheet: Sheet, view: RegistriesConf, name: str, tables: list[Any]) -
                     yield from _table(sheet, view, mirror, (*path, key, number), list(MIRROR), "mirror")
 
 
-def _old(sheet: Sheet, tables: Table, path: Path) -> Iterator[Finding]:
+def _old(sheet: Sheet, view: RegistriesConf, tables: Table, path: Path) -> Iterator[Finding]:
     for name in tables:
-        if fold_key(name) not in OLD_LISTS:
+        if fold_key(name) in TOP:
+            yield _misplaced_top(sheet, view, (*path, name), fold_key(name))
+        elif fold_key(name) not in OLD_LISTS:
             yield _unknown(sheet, (*path, name), list(OLD_LISTS))
         elif isinstance(tables[name], dict):
             for key in tables[name]:
-                if fold_key(key) != "registries":
-                    yield _unknown(sheet, (*path, name, key), ["registries"])
+                here = (*path, name, key)
+                if fold_key(key) in TOP and fold_key(key) != "registries":
+                    yield _misplaced_top(sheet, view, here, fold_key(key))
+                elif fold_key(key) != "registries":
+                    yield _unknown(sheet, here, ["registries"])
 
 
 def _table(

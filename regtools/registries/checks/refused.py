@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..convert import old_lists, old_toml, quote
@@ -30,7 +31,11 @@ _WRITE = re.compile(
 def faults(sheet: Sheet) -> Iterator[Finding]:
     """Yield what keeps the file from being read at all."""
     for error in sheet.faults:
-        yield Finding.of(error, fix=_pasted(error))
+        line = error.line or 0
+        mended = sheet.mended.get(line)
+        found = Finding.of(error, fix=mended.strip() if mended else _pasted(error))
+        # An earlier fault of the same line may have been mended before this one was found.
+        yield replace(found, source_line=sheet.source(line)) if mended else found
 
 
 def _pasted(error: RegtoolsError) -> str | None:

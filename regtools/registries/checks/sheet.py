@@ -15,6 +15,8 @@ from ..validation import check
 from .finding import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...positions import Span
     from ..releases import Release
     from ..schema import Path, Problem, Table
@@ -41,6 +43,13 @@ _LOCAL = frozenset(
     }
     | {"bad-number", "bad-date", "wide-punctuation", "append-operator", "odd-space", "text-after-value"}
 )
+_PLAIN_QUOTES = str.maketrans("“”„‟‘’‚‛", '"' * 4 + "'" * 4)
+# Faults that a line of the same length mends, so that every position stays.
+_MENDS: dict[str, Callable[[str, TomlError], str]] = {
+    "doubled-quote": lambda line, error: _at(line, error, " " + line[(error.column or 1)]),
+    "curly-quote": lambda line, _: line.translate(_PLAIN_QUOTES),
+    "wide-punctuation": lambda line, error: _at(line, error, (error.hint or "")[-1:]),
+}
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
 _STATEMENT = re.compile(r"\s*[^\[\s].*")
@@ -57,6 +66,7 @@ class Sheet:
         document: what can be said of it even if podman refuses it; None like ``raw``.
         faults: what keeps it from being read, in order; empty where it is TOML.
         problems: what podman refuses in it.
+        mended: line → its text, where as many characters as were wrong mend it.
     """
 
     __slots__ = (
@@ -65,6 +75,7 @@ class Sheet:
         "dropin",
         "faults",
         "file",
+        "mended",
         "problems",
         "raw",
         "release",
@@ -91,6 +102,7 @@ class Sheet:
         self.document: Document | None = None
         self.faults: list[RegtoolsError] = []
         self.problems: list[Problem] = []
+        self.mended: dict[int, str] = {}
         try:
             self._read(source)
         except RegtoolsError as error:
@@ -121,7 +133,7 @@ class Sheet:
         self.problems = [p for p in problems if not (repaired and p.kind in _UNSET)]
 
     def _readable(self, text: str) -> str | None:
-        """Give a text that is TOML: the file's, or it without its faulty lines, same in length."""
+        """Give a text that is TOML: the file's, or with faulty lines mended or blanked, same in length."""
         for _ in range(_MOST_FAULTS):
             dialect = "1.1" if self.faults and self.toml == "1.0" else self.toml
             try:
@@ -131,11 +143,26 @@ class Sheet:
                 self.faults.append(error)
                 if error.code.startswith("toml11-"):
                     continue
-                blanked = _without_line(text, error)
-                if blanked is None:
+                better = self._without(text, error)
+                if better is None:
                     return self._newer(text) if self.toml == "1.0" else None
-                text = blanked
+                text = better
         return None
+
+    def _without(self, text: str, error: TomlError) -> str | None:
+        """Take one faulty line out of a text, mended or blanked; None where neither is possible."""
+        lines = text.split("\n")
+        if error.line is None or error.line > len(lines):
+            return None
+        line = lines[error.line - 1]
+        mended = _mended(line, error)
+        if mended is not None:
+            self.mended[error.line] = mended
+        better = mended or _blanked(line, error)
+        if better is None:
+            return None
+        lines[error.line - 1] = better
+        return "\n".join(lines)
 
     def _newer(self, text: str) -> str | None:
         try:
@@ -211,15 +238,27 @@ class Sheet:
         return value
 
 
-def _without_line(text: str, error: TomlError) -> str | None:
+def _mended(line: str, error: TomlError) -> str | None:
+    """Write the right characters for wrong ones; None where that takes more or less room."""
+    mend = _MENDS.get(error.code)
+    if mend is None or error.column is None or error.end_column is None:
+        return None
+    mended = mend(line, error)
+    return mended if len(mended) == len(line) and mended != line else None
+
+
+def _at(line: str, error: TomlError, right: str) -> str:
+    """Put the right characters at an error's column."""
+    start, end = (error.column or 1) - 1, (error.end_column or 1) - 1
+    return line[:start] + right + line[end:]
+
+
+def _blanked(line: str, error: TomlError) -> str | None:
     """Blank out a faulty line that stands for itself; None where it may be a part of something longer."""
-    if error.code not in _LOCAL or error.line is None:
+    if (
+        error.code not in _LOCAL
+        or not _STATEMENT.fullmatch(line)
+        or not any(sign in line for sign in "=:＝：/")
+    ):
         return None
-    lines = text.split("\n")
-    if error.line > len(lines):
-        return None
-    line = lines[error.line - 1]
-    if not _STATEMENT.fullmatch(line) or not any(sign in line for sign in "=:＝：/"):
-        return None
-    lines[error.line - 1] = " " * len(line)
-    return "\n".join(lines)
+    return " " * len(line)
