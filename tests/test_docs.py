@@ -61,6 +61,15 @@ def test_the_readmes_diagnostic_is_the_commands(root: Path) -> None:
     assert done.stderr == block[2]
 
 
+def test_the_readmes_check_prints_what_it_says(root: Path, tmp_path: Path) -> None:
+    text = (root / "README.md").read_text("utf-8")
+    block = re.search(r"\$ cat demo\.conf\n(.*?)\n\$ regtools (check.*?)\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "demo.conf").write_text(block[1], encoding="utf-8")
+    command = [sys.executable, "-m", "regtools", *block[2].split()]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, block[3], "")
+
+
 def test_the_readme_names_the_two_commands_of_the_makefile(root: Path) -> None:
     told = [command.split() for command in commands(root / "README.md")]
     targets = {words[1] for words in told if words[0] == "make"}

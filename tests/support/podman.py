@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.conftest import absent
+from tests.support.terminal import on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +61,21 @@ mount -t sysfs sysfs "$root/sys"
 mount -t tmpfs tmpfs "$root/sys/fs/cgroup"
 mount --rbind /dev "$root/dev"
 for own in dev/shm run tmp var/tmp; do mount -t tmpfs tmpfs "$root/$own"; done
+mkdir -p "$root/var/cache/containers"
+mount --bind "$work/answers" "$root/var/cache/containers"
 mount --bind "$work" "$root/mnt"
 for file in hosts resolv.conf; do mount --bind "/etc/$file" "$root/etc/$file" 2>/dev/null || true; done
 exec chroot "$root" "$@"
+"""
+
+
+# $1 the work folder, then the command: root's answers to "which registry?" are kept for the whole machine.
+OWN_ANSWERS = """
+set -e
+mkdir -p /var/cache/containers
+mount --bind "$1/answers" /var/cache/containers
+shift
+exec "$@"
 """
 
 
@@ -104,17 +117,25 @@ class Engine:
         for name in ("root", "runroot", "tmp"):
             shutil.rmtree(self.work / name, ignore_errors=True)
 
-    def _run(self, *command: str, check: bool) -> subprocess.CompletedProcess[str]:
-        environ = {
+    def on_terminal(self, *arguments: str, when: str, keys: str) -> tuple[int, str]:
+        """Run podman on a terminal and type ``keys`` once it has written ``when``; give status and output."""
+        command = [*self.prefix, "podman", "--tmpdir", str(self.inside / "tmp"), *arguments]
+        return on_terminal(command, self._environ(), when=when, keys=keys)
+
+    def _environ(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
             "HOME": str(self.inside),
+            "TERM": "xterm",
             "CONTAINERS_CONF": str(self.inside / "containers.conf"),
             "CONTAINERS_REGISTRIES_CONF": str(self.inside / "registries.conf"),
             "CONTAINERS_STORAGE_CONF": str(self.inside / "storage.conf"),
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
+
+    def _run(self, *command: str, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [*self.prefix, *command], env=environ, capture_output=True, text=True, timeout=SECONDS
+            [*self.prefix, *command], env=self._environ(), capture_output=True, text=True, timeout=SECONDS
         )
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} gave {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -122,13 +143,19 @@ class Engine:
 
 
 @contextlib.contextmanager
-def engine(release: str) -> Iterator[Engine]:
-    """Give podman and skopeo of a release, with empty storage in a folder that is removed afterwards."""
+def engine(release: str, *, own_answers: bool = False) -> Iterator[Engine]:
+    """Give podman and skopeo of a release, with empty storage in a folder that is removed afterwards.
+
+    With ``own_answers``, what is answered to podman's question is kept in ``work / "answers"``, also by the
+    machine's own podman.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rt-"))  # podman takes no runroot of more than 50 characters
+    (folder / "answers").mkdir()
     try:
         if release == "4.3":
             _need("podman", "skopeo", "runc")
-            made = Engine(release, folder, folder, (), ())
+            enter = ("unshare", "--mount", "sh", "-c", OWN_ANSWERS, "sh", str(folder))
+            made = Engine(release, folder, folder, enter if own_answers else (), ())
             runtime = "runc"
         else:
             enter = ("unshare", "--mount", "sh", "-c", ENTER, "sh", str(trixie_root()), str(folder))
