@@ -1,7 +1,9 @@
-"""The notebook's face: the ``%%toml`` cell magic, plain diagnostics, and ``check`` for exercises.
+"""The notebook's face: the cell magics ``%%toml`` and ``%%terminal``, diagnostics, ``check`` for exercises.
 
-``%load_ext regtools`` turns the first two on. From then on an error of regtools is shown as its diagnostic
-(place, line, caret, hint) without the traceback; ``%unload_ext regtools`` turns that off again.
+``%%terminal`` types the cell into the practice terminal that was opened last (see
+:mod:`regtools.testbed.practice`); ``%%terminal NAME`` also keeps what was said, as text.
+``%load_ext regtools`` turns magics and diagnostics on. From then on an error of regtools is shown as its
+diagnostic (place, line, caret, hint) without the traceback; ``%unload_ext regtools`` turns that off again.
 """
 
 from __future__ import annotations
@@ -112,20 +114,27 @@ def beside(source: str | os.PathLike[str], *, podman: str = "6", tagged: bool = 
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register ``%%toml`` and show this package's errors as diagnostics; IPython calls it."""
+    """Register the magics and show this package's errors as diagnostics; IPython calls it."""
 
     def toml(line: str, cell: str) -> Beside | None:
         return _toml_cell(shell, line, cell)
 
     toml.__doc__ = _parser().format_help()
     shell.register_magic_function(toml, "cell", "toml")
+
+    def terminal(line: str, cell: str) -> None:
+        _terminal_cell(shell, line, cell)
+
+    terminal.__doc__ = "Type this cell into the practice terminal opened last; NAME keeps the text it said."
+    shell.register_magic_function(terminal, "cell", "terminal")
     # IPython asks an exception how it wants to be shown; only in a notebook do we want to be asked.
     RegtoolsError._render_traceback_ = _diagnostic  # type: ignore[attr-defined]
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take back what :func:`load_ipython_extension` did."""
-    shell.magics_manager.magics["cell"].pop("toml", None)
+    for name in ("toml", "terminal"):
+        shell.magics_manager.magics["cell"].pop(name, None)
     if hasattr(RegtoolsError, "_render_traceback_"):
         del RegtoolsError._render_traceback_
 
@@ -147,6 +156,25 @@ def _toml_cell(shell: Any, line: str, cell: str) -> Beside | None:
     return Beside(cell, text, dialect)
 
 
+def _terminal_cell(shell: Any, line: str, cell: str) -> None:
+    """Print what the practice terminal says to the cell; a status other than 0 is a line of its own."""
+    from IPython.core.error import UsageError
+
+    from .testbed.practice import latest
+
+    name = line.strip()
+    if name and not _can_be_name(name):
+        raise UsageError(f"%%terminal: {name!r} cannot be the name of a variable")
+    said = latest().run(cell)
+    if name:
+        shell.push({name: said.text})
+    print(said, end="")
+
+
+def _can_be_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
 def _arguments(line: str) -> Any:
     from IPython.core.error import UsageError
 
@@ -154,7 +182,7 @@ def _arguments(line: str) -> Any:
         chosen = _parser().parse_args(shlex.split(line))
     except ValueError as error:  # a quote that is not closed
         raise UsageError(f"%%toml: {error}") from None
-    if chosen.name and (not chosen.name.isidentifier() or keyword.iskeyword(chosen.name)):
+    if chosen.name and not _can_be_name(chosen.name):
         raise UsageError(f"%%toml: {chosen.name!r} cannot be the name of a variable")
     return chosen
 

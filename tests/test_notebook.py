@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import regtools as rt
 from regtools.notebook import Beside, beside
+from regtools.testbed import Practice
 
 GOOD = '[[registry]]\nlocation = "docker.io"\n'
 WIDE = "aliases = {\n  a = 'quay.io/a',\n}\n"  # TOML 1.1 only
@@ -127,6 +128,22 @@ def test_wrong_usage_is_told_as_ipython_does(line: str, told: str, shell: Intera
 def test_the_magic_explains_itself(shell: InteractiveShell) -> None:
     told = shell.find_cell_magic("toml").__doc__ or ""
     assert "--podman" in told and "NAME" in told
+
+
+def test_the_terminal_says_what_a_terminal_would_and_keeps_it(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Practice():
+        shell.run_cell_magic("terminal", "said", "echo one\necho two >&2\nfalse\n")
+    assert capsys.readouterr().out == "one\ntwo\nexit status 1\n"
+    assert shell.user_ns["said"] == "one\ntwo\n"
+
+
+def test_the_terminal_wants_to_be_opened_and_a_name_that_can_be_one(shell: InteractiveShell) -> None:
+    with pytest.raises(rt.RegtoolsError, match="no practice terminal is open"):
+        shell.run_cell_magic("terminal", "", "true")
+    with pytest.raises(UsageError, match="cannot be the name of a variable"):
+        shell.run_cell_magic("terminal", "2 names", "true")
 
 
 def test_a_loaded_extension_shows_errors_without_traceback(

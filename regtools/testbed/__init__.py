@@ -10,6 +10,7 @@
 
 The images are the same on every machine (:mod:`.images`), the registry speaks the OCI distribution
 specification (:mod:`.registry`), and a link delays and limits what passes through it (:mod:`.link`).
+Real podman, buildah and skopeo get a home of their own to work in (:mod:`.practice`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .bed import DEFAULT_MIRRORS, Place, Testbed
 from .counters import Count, Counters
 from .images import DEFAULT_IMAGES, Hello, Payload
 from .link import Link, Links
+from .practice import Practice, Said
 
 __all__ = [
     "DEFAULT_IMAGES",
@@ -29,5 +31,7 @@ __all__ = [
     "Links",
     "Payload",
     "Place",
+    "Practice",
+    "Said",
     "Testbed",
 ]
