@@ -1,0 +1,293 @@
+"""What the podman of this machine tries for an image name, without anybody outside being asked.
+
+::
+
+    attempts("nginx", 'unqualified-search-registries = ["docker.io", "quay.io"]')
+    # ['docker.io/library/nginx:latest', 'quay.io/nginx:latest']
+
+It is the real podman, and it is told to pull. Its store is an empty folder that goes away afterwards, and it
+has a proxy on loopback that answers 404 to everything: every place is asked, none has the image, so that the
+whole list comes to light. What podman tries next, it writes into its debug log.
+
+The files are those of ``HOME``, given as text or as a folder; beside a registries.conf there, podman 4 and 5
+read nothing below ``/etc``. podman 6 also reads the system's drop-ins, unless ``CONTAINERS_REGISTRIES_CONF``
+names a file. For root, the answers that podman remembers for short names are those of the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from regtools.errors import RegtoolsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Watched", "attempts", "choices", "watch"]
+
+PATIENCE_S = 60.0  # a pull from here takes a tenth of a second; more than this is a hang
+CONFIG = ".config/containers"
+_TRYING = re.compile(r'level=debug msg="Trying to access \\"([^"]+)\\""')
+_BLOCKED = re.compile(r'level=debug msg="Accessing \\"([^"]+)\\" failed: registry \S+ is blocked in')
+_ASKED = re.compile(r'level=debug msg="GET (https?://[^/"]+)')
+_ERROR = re.compile(r"^Error: (.+)", re.MULTILINE)
+# The prompt underlines or indents each choice, behind codes that move the cursor.
+_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_CHOICE = re.compile(r"^\s*(?:[▸>]\s*)?(\S+/\S+)\s*$")
+_CTRL_C = b"\x03"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What one ``podman pull`` did.
+
+    Attributes:
+        tried: references that were to be accessed, in order; a blocked one is among them.
+        blocked: those of them that were refused because an entry blocks them.
+        contacted: ``https://host`` and ``http://host`` in the order in which they were first asked.
+        error: the first line of podman's error.
+    """
+
+    tried: tuple[str, ...]
+    blocked: tuple[str, ...]
+    contacted: tuple[str, ...]
+    error: str
+
+
+def attempts(
+    image: str,
+    conf: str | None = None,
+    *,
+    dropins: Mapping[str, str] | None = None,
+    home: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Give the references that the real podman tries for ``image``, in order.
+
+    Args:
+        image: what to give to ``podman pull``.
+        conf: text of the user's ``registries.conf``; None for none.
+        dropins: name → text of files in the user's ``registries.conf.d``.
+        home: a folder that is the home directory instead of these; nothing is written there.
+        environ: more environment variables, such as ``CONTAINERS_REGISTRIES_CONF``.
+
+    Raises:
+        RegtoolsError: ``podman-refused`` where podman tries nothing, with its own words; ``podman-missing``;
+            ``podman-hangs``.
+    """
+    seen = watch(image, conf, dropins=dropins, home=home, environ=environ)
+    if not seen.tried:
+        raise RegtoolsError(f"podman says: {seen.error}", kind="podman-refused", stage="resolve")
+    return list(seen.tried)
+
+
+def watch(
+    image: str,
+    conf: str | None = None,
+    *,
+    dropins: Mapping[str, str] | None = None,
+    home: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Watched:
+    """Let podman try to pull and tell everything that was seen; arguments as for :func:`attempts`.
+
+    Raises:
+        RegtoolsError: ``podman-missing`` or ``podman-hangs``.
+    """
+    with _practice(conf, dropins, home, environ) as (folder, surroundings):
+        command = _pull(folder, image, "--log-level=debug")
+        try:
+            done = subprocess.run(
+                command,
+                env=surroundings,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PATIENCE_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise _hangs() from error
+    log = done.stderr.decode(errors="replace")
+    told = _ERROR.search(log)
+    return Watched(
+        tuple(_TRYING.findall(log)),
+        tuple(_BLOCKED.findall(log)),
+        tuple(dict.fromkeys(_ASKED.findall(log))),
+        told[1].replace(surroundings["HOME"], "~") if told else "",
+    )
+
+
+def choices(
+    image: str,
+    conf: str | None = None,
+    *,
+    dropins: Mapping[str, str] | None = None,
+    home: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Give the names from which podman lets somebody at a terminal choose; empty where it does not ask.
+
+    The answer is Ctrl-C, so nothing is pulled. podman shows five names at a time, and so does this.
+
+    Args:
+        image, conf, dropins, home, environ: as for :func:`attempts`.
+
+    Raises:
+        RegtoolsError: ``podman-missing`` or ``podman-hangs``.
+    """
+    with _practice(conf, dropins, home, environ) as (folder, surroundings):
+        shown = _at_a_terminal(_pull(folder, image), surroundings | {"TERM": "xterm"})
+    lines = [_CODE.sub("", line) for line in re.split(r"[\r\n]+", shown.partition("Please select")[2])]
+    found = (_CHOICE.match(line) for line in lines)
+    return list(dict.fromkeys(match[1] for match in found if match))
+
+
+def _pull(folder: Path, image: str, *options: str) -> list[str]:
+    podman = shutil.which("podman")
+    if podman is None:
+        raise RegtoolsError(
+            "podman is not installed on this machine",
+            kind="podman-missing",
+            stage="pull",
+            hint="regtools doctor says how to get it",
+        )
+    store = [f"--{kind}={folder / kind}" for kind in ("root", "runroot", "tmpdir")]
+    return [podman, *store, "--storage-driver=vfs", *options, "pull", "--", image]
+
+
+def _hangs() -> RegtoolsError:
+    return RegtoolsError(
+        f"podman did not end within {PATIENCE_S:g} s",
+        kind="podman-hangs",
+        stage="pull",
+        hint="podman itself contacts a place on loopback (localhost, 127.0.0.1); does somebody listen there?",
+    )
+
+
+# -- an empty machine --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _practice(
+    conf: str | None,
+    dropins: Mapping[str, str] | None,
+    home: str | os.PathLike[str] | None,
+    environ: Mapping[str, str] | None,
+) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Give an empty folder for one podman, and the environment in which it meets nobody."""
+    if home is not None and (conf is not None or dropins):
+        raise ValueError("give either a home directory or the text of files, not both")
+    # podman takes no runroot of more than 50 characters.
+    parent = None if len(tempfile.gettempdir()) < 30 else "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix="rt-", dir=parent))
+    try:
+        own = Path(home).absolute() if home is not None else folder / "home"
+        _lay_out(own, conf, dropins or {})
+        (folder / "runtime").mkdir(mode=0o700)
+        with _nobody() as proxy:
+            surroundings = {
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": str(own),
+                "XDG_RUNTIME_DIR": str(folder / "runtime"),
+                "REGISTRY_AUTH_FILE": str(folder / "auth.json"),  # nobody's logins
+                **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy),
+                **(environ or {}),
+            }
+            (folder / "auth.json").write_text("{}")
+            yield folder, surroundings
+    finally:
+        _let_go(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lay_out(home: Path, conf: str | None, dropins: Mapping[str, str]) -> None:
+    files = {f"registries.conf.d/{name}": text for name, text in dropins.items()}
+    if conf is not None:
+        files["registries.conf"] = conf
+    for name, text in files.items():
+        path = home / CONFIG / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    home.mkdir(exist_ok=True)
+
+
+def _let_go(folder: Path) -> None:
+    """End the process that podman leaves behind to hold a rootless user's namespaces."""
+    for file in folder.rglob("pause.pid"):
+        with suppress(OSError, ValueError):
+            os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+@contextmanager
+def _nobody() -> Iterator[str]:
+    """Give the address of a proxy on loopback through which nobody has anything."""
+    with ThreadingTCPServer(("127.0.0.1", 0), _NotFound) as server:
+        server.daemon_threads = True
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _NotFound(StreamRequestHandler):
+    """Answers 404 to GET and to CONNECT alike; both are definite, so podman does not try again."""
+
+    timeout = 10
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            while self.rfile.readline(65536).strip():
+                pass
+            self.wfile.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+# -- a person at a terminal --------------------------------------------------------------------------------
+
+
+def _at_a_terminal(command: list[str], environ: dict[str, str]) -> str:
+    """Run a command on a terminal of its own, press Ctrl-C at its question, and give what it showed."""
+    import pty
+    import select
+
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen(
+            command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        ) as process:
+            os.close(theirs)
+            theirs = -1
+            shown, answered, until = b"", False, time.monotonic() + PATIENCE_S
+            while time.monotonic() < until:
+                # The menu stands when nothing more comes for a moment.
+                if select.select([ours], [], [], 0.2)[0]:
+                    try:
+                        piece = os.read(ours, 65536)
+                    except OSError:  # the other end has been closed
+                        piece = b""
+                    if not piece:
+                        return shown.decode(errors="replace")
+                    shown += piece
+                elif b"Please select" in shown and not answered:
+                    shown += b"\n"
+                    os.write(ours, _CTRL_C)
+                    answered = True
+            process.kill()
+            raise _hangs()
+    finally:
+        for end in (ours, theirs):
+            if end >= 0:
+                os.close(end)
