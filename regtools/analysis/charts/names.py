@@ -30,7 +30,7 @@ _LEADING = 1.5  # height of a line, in font sizes
 _STEP = 3.6  # indentation of a level, in font sizes
 _GAP = 0.55  # lines between two stops
 _MARGIN = 1.2  # font sizes
-_KEY_GAP = 6  # characters: a mark, and the room between two
+_KEY_GAP = 8  # characters: a mark, and the room between two
 
 
 class _Look(NamedTuple):
