@@ -45,7 +45,11 @@ LOG_TIME = re.compile(r'^time="[^"]+" ', re.MULTILINE)
 NETAVARK = ("/usr/lib/podman/netavark", "/usr/libexec/podman/netavark")
 
 # Names for the one command only, in a mount namespace of its own: podman looks the user up there.
+# Where cgroups of version 1 and 2 are mounted side by side, it sees version 2 alone: crun wants it so.
 ENTER = f"""
+if [ -d /sys/fs/cgroup/unified ]; then
+    umount --recursive --lazy /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit
+fi
 mount --make-rshared / || exit
 for file in passwd group subuid subgid; do mount --bind "$1/.etc/$file" "/etc/$file" || exit; done
 exec setpriv --reuid {READER} --regid {READER} --clear-groups sh -c "$2"
@@ -81,12 +85,14 @@ class Practice:
     """
 
     def __init__(self, conf: Testbed | str | None = None, *, rootless: bool = False) -> None:
+        if os.name != "posix":
+            raise _trouble("the practice terminal needs a Unix-like system", "on Windows, run it inside WSL")
         # podman takes no run folder of more than 50 characters, so no speaking name.
         self.folder = Path(tempfile.mkdtemp(prefix="rt-"))
-        self.rootless = rootless and os.name == "posix" and os.geteuid() == 0
+        self.rootless = rootless and os.geteuid() == 0
         self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid())
         self._shown = {str(self.folder): "~"}
-        _write_settings(self.folder)
+        _write_settings(self.folder, rootless=self.rootless)
         if self.rootless:
             _write_names(self.folder)
         self.use(conf)
@@ -206,15 +212,14 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _write_settings(folder: Path) -> None:
+def _write_settings(folder: Path, *, rootless: bool) -> None:
     """Write what keeps podman, buildah and skopeo inside ``folder``, on any machine that can run them."""
     settings = folder / ".config" / "containers"
     settings.mkdir(parents=True)
     (folder / ".run").mkdir(mode=0o700)
     lines = ["[engine]", 'cgroup_manager = "cgroupfs"', 'lock_type = "file"', 'events_logger = "file"']
     lines += [f'tmp_dir = "{folder}/.run/podman"']
-    # crun refuses to start where cgroups of version 1 and 2 are mounted side by side.
-    if not Path("/sys/fs/cgroup/cgroup.controllers").exists() and shutil.which("runc", path=_path()):
+    if Path("/sys/fs/cgroup/unified").exists() and not rootless and shutil.which("runc", path=_path()):
         lines += ['runtime = "runc"']
     lines += ["[network]", f'network_config_dir = "{folder}/.config/networks"']
     if any(Path(place).exists() for place in NETAVARK):

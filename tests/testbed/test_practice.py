@@ -128,6 +128,8 @@ def test_rootless_is_rootless_for_root_too_and_creates_nobody(bed: Testbed) -> N
         )
         assert said.text.split() == ["reader", "true", "0", "1000", "1", "1", "100000", "65536"]
         assert practice.run("podman run --rm --quiet origin.test/hello").text == GREETING
+        # crun starts nowhere but on version 2 alone
+        assert practice.run("podman info --format {{.Host.CgroupsVersion}}").text == "v2\n"
         pause = int((practice.folder / ".run/podman/pause.pid").read_text())
     assert [Path(f"/etc/{name}").read_bytes() for name in ("passwd", "group", "subuid", "subgid")] == before
     assert not practice.folder.exists()
