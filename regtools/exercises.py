@@ -13,6 +13,9 @@
     answer = "..."
     reply = "..."             # what to say to somebody who believes it; follows "not yet:"
 
+Of the kind ``conf``, answers are the text of a ``registries.conf``, and there is one key more: ``names``, the
+image names about which the files are asked (:mod:`regtools.conf_answers`).
+
 Nothing that a reader passes can raise: an answer may be any object, with any ``__eq__``.
 """
 
@@ -22,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
+from .conf_answers import Meaning, Refused, explain, meaning
 from .errors import Place, RegtoolsError, TomlError
 
 TYPE_CHECKING = False
@@ -55,6 +59,11 @@ class Exercise:
     solution: str
     hints: tuple[str, ...]
     wrong: tuple[Wrong, ...]
+    names: tuple[str, ...] = ()
+
+    def reduce(self, answer: object) -> object:
+        """Bring an answer into the form whose equality counts."""
+        return KINDS[self.kind](answer, self.names)
 
 
 class _UnusableError(Exception):
@@ -87,7 +96,7 @@ def grade(exercise: Exercise, answer: object) -> str:
     """
     if answer is ... or answer is None:
         return NOT_ATTEMPTED
-    reduce = KINDS[exercise.kind]
+    reduce = exercise.reduce
     try:
         given = reduce(answer)
         if given == reduce(exercise.expected):
@@ -100,6 +109,10 @@ def grade(exercise: Exercise, answer: object) -> str:
         return _line(f"not yet: {error}")
     except Exception:  # whatever the answer's own methods do, the reader gets a line
         return "not yet: this answer cannot be compared; give plain text, numbers, lists or dictionaries"
+
+
+def _value(value: object, _: object = None) -> object:
+    return _plain(value)
 
 
 def _plain(value: object, depth: int = 0) -> object:
@@ -130,14 +143,14 @@ def _own(value: bool | int | float | str | date | time) -> object:
     return float(value) if isinstance(value, float) else str.__str__(value)
 
 
-def _word(value: object) -> object:
+def _word(value: object, _: object = None) -> object:
     """Compare text without regard to case and to blanks around and between words."""
     if not isinstance(value, str):
         raise _UnusableError(f"the answer is a word in quotes, not {_named(value)}")
     return ("word", " ".join(str(value).split()).casefold())
 
 
-def _toml(value: object) -> object:
+def _toml(value: object, _: object = None) -> object:
     """Compare TOML by what it means; broken TOML by what is wrong with it."""
     from .toml_reader import read
 
@@ -149,6 +162,13 @@ def _toml(value: object) -> object:
         return _Broken(error.code, f"line {error.line}, column {error.column}: {error.message}")
 
 
+def _conf(value: object, names: tuple[str, ...] = ()) -> object:
+    """Compare configurations by where podman goes with them."""
+    if not isinstance(value, str):
+        raise _UnusableError(f"the answer is a registries.conf as text in quotes, not {_named(value)}")
+    return meaning(str.__str__(value), names)
+
+
 @dataclass(frozen=True, slots=True)
 class _Broken:
     """Broken TOML: equal when the same thing is wrong, wherever it stands."""
@@ -158,10 +178,11 @@ class _Broken:
 
 
 # How answers are compared: each row turns an answer into a form whose equality is what counts.
-KINDS: dict[str, Callable[[object], object]] = {
-    "value": _plain,
+KINDS: dict[str, Callable[[object, tuple[str, ...]], object]] = {
+    "value": _value,
     "word": _word,
     "toml": _toml,
+    "conf": _conf,
 }
 
 
@@ -171,7 +192,9 @@ def _nudge(given: object, exercise: Exercise) -> str:
         return given.told
     if exercise.kind == "toml":
         return "this is good TOML, but it says something else; turn it into JSON and compare"
-    wanted = KINDS[exercise.kind](exercise.expected)
+    wanted = exercise.reduce(exercise.expected)
+    if isinstance(given, Meaning | Refused) and isinstance(wanted, Meaning | Refused):
+        return explain(given, wanted)
     if isinstance(given, tuple) and isinstance(wanted, tuple) and given[0] != wanted[0]:
         return f"the answer is {_article(wanted[0])}, and this is {_article(given[0])}; open a hint below"
     return "that is another answer; open a hint below"
@@ -202,23 +225,16 @@ def _line(text: str) -> str:
 
 def _exercise(name: str, table: object, file: str) -> Exercise:
     keys = {"kind", "expected", "because", "solution", "hints", "wrong"}
+    if isinstance(table, dict) and table.get("kind") == "conf":
+        keys.add("names")
     if not isinstance(table, dict) or set(table) != keys or table["kind"] not in KINDS:
         missing = ", ".join(sorted(keys.symmetric_difference(table if isinstance(table, dict) else ())))
-        raise RegtoolsError(
+        raise _bad_exercise(
             f"exercise {name} is not complete or has a kind that is not known ({missing or 'kind'})",
-            kind="bad-exercise",
-            stage="load",
-            where=Place(file),
-            hint=f"its keys are {', '.join(sorted(keys))}; the kinds are {', '.join(KINDS)}",
+            file,
+            f"its keys are {', '.join(sorted(keys))}; the kinds are {', '.join(KINDS)}",
         )
-    if isinstance(KINDS[table["kind"]](table["expected"]), _Broken):
-        raise RegtoolsError(
-            f"exercise {name} expects TOML that is broken",
-            kind="bad-exercise",
-            stage="load",
-            where=Place(file),
-        )
-    return Exercise(
+    exercise = Exercise(
         name,
         table["kind"],
         table["expected"],
@@ -226,4 +242,12 @@ def _exercise(name: str, table: object, file: str) -> Exercise:
         table["solution"],
         tuple(table["hints"]),
         tuple(Wrong(entry["answer"], entry["reply"]) for entry in table["wrong"]),
+        tuple(table.get("names", ())),
     )
+    if exercise.kind == "toml" and isinstance(exercise.reduce(exercise.expected), _Broken):
+        raise _bad_exercise(f"exercise {name} expects TOML that is broken", file)
+    return exercise
+
+
+def _bad_exercise(message: str, file: str, hint: str | None = None) -> RegtoolsError:
+    return RegtoolsError(message, kind="bad-exercise", stage="load", where=Place(file), hint=hint)

@@ -198,3 +198,72 @@ def test_broken_toml_among_the_exercises_is_an_error(tmp_path: Path) -> None:
     path.write_text("[07-1\n")
     with pytest.raises(TomlError):
         load_exercises(path)
+
+
+# -- answers that are a registries.conf ------------------------------------------------------------------
+
+MIRRORED = '[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\nlocation = "near.mirror.example"\n'
+ONLY_THERE = '[[registry]]\nprefix = "quay.io"\nlocation = "near.mirror.example"\n'
+
+
+def conf_exercise(*wrong: Wrong) -> Exercise:
+    return Exercise("99-2", "conf", MIRRORED, "it is so", repr(MIRRORED), ("look",), wrong, ("quay.io/a",))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        MIRRORED,
+        '[[registry]]\nprefix = "quay.io"\nlocation = "quay.io"\nmirror = [{location="near.mirror.example"}]',
+        'short-name-mode = "enforcing"\n' + MIRRORED + '[[registry]]\nlocation = "docker.io"\n',
+    ],
+    ids=["as expected", "written otherwise", "with what does not matter"],
+)
+def test_a_configuration_is_right_when_the_names_lead_to_the_same_places(answer: str) -> None:
+    assert grade(conf_exercise(), answer) == "correct, because it is so"
+
+
+def test_a_known_wrong_configuration_gets_its_reply_however_it_is_written() -> None:
+    known = conf_exercise(
+        Wrong(ONLY_THERE, "the origin is gone"),
+        Wrong('[[registry]]\nlocation = "https://quay.io"\n', "no scheme"),
+        Wrong("[[registry]]\nlocation = quay.io\n", "quotes"),
+    )
+    other = '[[registry]]\nlocation = "near.mirror.example"  # moved\nprefix = "quay.io"\n'
+    assert grade(known, other) == "not yet: the origin is gone"
+    assert grade(known, '[[registry]]\nlocation = "http://a.example"') == "not yet: no scheme"
+    assert grade(known, "[[registry]]\ninsecure = true\nlocation = a.example") == "not yet: quotes"
+
+
+@pytest.mark.parametrize(
+    "answer, told",
+    [
+        ("[[registry]]\nlocation = quay.io", "podman refuses this file: line 2: this value needs quotes"),
+        ('[registries.search]\nregistries = ["quay.io"]', "podman refuses this file: line 1: this is"),
+        (ONLY_THERE, "for quay.io/a podman would now try near.mirror.example/a:latest; that is not"),
+        (
+            MIRRORED + "insecure = true",
+            "for quay.io/a podman would now try near.mirror.example/a:latest (inse",
+        ),
+        (MIRRORED + "registry-mirrors = []", "the places are right, but something has no effect: line 5: "),
+        ("insecure-registries = []", "podman accepts this file, but line 1: "),
+    ],
+)
+def test_any_other_configuration_is_told_what_podman_does_with_it(answer: str, told: str) -> None:
+    assert grade(conf_exercise(), answer).startswith(f"not yet: {told}")
+
+
+def test_a_configuration_is_text() -> None:
+    said = grade(conf_exercise(), ["quay.io"])
+    assert said == "not yet: the answer is a registries.conf as text in quotes, not a list"
+
+
+def test_exercises_about_configurations_say_which_names_are_asked(tmp_path: Path) -> None:
+    path = tmp_path / "exercises.toml"
+    path.write_text(
+        '[99-1]\nkind = "conf"\nexpected = ""\nbecause = "b"\nsolution = "s"\nhints = []\nwrong = []\n'
+    )
+    with pytest.raises(RegtoolsError, match=r"not complete .*names"):
+        load_exercises(path)
+    path.write_text(path.read_text() + 'names = ["quay.io/a"]\n')
+    assert load_exercises(path)["99-1"].names == ("quay.io/a",)
