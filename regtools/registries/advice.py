@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..reference import HUB, HUB_HOST, HUB_OLD, physical_host
+from .entries import Mirror
 from .resolution import applies
 
 if TYPE_CHECKING:
@@ -104,14 +105,22 @@ def _replaced(res: Resolution, candidate: Candidate) -> Iterator[Note]:
     )
     if entry.prefix.startswith("*."):
         return
-    cached = candidate.sources[-1].reference
-    insecure = "\ninsecure = true" if entry.insecure else ""
+    order = ", ".join(source.reference for source in candidate.sources)
+    each = "digest-only" if entry.mirror_by_digest_only else ""  # said of all, it would hold for the new one
+    mirrors = [mirror._replace(pull_from_mirror=mirror.pull_from_mirror or each) for mirror in entry.mirrors]
+    mirrors.append(Mirror(entry.location, entry.insecure))
     yield Note(
-        f"to have it as a fallback, write {entry.location} as a mirror; the order is then {cached}, "
+        f"to have it as a fallback, write {entry.location} as a mirror; the order is then {order}, "
         f"last {candidate.name}:",
-        toml=f'[[registry]]\nlocation = "{entry.prefix}"\n\n'
-        f'[[registry.mirror]]\nlocation = "{entry.location}"{insecure}',
+        toml="\n\n".join([f'[[registry]]\nlocation = "{entry.prefix}"', *map(_mirror_toml, mirrors)]),
     )
+
+
+def _mirror_toml(mirror: Mirror) -> str:
+    lines = ["[[registry.mirror]]", f'location = "{mirror.location}"']
+    lines += ["insecure = true"] if mirror.insecure else []
+    lines += [f'pull-from-mirror = "{mirror.pull_from_mirror}"'] if mirror.pull_from_mirror else []
+    return "\n".join(lines)
 
 
 def _library(res: Resolution, candidate: Candidate) -> Iterator[Note]:

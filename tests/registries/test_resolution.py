@@ -9,6 +9,7 @@ import re
 import pytest
 
 from regtools import RegistriesConf, RegtoolsError
+from regtools.registries.advice import advice
 
 SHA = "sha256:" + "0123456789abcdef" * 4
 CONF = """\
@@ -282,3 +283,24 @@ def test_the_configuration_shows_itself(conf: RegistriesConf) -> None:
     assert conf.find("docker.io/library/x").prefix == "docker.io/library"  # type: ignore[union-attr]
     with pytest.raises(KeyError):
         conf.registry("none.test")
+
+
+REPLACED = [
+    '[[registry]]\nprefix = "docker.io"\nlocation = "copy.example/hub"\n',
+    '[[registry]]\nprefix = "docker.io"\nlocation = "copy.example"\ninsecure = true\n'
+    '[[registry.mirror]]\nlocation = "near.example:5000"\ninsecure = true\n'
+    '[[registry.mirror]]\nlocation = "far.example"\npull-from-mirror = "tag-only"\n',
+    '[[registry]]\nprefix = "docker.io"\nlocation = "copy.example"\nmirror-by-digest-only = true\n'
+    '[[registry.mirror]]\nlocation = "near.example"\n',
+]
+
+
+@pytest.mark.parametrize("text", REPLACED)
+@pytest.mark.parametrize("name", ["nginx", "team/app@sha256:" + "0" * 64])
+def test_the_text_offered_for_a_replaced_registry_only_adds_it_at_the_end(text: str, name: str) -> None:
+    found = RegistriesConf.from_toml(text).resolve(f"docker.io/{name}")
+    (offer,) = [note.toml for note in advice(found) if "as a fallback" in note.text]
+    better = RegistriesConf.from_toml(offer).resolve(f"docker.io/{name}")
+    before = [(source.reference, source.insecure) for source in found.sources]
+    after = [(source.reference, source.insecure) for source in better.sources]
+    assert after == [*before, (found.candidates[0].name, False)]
