@@ -1,11 +1,15 @@
-"""Challenges and tokens: what a registry asks for, and how to get it without ever showing it.
+"""Logins and tokens: read where podman reads them, sent to whom they belong, shown to nobody.
 
-The token protocol is that of the distribution project ("Docker Registry v2 authentication"): a 401 names a
-realm, a service and a scope; a GET to the realm answers with a token. Without credentials the token is an
-anonymous one, which is what public images need.
+Which file or program has the login, :mod:`regtools.registries.credentials` says; only this module reads it.
+Podman looks it up for every source, before the first request (containers-auth.json(5)): a file on the way
+that cannot be read ends that source, also where no login would have been asked for.
 
-A token lives in an :class:`Authorizer` only. It is sent to the scheme, host and port that asked for it,
-never to another; it is in no row, no message and no repr.
+What a 401 asks for is answered as the distribution project's token protocol says ("Docker Registry v2
+authentication"): Basic with the login itself; Bearer with a token, which the realm gives for the login, for
+an identity token (OAuth 2, ``refresh_token``), or for nothing, which is what public images need.
+
+A secret goes to the scheme, host and port that it is for, never to another; it is in no row, no message and
+no repr.
 """
 
 from __future__ import annotations
@@ -13,16 +17,28 @@ from __future__ import annotations
 import time
 from urllib.parse import urlsplit
 
+from regtools.errors import Place, RegtoolsError
+
+from .secret import Secret
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
-    from .challenges import Challenge
+    from regtools.registries.config import RegistriesConf
+    from regtools.registries.credentials import Step
+    from regtools.registries.machine import Surroundings
 
-__all__ = ["Authorizer", "origin_of"]
+    from .challenges import Challenge, Order
+
+__all__ = ["Authorizer", "Grant", "Login", "find_login", "origin_of"]
+
+HELPER_S = 30.0  # a program that asks its user for a passphrase needs some time; podman sets no limit
 
 _EARLY_S = 5.0  # renew so long before the end: the request still has to travel
 _PORTS = {"http": 80, "https": 443}
+_NOT_FOUND = "credentials not found in native keychain"  # the programs' agreed word for "not logged in"
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
@@ -35,48 +51,234 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme)
 
 
-class Authorizer:
-    """Holds the token of one registry and one repository; shared by the workers of a pull.
+# -- logins ----------------------------------------------------------------------------------------------
 
-    Arguments:
-        base: the registry's URL, whose origin alone may see the token.
-        scope: for instance ``repository:library/nginx:pull``.
-    """
 
-    __slots__ = ("_base", "_challenge", "_expires", "_lock", "_secret", "scope")
+class Login:
+    """A user with a password, an identity token, or both. Shows neither."""
 
-    def __init__(self, base: str, scope: str) -> None:
-        import threading
+    __slots__ = ("identity_token", "password", "user")
 
-        self._base = origin_of(base)
-        self._challenge: Challenge | None = None
-        self._secret: str | None = None
-        self._expires = 0.0
-        self._lock = threading.Lock()
-        self.scope = scope
+    def __init__(self, user: str, password: str, identity_token: str = "") -> None:
+        self.user = user
+        self.password = Secret(password)
+        self.identity_token = Secret(identity_token)
 
     def __repr__(self) -> str:
-        return (
-            f"Authorizer({self._base[1]!r}, {self.scope!r}, {'with' if self._secret else 'without'} a token)"
+        return "Login(…)"
+
+    def basic(self) -> Secret:
+        """Give the header's value for Basic (RFC 7617)."""
+        from base64 import b64encode
+
+        pair = f"{self.user}:{self.password.reveal()}"
+        return Secret(f"Basic {b64encode(pair.encode('utf-8', 'surrogateescape')).decode()}")
+
+
+def find_login(conf: RegistriesConf, reference: str) -> Login | None:
+    """Read the login that podman would use for an image at one place; None for an anonymous pull.
+
+    Arguments:
+        conf: names the programs that are asked, and the machine whose files are read.
+        reference: the image's full name at the place that is contacted.
+
+    Raises:
+        RegtoolsError: kind ``credentials``: nothing gave a login, and a file or a program failed.
+    """
+    from regtools.registries.credentials import credentials
+
+    around = conf.surroundings
+    looked = credentials(
+        reference,
+        helpers=conf.credential_helpers,
+        podman=conf.podman,
+        root=around.root,
+        environ=around.environ,
+        uid=around.uid,
+    )
+    first: RegtoolsError | None = None
+    for steps in _turns(looked.steps):
+        try:
+            for step in steps:
+                login = _ask(step, looked.registry, around)
+                if login is not None:
+                    return login
+        except RegtoolsError as error:
+            first = first or error
+    if first is not None:
+        raise first
+    return None
+
+
+def _turns(steps: tuple[Step, ...]) -> Iterator[list[Step]]:
+    """Give what is asked together: a program by itself, the files in a row; a failure ends a turn."""
+    files: list[Step] = []
+    for step in steps:
+        if step.where == step.helper:
+            yield files
+            yield [step]
+            files = []
+        else:
+            files.append(step)
+    yield files
+
+
+def _ask(step: Step, registry: str, around: Surroundings) -> Login | None:
+    if step.problem is not None:
+        raise _unusable(step.where, step.problem)
+    if step.helper is not None:
+        return _run(step.helper, registry, around)
+    return _entry(step, around) if step.key is not None else None
+
+
+def _entry(step: Step, around: Surroundings) -> Login | None:
+    """Read one entry: base64 of user and password with a colon between, and perhaps an identity token."""
+    from base64 import b64decode
+
+    fields = _fields(step, around)
+    auth, token = fields.get("auth") or "", fields.get("identitytoken") or ""
+    try:
+        decoded = b64decode(auth.replace("\r", "").replace("\n", ""), validate=True)
+    except (ValueError, AttributeError):
+        decoded = None
+    if decoded is None or not isinstance(token, str):
+        auth = token = fields = decoded = None  # what a traceback with its variables would show
+        raise _unusable(step.where, f"the entry {step.key} is not base64 of user:password")
+    user, colon, password = decoded.decode("utf-8", "surrogateescape").partition(":")
+    if not colon or not (user or password.strip("\0") or token):
+        return None  # podman goes on, as docker does
+    return Login(user, password.strip("\0"), token)
+
+
+def _fields(step: Step, around: Surroundings) -> Any:
+    """Give an entry's fields by their names in lower case, as Go reads them; none if it has just gone."""
+    import json
+
+    try:
+        top = json.loads(around.read(step.where))
+        if not step.where.endswith("/.dockercfg"):
+            top = {name.lower(): value for name, value in top.items()}["auths"]
+        return {name.lower(): value for name, value in top[step.key].items()}
+    except (RegtoolsError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _run(program: str, registry: str, around: Surroundings) -> Login | None:
+    """Ask a ``docker-credential-…`` program: the host on its standard input, JSON on its output."""
+    import subprocess
+
+    if around.root != "/":
+        raise _unusable(program, f"it belongs to the machine below {around.root}, and is not run on this one")
+    try:
+        done = subprocess.run(
+            [_found(program, around), "get"],
+            input=registry.encode(),
+            env=dict(around.environ),
+            capture_output=True,
+            timeout=HELPER_S,
         )
+        status, output = done.returncode, Secret(done.stdout.decode("utf-8", "replace"))
+        del done
+    except subprocess.TimeoutExpired:
+        problem = f"it gave no answer in {HELPER_S:g} s"
+    except OSError as error:
+        problem = f"it cannot be run: {error.strerror}"
+    else:
+        if not status:
+            return _answer(program, output)
+        if output.reveal().strip() == _NOT_FOUND:
+            return None
+        problem = f"it failed with status {status}"  # its words may hold a secret
+    raise _unusable(program, problem, f"try: echo {registry} | {program} get")
 
-    def headers(self, url: str) -> dict[str, str]:
-        """Give the header for ``url``: nothing where there is no token, or for another origin."""
-        header = self.header
-        return {"Authorization": header} if header and origin_of(url) == self._base else {}
 
-    @property
-    def header(self) -> str | None:
-        """The ``Authorization`` value of the present token; a secret."""
-        return f"Bearer {self._secret}" if self._secret else None
+def _found(program: str, around: Surroundings) -> str:
+    from shutil import which
+
+    path = which(program, path=around.environ.get("PATH", ""))
+    if path is None:
+        raise _unusable(program, "there is no such program on PATH", "install it, or take it out of the file")
+    return path
+
+
+def _answer(program: str, output: Secret) -> Login | None:
+    import json
+
+    fields: Any
+    try:
+        fields = {name.lower(): value for name, value in json.loads(output.reveal()).items()}
+        user, secret = fields.get("username") or "", fields.get("secret") or ""
+    except (ValueError, AttributeError, RecursionError):
+        user = secret = None
+    if not isinstance(user, str) or not isinstance(secret, str):
+        fields = user = secret = None  # what a traceback with its variables would show
+        raise _unusable(program, "its answer is not the JSON of a login")
+    if user == "<token>":
+        return Login("", "", secret)
+    return Login(user, secret) if user or secret else None
+
+
+def _unusable(where: str, problem: str, hint: str | None = None) -> RegtoolsError:
+    return RegtoolsError(
+        f"the login cannot be looked up in {where}: {problem}",
+        kind="credentials",
+        stage="pull",
+        where=Place(where),
+        hint=hint,
+    )
+
+
+# -- what is sent ----------------------------------------------------------------------------------------
+
+
+class Grant:
+    """A secret header for one origin."""
+
+    __slots__ = ("_origin", "header")
+
+    def __init__(self, url: str, header: Secret | None) -> None:
+        self._origin = origin_of(url)
+        self.header = header
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._origin[1]!r}, {'with' if self.header else 'without'} a secret)"
+
+    def headers(self, url: str) -> dict[str, Secret]:
+        """Give the header for ``url``: nothing where there is no secret, or for another origin."""
+        return {"Authorization": self.header} if self.header and origin_of(url) == self._origin else {}
+
+
+class Authorizer(Grant):
+    """Holds the secret of one registry and one repository; shared by the workers of a pull.
+
+    Arguments:
+        base: the registry's URL, whose origin alone may see the secret.
+        scope: for instance ``repository:library/nginx:pull``.
+        login: what tokens are got for, and what Basic sends; None is anonymous.
+    """
+
+    __slots__ = ("_challenge", "_expires", "_lock", "_login", "scope")
+
+    def __init__(self, base: str, scope: str, login: Login | None = None) -> None:
+        import threading
+
+        super().__init__(base, None)
+        self._challenge: Challenge | None = None
+        self._expires = float("inf")
+        self._lock = threading.Lock()
+        self._login = login
+        self.scope = scope
 
     def challenge(self, header: str) -> None:
-        """Remember what a 401 asked for, to be answered later."""
+        """Remember what a 401 asked for: the first scheme that podman knows, as podman does."""
         from .challenges import parse_challenges
 
-        bearer = [each for each in parse_challenges(header) if each.scheme == "bearer"]
-        if bearer:
-            self._challenge = bearer[0]
+        known = [each for each in parse_challenges(header) if each.scheme in ("basic", "bearer")]
+        if not known:
+            return
+        self._challenge = known[0] if known[0].scheme == "bearer" else None
+        if self._challenge is None and self._login is not None and self._login.user:
+            self.header, self._expires = self._login.basic(), float("inf")
 
     @property
     def challenged(self) -> bool:
@@ -86,14 +288,14 @@ class Authorizer:
     @property
     def due(self) -> bool:
         """Whether the token is about to end, so that the next request should not rely on it."""
-        return self._secret is not None and time.monotonic() >= self._expires
+        return self.header is not None and time.monotonic() >= self._expires
 
-    def answer(self, header: str, get: Callable[[str], bytes], *, stale: str | None) -> bool:
+    def answer(self, header: str, get: Callable[[Order], Secret], *, stale: Secret | None) -> bool:
         """Answer a challenge: get a token, unless another worker has just done so.
 
         Arguments:
             header: the ``WWW-Authenticate`` value, or "" to use the last one again.
-            get: fetches the token's URL; gives the body.
+            get: sends the order for a token; gives the body of the answer.
             stale: the ``Authorization`` value that was refused or ran out, None if none was sent.
 
         Returns: whether a new request is worth sending.
@@ -101,14 +303,15 @@ class Authorizer:
         Raises:
             RegtoolsError: kind ``auth``, for a challenge that cannot be met.
         """
-        from .challenges import read_token, token_url
+        from .challenges import order_token, read_token
 
         with self._lock:
-            if self._secret is not None and stale != self.header:
+            if self.header is not None and stale != self.header:
                 return True
             self.challenge(header)
-            if self._challenge is None:
-                return False  # Basic needs a login; the 401 is the answer
-            self._secret, life = read_token(get(token_url(self._challenge, self.scope)))
+            if self._challenge is None:  # Basic: the login itself is all there is to send
+                return self.header is not None and stale != self.header
+            token, life = read_token(get(order_token(self._challenge, self.scope, self._login)))
+            self.header = Secret(f"Bearer {token.reveal()}")
             self._expires = time.monotonic() + max(life - _EARLY_S, life / 2)
             return True

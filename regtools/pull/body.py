@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from .secret import Secret
+
 __all__ = ["DIGEST", "Body", "Wanted"]
 
 # What a digest must look like before it is worth hashing for (image specification, "Digests").
@@ -26,7 +28,7 @@ class Wanted:
     """What to fetch: where it is, what it must be, and how much of it is bearable.
 
     ``size`` is what was declared, None where nobody has; ``limit`` holds then. ``patient`` repeats what may
-    pass; a source with a successor is not waited for.
+    pass; a source with a successor is not waited for. ``form`` is posted, and then to ``url`` only.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Wanted:
     layer: int | None = None
     accept: str | None = None
     patient: bool = True
+    form: Secret | None = None
 
 
 class Body:

@@ -12,13 +12,16 @@ from urllib.parse import urlencode
 
 from regtools.errors import RegtoolsError
 
-from .auth import origin_of
+from .auth import Grant, origin_of
+from .secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Challenge", "parse_challenges", "read_token", "token_url"]
+    from .auth import Login
+
+__all__ = ["Challenge", "Order", "order_token", "parse_challenges", "read_token"]
 
 TOKEN_LIFE_S = 60.0  # the protocol's default, when the answer names none
 
@@ -55,14 +58,26 @@ def parse_challenges(header: str) -> list[Challenge]:
     return found
 
 
-def token_url(challenge: Challenge, scope: str) -> str:
-    """Give the URL of a token; only an https one, or a loopback one, is asked for secrets.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to send for a token: a GET to ``url``, with ``grant`` where it has one, or a POST of ``form``."""
+
+    url: str
+    grant: Grant | None = None
+    form: Secret | None = None
+
+
+def order_token(challenge: Challenge, scope: str, login: Login | None) -> Order:
+    """Say how a token is asked for; only an https realm, or a loopback one, is asked for secrets.
+
+    A login's identity token is exchanged by POST (the distribution project's "OAuth2 token authentication");
+    a password goes with a GET; without a login, the token is an anonymous one.
 
     Raises:
         RegtoolsError: kind ``auth``.
     """
     realm = challenge.parameters.get("realm", "")
-    scheme, host, _ = origin_of(realm)
+    scheme, host, _ = _origin(realm)
     loopback = host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None
     if not host or (scheme != "https" and not (scheme == "http" and loopback)):
         raise RegtoolsError(
@@ -71,20 +86,36 @@ def token_url(challenge: Challenge, scope: str) -> str:
             stage="pull",
             hint="tokens are fetched over https only",
         )
-    query = [("service", challenge.parameters["service"])] if "service" in challenge.parameters else []
-    return f"{realm}{'&' if '?' in realm else '?'}{urlencode([*query, ('scope', scope)])}"
+    query = [("service", challenge.parameters["service"])] if challenge.parameters.get("service") else []
+    query.append(("scope", scope))
+    if login is not None and login.identity_token:
+        secret = ("refresh_token", login.identity_token.reveal())
+        fields = [("client_id", "regtools"), ("grant_type", "refresh_token"), *query, secret]
+        return Order(realm, form=Secret(urlencode(fields)))
+    grant = None
+    if login is not None and login.user:
+        query.insert(0, ("account", login.user))
+        grant = Grant(realm, login.basic()) if login.password else None
+    return Order(f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}", grant)
 
 
-def read_token(body: bytes) -> tuple[str, float]:
+def _origin(realm: str) -> tuple[str, str, int | None]:
+    try:
+        return origin_of(realm)
+    except ValueError:  # a port that is no number, an address in brackets that is none
+        return "", "", None
+
+
+def read_token(body: Secret) -> tuple[Secret, float]:
     """Give the token and its life in seconds; the error must not quote the body, which may hold a secret."""
     try:
-        answer = json.loads(body)
-        token = answer.get("token") or answer.get("access_token")
+        answer = json.loads(body.reveal())
+        token = Secret(answer.get("token") or answer.get("access_token"))
         life = float(answer.get("expires_in") or TOKEN_LIFE_S)
+        usable = re.fullmatch(r"[\x21-\x7e]+", token.reveal()) is not None
     except (ValueError, AttributeError, TypeError, RecursionError):
-        token, life = None, 0.0
-    if not isinstance(token, str) or re.fullmatch(r"[\x21-\x7e]+", token) is None:
-        raise RegtoolsError(
-            "the token service answered without a usable token", kind="auth", stage="pull"
-        ) from None
+        usable = False
+    answer = None
+    if not usable:
+        raise RegtoolsError("the token service answered without a usable token", kind="auth", stage="pull")
     return token, max(life, TOKEN_LIFE_S)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
+    from .auth import Login
     from .manifests import Blob, Index
     from .platforms import Platform
     from .transport import Exchange
@@ -43,22 +44,34 @@ _PHYSICAL = {"docker.io": "registry-1.docker.io"}
 
 
 class Repository:
-    """A repository at one registry, spoken to anonymously.
+    """A repository at one registry.
 
     Arguments:
         host: registry, with a port where one is written.
         path: repository below it.
         insecure: what podman means by it: https without verification first, then http.
+        trust: whose certificates count; ``insecure`` says whether they are looked at.
+        login: for a registry that asks for one; None is anonymous.
         patient: whether what may pass is asked for again; a source with a successor is not waited for.
     """
 
-    def __init__(self, host: str, path: str, *, insecure: bool = False, patient: bool = True) -> None:
+    def __init__(
+        self,
+        host: str,
+        path: str,
+        *,
+        insecure: bool = False,
+        patient: bool = True,
+        trust: Trust | None = None,
+        login: Login | None = None,
+    ) -> None:
         self.host = _PHYSICAL.get(host, host)
         self.path = path
         self._insecure = insecure
         self._patient = patient
         self._base = f"https://{self.host}"
-        self._trust = Trust(verify=not insecure)
+        self._trust = Trust(verify=not insecure) if trust is None else trust
+        self._login = login
         self._authorizer: Authorizer | None = None
 
     def ping(self, lane: Lane) -> None:
@@ -77,8 +90,8 @@ class Repository:
             except RegtoolsError as second:
                 second.message = f"{second.message} (and over https: {first.message})"
                 raise second from first
-        self._authorizer = Authorizer(self._base, f"repository:{self.path}:pull")
-        if answer.status == 401:
+        self._authorizer = Authorizer(self._base, f"repository:{self.path}:pull", self._login)
+        if answer.status == 401 and answer.url_host == self.host:  # not from where it redirects to
             self._authorizer.challenge(answer.headers.get("www-authenticate", ""))
 
     def _ping(self, lane: Lane, scheme: str, patient: bool) -> Exchange:

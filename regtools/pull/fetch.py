@@ -21,13 +21,17 @@ from urllib.parse import urlsplit
 
 from regtools.errors import RegtoolsError
 
+from .auth import Authorizer
 from .body import DIGEST, Body, Wanted
+from .secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
-    from .auth import Authorizer
+    from .auth import Grant
+    from .challenges import Order
     from .receiver import Begin
     from .run import Run
     from .transport import Client, Exchange, Trust
@@ -48,21 +52,22 @@ class Lane:
     run: Run
 
 
-def fetch(
-    lane: Lane, wanted: Wanted, body: Body, trust: Trust, authorizer: Authorizer | None = None
-) -> Exchange:
+def fetch(lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | None = None) -> Exchange:
     """Fetch one document into ``body`` and verify it; give the last answer.
+
+    ``grant`` is shown to its own origin; an :class:`~regtools.pull.auth.Authorizer` also answers a 401.
 
     Raises:
         RegtoolsError: stage ``pull``; kinds are those of the rows' ``error_kind``, for instance ``http-404``.
     """
     limits = lane.run.limits
+    authorizer = grant if isinstance(grant, Authorizer) else None
     renewed = False
     tries = 0
     while True:
         if authorizer is not None and authorizer.due:
             renew(lane, authorizer, "", trust, wanted, stale=authorizer.header)
-        exchange, sent, outcome, hop = _follow(lane, wanted, body, trust, authorizer)
+        exchange, sent, outcome, hop = _follow(lane, wanted, body, trust, grant)
         if outcome is None:
             return exchange
         # A challenge counts from the registry itself, not from where it has redirected us.
@@ -79,22 +84,23 @@ def fetch(
 
 
 def renew(
-    lane: Lane, authorizer: Authorizer, header: str, trust: Trust, wanted: Wanted, *, stale: str | None
+    lane: Lane, authorizer: Authorizer, header: str, trust: Trust, wanted: Wanted, *, stale: Secret | None
 ) -> bool:
     """Answer a challenge with a new token; the token's own requests are rows of their own."""
 
-    def get(url: str) -> bytes:
-        token = Wanted("token", url, limit=1 << 20, accept="application/json", patient=wanted.patient)
+    def get(order: Order) -> Secret:
+        like: dict[str, Any] = {"accept": "application/json", "patient": wanted.patient, "form": order.form}
+        token = Wanted("token", order.url, limit=1 << 20, **like)
         kept = BytesIO()
-        fetch(lane, token, Body(token, kept), trust)
-        return kept.getvalue()
+        fetch(lane, token, Body(token, kept), trust, order.grant)
+        return Secret(kept.getvalue().decode("utf-8", "replace"))
 
     return authorizer.answer(header, get, stale=stale)
 
 
 def _follow(
-    lane: Lane, wanted: Wanted, body: Body, trust: Trust, authorizer: Authorizer | None
-) -> tuple[Exchange, str | None, tuple[str, str] | None, int]:
+    lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | None
+) -> tuple[Exchange, Secret | None, tuple[str, str] | None, int]:
     """Send one try, hop by hop.
 
     Returns: the last answer, the ``Authorization`` sent, what is wrong with the answer, and its hop.
@@ -104,8 +110,8 @@ def _follow(
         body.restart()  # small: not worth resuming
     offset = body.received
     while True:
-        headers = {"Accept": wanted.accept} if wanted.accept else {"Accept": "*/*"}
-        secret = authorizer.headers(url) if authorizer else {}
+        headers: dict[str, str | Secret] = {"Accept": wanted.accept or "*/*"}
+        secret = grant.headers(url) if grant else {}
         headers |= secret
         if offset:
             headers["Range"] = f"bytes={offset}-"
@@ -115,11 +121,12 @@ def _follow(
             begin=_gate(wanted, body, offset),
             trust=trust,
             expected=_expected(wanted, offset),
+            form=wanted.form,
         )
         outcome = _judge(exchange, wanted, body, offset)
         target = exchange.next_url if exchange.status in _REDIRECTS and exchange.error_kind is None else None
         if target is not None:
-            outcome = _refuse(url, target, hop, lane.run.limits.redirects)
+            outcome = _refuse(url, target, hop, lane.run.limits.redirects, wanted.form is not None)
         _record(lane, wanted, exchange, hop, offset, outcome, body)
         if target is None or outcome is not None:
             return exchange, secret.get("Authorization"), outcome, hop
@@ -174,8 +181,10 @@ def _judge(exchange: Exchange, wanted: Wanted, body: Body, offset: int) -> tuple
     return f"http-{exchange.status}", _told(exchange)
 
 
-def _refuse(url: str, target: str, hop: int, limit: int) -> tuple[str, str] | None:
+def _refuse(url: str, target: str, hop: int, limit: int, posted: bool) -> tuple[str, str] | None:
     """Say why a redirect is not followed; None if it is."""
+    if posted:  # what was posted holds a secret that is for the first address only
+        return "redirect-refused", f"it is redirected to {_host(target)}, and secrets are not posted twice"
     before, after = urlsplit(url), urlsplit(target)
     if after.scheme not in ("http", "https") or (before.scheme == "https" and after.scheme != "https"):
         return (

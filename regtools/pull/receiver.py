@@ -57,7 +57,10 @@ class Receiver:
             self.headers[":status"] = fields[1] if len(fields) > 1 else "0"
         elif ":" in text:
             name, _, value = text.partition(":")
-            self.headers[name.strip().lower()] = value.strip()
+            name, value = name.strip().lower(), value.strip()
+            if name == "www-authenticate" and name in self.headers:  # one line a scheme is usual here
+                value = f"{self.headers[name]}, {value}"
+            self.headers[name] = value
 
     def chunk(self, data: bytes) -> int | None:
         """Take a chunk of the body; -1 makes libcurl stop."""

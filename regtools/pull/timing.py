@@ -17,6 +17,8 @@ from regtools import __version__
 from regtools.errors import RegtoolsError
 from regtools.reference import Reference, physical_host
 
+from .auth import find_login
+from .certs import find_trust
 from .distribution import Repository, discard, pull_blobs
 from .fetch import Lane
 from .platforms import host_platform, parse_platform
@@ -138,7 +140,12 @@ class _Walk:
         lanes = [
             Lane(
                 number,
-                Client(self._run.origin, limits=self._run.limits, cancelled=lambda: self._run.stopped),
+                Client(
+                    self._run.origin,
+                    limits=self._run.limits,
+                    cancelled=lambda: self._run.stopped,
+                    environ=self._resolution.conf.surroundings.environ,
+                ),
                 self._run,
             )
             for number in range(self._workers)
@@ -185,9 +192,15 @@ class _Walk:
             message = f"blocked by the configuration of {source.blocked_by}"
             raise RegtoolsError(message, kind="blocked", stage="pull")
         name = Reference.parse(source.reference)
-        host = physical_host(name.domain or "")
-        repository = Repository(host, name.path, insecure=source.insecure, patient=patient)
         self._run.enter("auth")
+        repository = Repository(
+            physical_host(name.domain or ""),
+            name.path,
+            insecure=source.insecure,
+            patient=patient,
+            trust=find_trust(self._resolution.conf, source.reference, insecure=source.insecure),
+            login=find_login(self._resolution.conf, source.reference),
+        )
         repository.ping(lane)
         repository.authorize(lane)
         self._run.enter("manifest")

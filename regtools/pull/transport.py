@@ -19,6 +19,7 @@ import pycurl
 
 from .proxies import proxy_for
 from .receiver import Receiver, phases
+from .secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,10 +89,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom a TLS connection believes: the system's authorities, further ones, or anybody."""
+    """Whom a TLS connection believes, and what it shows of itself.
+
+    Attributes:
+        verify: False believes anybody.
+        authorities: certificates in PEM, believed besides the system's.
+        certificate, key: files with the client's certificate and its key.
+    """
 
     verify: bool = True
-    authorities: str | None = None
+    authorities: bytes = b""
     certificate: str | None = None
     key: str | None = None
 
@@ -165,12 +172,13 @@ class Client:
         self,
         url: str,
         *,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str | Secret],
         begin: Begin,
         trust: Trust,
         expected: int | None = None,
+        form: Secret | None = None,
     ) -> Exchange:
-        """Send one GET and give what came back; network failures are part of the answer, not raised.
+        """Send one GET, or POST a form, and give what came back; network failures are part of it, not raised.
 
         Arguments:
             url: absolute http or https URL.
@@ -180,12 +188,15 @@ class Client:
                 whose first 64 KiB are kept in ``Exchange.body``.
             trust: whom to believe over TLS.
             expected: bytes of the body where known; then ``samples`` are taken, at most 64.
+            form: fields to post, as ``application/x-www-form-urlencoded``.
         """
         parts = urlsplit(url)
         proxy, shown_proxy = proxy_for(parts.scheme, parts.hostname or "", parts.port, self._environ)
         receiver = Receiver(begin, expected)
         self._configure(url, headers, trust, proxy)
         curl = self._curl
+        if form is not None:
+            curl.setopt(pycurl.POSTFIELDS, form.reveal())
         curl.setopt(pycurl.HEADERFUNCTION, receiver.header)
         curl.setopt(pycurl.WRITEFUNCTION, receiver.chunk)
         cancelled = self._cancelled
@@ -214,13 +225,19 @@ class Client:
             shown_proxy,
         )
 
-    def _configure(self, url: str, headers: Mapping[str, str], trust: Trust, proxy: str) -> None:
+    def _configure(self, url: str, headers: Mapping[str, str | Secret], trust: Trust, proxy: str) -> None:
         curl, limits = self._curl, self._limits
         curl.reset()  # keeps connections, the DNS cache and TLS sessions
         curl.setopt(pycurl.URL, url)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+        curl.setopt(
+            pycurl.HTTPHEADER,
+            [
+                f"{name}: {value.reveal() if isinstance(value, Secret) else value}"
+                for name, value in headers.items()
+            ],
+        )
         curl.setopt(pycurl.USERAGENT, "regtools")
         curl.setopt(pycurl.PROXY, proxy)  # also when empty: libcurl's own reading of the environment differs
         curl.setopt(pycurl.NOSIGNAL, 1)
@@ -232,12 +249,15 @@ class Client:
         curl.setopt(pycurl.LOW_SPEED_TIME, max(1, round(limits.low_speed_s)))
         curl.setopt(pycurl.SSL_VERIFYPEER, int(trust.verify))
         curl.setopt(pycurl.SSL_VERIFYHOST, 2 if trust.verify else 0)
-        if authorities := trust.authorities or _system_authorities(self._environ):
-            curl.setopt(pycurl.CAINFO, authorities)
-        if trust.certificate:
+        system = _system_authorities(self._environ)
+        if trust.authorities:
+            curl.setopt(pycurl.CAINFO_BLOB, _read(system) + b"\n" + trust.authorities)
+        elif system:
+            curl.setopt(pycurl.CAINFO, system)
+        if trust.certificate and trust.key:
             curl.setopt(pycurl.SSLCERT, trust.certificate)
-        if trust.key:
             curl.setopt(pycurl.SSLKEY, trust.key)
+            curl.setopt(pycurl.KEYPASSWD, "")  # else OpenSSL would ask at the terminal for one
 
     def _exchange(
         self,
@@ -287,3 +307,11 @@ def _system_authorities(environ: Mapping[str, str]) -> str | None:
     if named := environ.get("SSL_CERT_FILE"):
         return named
     return next((path for path in _BUNDLES if os.path.exists(path)), None)  # noqa: PTH110 - start-up time
+
+
+def _read(bundle: str | None) -> bytes:
+    try:
+        with open(bundle or os.devnull, "rb") as file:  # noqa: PTH123 - start-up time
+            return file.read()
+    except OSError:
+        return b""

@@ -47,13 +47,21 @@ class RegistriesConf:
         aliases: short name → repository, without the erased ones and without the remembered answers.
         credential_helpers: programs asked for logins, in order.
         additional_layer_store_auth_helper: a program, or empty.
+        surroundings: the machine whose files were read; logins and certificates are looked for there, too.
 
     >>> conf = RegistriesConf.from_toml('unqualified-search-registries = ["quay.io"]')
     >>> conf.resolve("app").candidates[0].name
     'quay.io/app:latest'
     """
 
-    def __init__(self, documents: Iterable[Document], release: Release, files: Files, toml: str) -> None:
+    def __init__(
+        self,
+        documents: Iterable[Document],
+        release: Release,
+        files: Files,
+        toml: str,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         self.documents = tuple(documents)
         self.release = release
         self.podman = release.name
@@ -61,6 +69,7 @@ class RegistriesConf:
         self.files_ignored: tuple[Ignored, ...] = tuple(files.ignored)
         self.main_file = files.main_file
         self.alias_file = files.alias_file
+        self.surroundings = Surroundings() if surroundings is None else surroundings
         self.toml = toml
         self._alias_source = files.aliases
         self._alias_cache: Document | None = None
@@ -108,7 +117,7 @@ class RegistriesConf:
             Document.read(found.data, release, file=found.path, dropin=found.dropin, toml=toml)
             for found in files.read
         ]
-        return cls(documents, release, files, toml)
+        return cls(documents, release, files, toml, around)
 
     @classmethod
     def from_toml(

@@ -309,7 +309,8 @@ def _tables(data: bytes, *, legacy: bool) -> tuple[dict[str, bool], dict[str, st
 def _has_login(entry: object) -> bool:
     if not isinstance(entry, dict):
         return False
-    return any(bool(value) and name.lower() in ("auth", "identitytoken") for name, value in entry.items())
+    # An identity token alone is none: podman wants user and password of the entry, if only "user:".
+    return any(bool(value) and name.lower() == "auth" for name, value in entry.items())
 
 
 def _match(auths: Mapping[str, bool], registry: str, keys: Sequence[str], *, legacy: bool) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 # ruff: noqa: PTH100, PTH112, PTH114, PTH115, PTH116, PTH118, PTH208
 import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Place, RegtoolsError
 from ..toml_json import read_file
@@ -40,11 +40,17 @@ class Surroundings:
     ) -> None:
         self.root = os.path.abspath(os.fspath(root))
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self._uid = uid
         self.uid = uid if uid is not None else os.getuid() if hasattr(os, "getuid") else 0
         if self.root != "/" and not os.path.isdir(self.root):
             raise RegtoolsError(
                 "there is no such directory", kind="file-missing", stage="load", where=Place(self.root)
             )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # This process's environment cannot travel; where it arrives, that process's own counts.
+        environ = None if self.environ is os.environ else dict(self.environ)
+        return type(self), (self.root, environ, self._uid)
 
     def real(self, path: str) -> str:
         """Give the path outside the root; links are followed as if the root were ``/``."""

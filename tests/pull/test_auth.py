@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from regtools.errors import RegtoolsError
 from regtools.pull.auth import Authorizer, origin_of
-from regtools.pull.challenges import parse_challenges
+from regtools.pull.challenges import Order, parse_challenges
 from regtools.pull.records import Pull
+from regtools.pull.secret import Secret
 from regtools.pull.timing import time_pull
 from regtools.pull.transport import Limits
 from tests.pull.conftest import SMALL
@@ -76,7 +77,7 @@ def test_quoted_values_come_back_as_they_were(parameters: dict[str, str]) -> Non
 def test_a_secret_goes_to_its_origin_only(one: str, other: str, same: bool) -> None:
     authorizer = Authorizer(one, "repository:x:pull")
     challenge = 'Bearer realm="https://auth.example/token"'
-    assert authorizer.answer(challenge, lambda url: json.dumps({"token": SECRET}).encode(), stale=None)
+    assert authorizer.answer(challenge, lambda order: Secret(json.dumps({"token": SECRET})), stale=None)
     assert bool(authorizer.headers(other)) is same is (origin_of(one) == origin_of(other))
     assert SECRET not in repr(authorizer)
 
@@ -88,7 +89,9 @@ def test_a_token_is_never_fetched_in_the_clear(realm: str) -> None:
     asked: list[str] = []
     authorizer = Authorizer("https://a.example", "repository:x:pull")
     with pytest.raises(RegtoolsError) as caught:
-        authorizer.answer(f'Bearer realm="{realm}"', lambda url: asked.append(url) or b"{}", stale=None)
+        authorizer.answer(
+            f'Bearer realm="{realm}"', lambda order: asked.append(order.url) or Secret("{}"), stale=None
+        )
     assert (caught.value.kind, asked) == ("auth", [])
 
 
@@ -108,7 +111,9 @@ def test_a_token_is_never_fetched_in_the_clear(realm: str) -> None:
 def test_an_answer_without_a_token_is_told_without_quoting_it(body: bytes) -> None:
     authorizer = Authorizer("https://a.example", "repository:x:pull")
     with pytest.raises(RegtoolsError) as caught:
-        authorizer.answer('Bearer realm="https://auth.example/t"', lambda url: body, stale=None)
+        authorizer.answer(
+            'Bearer realm="https://auth.example/t"', lambda order: Secret(body.decode()), stale=None
+        )
     assert caught.value.kind == "auth"
     assert "Evil" not in str(caught.value)
 
@@ -116,9 +121,9 @@ def test_an_answer_without_a_token_is_told_without_quoting_it(body: bytes) -> No
 def test_a_token_is_fetched_once_for_many_workers_and_asked_for_again_when_refused() -> None:
     asked: list[str] = []
 
-    def get(url: str) -> bytes:
-        asked.append(url)
-        return json.dumps({"access_token": f"t{len(asked)}", "expires_in": 300}).encode()
+    def get(order: Order) -> Secret:
+        asked.append(order.url)
+        return Secret(json.dumps({"access_token": f"t{len(asked)}", "expires_in": 300}))
 
     authorizer = Authorizer("https://a.example", "repository:team/x:pull")
     header = 'Bearer realm="https://auth.example/t",service="reg ist"'
@@ -126,8 +131,8 @@ def test_a_token_is_fetched_once_for_many_workers_and_asked_for_again_when_refus
     assert authorizer.answer(header, get, stale=None)  # a second worker, which had none either
     assert len(asked) == 1
     assert asked[0] == "https://auth.example/t?service=reg+ist&scope=repository%3Ateam%2Fx%3Apull"
-    assert authorizer.answer(header, get, stale="Bearer t1")
-    assert authorizer.headers("https://a.example/v2/") == {"Authorization": "Bearer t2"}
+    assert authorizer.answer(header, get, stale=Secret("Bearer t1"))
+    assert authorizer.headers("https://a.example/v2/") == {"Authorization": Secret("Bearer t2")}
     assert not authorizer.due
 
 

@@ -126,7 +126,11 @@ def test_the_most_specific_key_counts(name: str, tmp_path: Path) -> None:
 
 def test_the_first_file_with_a_login_counts_and_all_are_listed(tmp_path: Path) -> None:
     put(tmp_path, AUTH, {"auths": {"reg.example": {}}})
-    put(tmp_path, DOCKER, {"auths": {"reg.example": {"identitytoken": SECRET}}, "credsStore": "desktop"})
+    put(
+        tmp_path,
+        DOCKER,
+        {"auths": {"reg.example": {**LOGIN, "identitytoken": SECRET}}, "credsStore": "desktop"},
+    )
     put(tmp_path, OLD, {"https://reg.example/v1/": LOGIN})
     found = look(tmp_path)
     assert [step.outcome for step in found.steps] == ["missing", "empty-entry", "entry", "entry"]

@@ -10,7 +10,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -25,6 +25,8 @@ class Seen:
 
     path: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,13 @@ class Script:
     blobs: dict[str, bytes] = field(default_factory=dict)
     faults: list[tuple[str, Fault]] = field(default_factory=list)
     extra: dict[str, Answer] = field(default_factory=dict)
-    token: str | None = None
+    token: str | None = None  # what every request below /v2/ must show
+    token_answer: bytes | None = None  # what /token answers, whatever its query
+    realm_login: str | None = (
+        None  # the Authorization that /token wants; a POST brings a refresh_token instead
+    )
+    login: str | None = None  # the Authorization that every request below /v2/ must show
+    challenge: tuple[str, ...] = ()  # WWW-Authenticate of a 401, a header each; empty: what fits
     seen: list[Seen] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,6 +75,8 @@ class Script:
     def answer(self, path: str) -> Answer:
         if path in self.extra:
             return self.extra[path]
+        if path.partition("?")[0] == "/token" and self.token_answer is not None:
+            return Answer(200, {"Content-Type": "application/json"}, self.token_answer)
         if path == "/v2/":
             return Answer(200, {"Content-Type": "application/json"}, b"{}")
         if path in self.manifests:
@@ -92,8 +102,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         script = self.server.script
+        posted = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with script.lock:
-            script.seen.append(Seen(self.path, {k.lower(): v for k, v in self.headers.items()}))
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            script.seen.append(Seen(self.path, headers, self.command, posted))
             fault = next((each for each in script.faults if each[0] in self.path), None)
             if fault is not None:
                 script.faults.remove(fault)
@@ -109,16 +121,29 @@ class Handler(BaseHTTPRequestHandler):
             )
         if fault is not None:
             fault[1](self, answer)
-        elif (
-            script.token
-            and self.headers.get("Authorization") != f"Bearer {script.token}"
-            and "/v2/" in self.path
-        ):
+        elif not self._welcome(script, posted):
             realm = f"{self.server.scheme}://{self.server.host}/token"
-            challenge = f'Bearer realm="{realm}",service="test",scope="repository:x:pull"'
-            self.reply(Answer(401, {"WWW-Authenticate": challenge}, b"{}"))
+            bearer = f'Bearer realm="{realm}",service="test",scope="repository:x:pull"'
+            self.refuse(script.challenge or (bearer if script.token else 'Basic realm="test"',))
         else:
             self.reply(answer)
+
+    do_POST = do_GET  # noqa: N815 - http.server's way of naming
+
+    def _welcome(self, script: Script, posted: bytes) -> bool:
+        shown = self.headers.get("Authorization")
+        if self.path.partition("?")[0] == "/token":
+            return script.realm_login in (None, shown) or b"refresh_token=" in posted
+        wanted = f"Bearer {script.token}" if script.token else script.login
+        return wanted is None or wanted == shown or "/v2/" not in self.path
+
+    def refuse(self, challenges: Sequence[str]) -> None:
+        self.send_response(401)
+        for each in challenges:
+            self.send_header("WWW-Authenticate", each)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
 
     def reply(self, answer: Answer) -> None:
         self.head(answer.status, {**answer.headers, "Content-Length": str(len(answer.body))})

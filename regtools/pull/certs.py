@@ -1,0 +1,49 @@
+"""Certificates for one place, read from certs.d as podman reads them (containers-certs.d(5))."""
+
+from __future__ import annotations
+
+from regtools.errors import Place, RegtoolsError
+
+from .transport import Trust
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from regtools.registries.config import RegistriesConf
+
+__all__ = ["find_trust"]
+
+
+def find_trust(conf: RegistriesConf, reference: str, *, insecure: bool = False) -> Trust:
+    """Say whom a connection to one place believes, and what it shows of itself.
+
+    The ``*.crt`` files count besides the system's authorities. Of several client certificates the first by
+    name is shown; podman shows the one whose issuer the server names.
+
+    Arguments:
+        conf: the machine whose directories are read.
+        reference: the image's full name at the place that is contacted.
+        insecure: whether any certificate of the server will do; a broken directory is an error all the same.
+
+    Raises:
+        RegtoolsError: kind ``certificate``: a client certificate without its key, or the reverse; kind
+            ``file-unreadable``.
+    """
+    from regtools.registries.credentials import certificates
+
+    around = conf.surroundings
+    looked = certificates(reference, root=around.root, environ=around.environ, uid=around.uid)
+    if looked.problems:
+        raise RegtoolsError(
+            looked.problems[0],
+            kind="certificate",
+            stage="pull",
+            where=Place(looked.directory),
+            hint="an authority's certificate is called NAME.crt, a client's NAME.cert with NAME.key",
+        )
+    folder = looked.directory
+    authorities = b"\n".join(around.read(f"{folder}/{name}") for name in looked.authorities)
+    if not looked.clients:
+        return Trust(verify=not insecure, authorities=authorities)
+    client = looked.clients[0].removesuffix(".cert")
+    pair = [around.real(f"{folder}/{client}{ending}") for ending in (".cert", ".key")]
+    return Trust(verify=not insecure, authorities=authorities, certificate=pair[0], key=pair[1])
