@@ -51,6 +51,7 @@ _FAILURES: dict[int, tuple[str, bool]] = {
     pycurl.E_PEER_FAILED_VERIFICATION: ("certificate", False),
     pycurl.E_SSL_CERTPROBLEM: ("certificate", False),
     pycurl.E_SSL_CACERT_BADFILE: ("certificate", False),
+    pycurl.E_BAD_FUNCTION_ARGUMENT: ("certificate", False),  # a key that is locked, or not the certificate's
     pycurl.E_GOT_NOTHING: ("cut", True),
     pycurl.E_PARTIAL_FILE: ("cut", True),
     pycurl.E_RECV_ERROR: ("cut", True),
@@ -60,6 +61,9 @@ _FAILURES: dict[int, tuple[str, bool]] = {
     pycurl.E_WRITE_ERROR: ("stopped", False),
     pycurl.E_ABORTED_BY_CALLBACK: ("cancelled", False),
 }
+
+# What a server says of the certificate that we showed, or did not; with TLS 1.3, as the answer to the request.
+_ALERTS = ("alert certificate required", "alert unknown ca", "alert bad certificate", "certificate expired")
 
 _HTTP_VERSIONS = {1: "1.0", 2: "1.1", 3: "2", 30: "3"}
 
@@ -271,6 +275,8 @@ class Client:
     ) -> Exchange:
         info = self._curl.getinfo
         kind, repeatable = (None, False) if error is None else _FAILURES.get(error, ("transport", False))
+        if kind == "cut" and any(each in detail for each in _ALERTS):
+            kind, repeatable = "certificate", False
         if error == pycurl.E_WRITE_ERROR and receiver.enough:
             kind = None  # we stopped reading an explanation; the answer itself is whole
         status = int(info(pycurl.RESPONSE_CODE)) or None

@@ -1,4 +1,4 @@
-"""An authority of our own and a certificate for loopback, made by ``openssl``."""
+"""An authority of our own and certificates for loopback, made by ``openssl``."""
 
 from __future__ import annotations
 
@@ -6,48 +6,63 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+LOOPBACK = "IP:127.0.0.1,DNS:localhost"
+
 
 @dataclass(frozen=True)
 class Certificate:
-    """Files: the authority's certificate, the server's certificate and key."""
+    """Files: the authority's certificate, a certificate that it has signed, and the key of that one.
+
+    With ``clients``, a server that uses it wants a certificate of the same authority from its clients.
+    """
 
     ca: Path
     cert: Path
     key: Path
+    clients: bool = False
 
 
-def make(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Certificate:
+def make(folder: Path, names: str = LOOPBACK, *, days: int = 2, clients: bool = False) -> Certificate:
+    """Make an authority and a certificate for ``names``; ``days=-1`` makes one that has ended."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = Certificate(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
-    extensions = folder / "extensions"
+    ca = folder / "ca.pem"
+    _openssl(
+        *("req", "-x509", *CURVE, "-days", "2", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        *("-subj", "/CN=test authority", "-keyout", str(folder / "ca.key"), "-out", str(ca)),
+    )
+    return issue(ca, folder, names, days=days, clients=clients)
+
+
+def issue(
+    ca: Path, folder: Path, names: str = LOOPBACK, *, days: int = 2, clients: bool = False
+) -> Certificate:
+    """Let an authority that :func:`make` made sign one more certificate."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Certificate(ca, folder / "cert.pem", folder / "key.pem", clients)
+    request, extensions = str(folder / "request.pem"), folder / "extensions"
     # Python 3.13 checks strictly (RFC 5280): key usage on the authority, key identifiers on both.
     extensions.write_text(
         f"subjectAltName={names}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\n"
         "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
     )
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    ca_key, request = str(folder / "ca.key"), str(folder / "request.pem")
+    _openssl("req", *CURVE, "-subj", "/CN=test registry", "-keyout", str(made.key), "-out", request)
     _openssl(
-        "req",
-        "-x509",
-        *curve,
-        "-days",
-        "2",
-        "-addext",
-        "keyUsage=critical,keyCertSign,cRLSign",
-        "-subj",
-        "/CN=test authority",
-        "-keyout",
-        ca_key,
-        "-out",
-        str(made.ca),
-    )
-    _openssl("req", *curve, "-subj", "/CN=test registry", "-keyout", str(made.key), "-out", request)
-    _openssl(
-        *("x509", "-req", "-in", request, "-CA", str(made.ca), "-CAkey", ca_key, "-CAcreateserial"),
-        *("-days", "2", "-extfile", str(extensions), "-out", str(made.cert)),
+        *("x509", "-req", "-in", request, "-CA", str(ca), "-CAkey", str(ca.with_name("ca.key"))),
+        *("-CAcreateserial", "-days", str(days), "-extfile", str(extensions), "-out", str(made.cert)),
     )
     return made
+
+
+def self_signed(folder: Path, names: str = LOOPBACK) -> Certificate:
+    """Make a certificate that nobody but itself vouches for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    _openssl(
+        *("req", "-x509", *CURVE, "-days", "2", "-addext", f"subjectAltName={names}"),
+        *("-subj", "/CN=nobody", "-keyout", str(key), "-out", str(cert)),
+    )
+    return Certificate(cert, cert, key)
 
 
 def _openssl(*arguments: str) -> None:

@@ -173,6 +173,9 @@ class Server(ThreadingHTTPServer):
         if certificate is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(certificate.cert, certificate.key)
+            if certificate.clients:
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.load_verify_locations(certificate.ca)
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def get_request(self) -> tuple[Any, Any]:
