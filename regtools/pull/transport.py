@@ -62,7 +62,7 @@ _FAILURES: dict[int, tuple[str, bool]] = {
     pycurl.E_ABORTED_BY_CALLBACK: ("cancelled", False),
 }
 
-# What a server says of the certificate that we showed, or did not; with TLS 1.3, as the answer to the request.
+# What a server says of the certificate that we showed, or did not; with TLS 1.3 in place of an answer.
 _ALERTS = ("alert certificate required", "alert unknown ca", "alert bad certificate", "certificate expired")
 
 _HTTP_VERSIONS = {1: "1.0", 2: "1.1", 3: "2", 30: "3"}

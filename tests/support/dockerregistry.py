@@ -14,11 +14,15 @@ from typing import Any, Self
 
 
 class DockerRegistry:
-    """``docker-registry serve`` with storage below ``folder``; over TLS with a ``Certificate``."""
+    """``docker-registry serve`` with storage below ``folder``; over TLS with a ``Certificate``.
 
-    def __init__(self, folder: Path, *, certificate: Any = None) -> None:
+    ``auth`` is that section of its configuration; to fill the storage, serve it without first.
+    """
+
+    def __init__(self, folder: Path, *, certificate: Any = None, auth: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.certificate = certificate
+        self.auth = auth
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,6 +71,7 @@ class DockerRegistry:
                 "cache": {"blobdescriptor": "inmemory"},
             },
             "http": http,
+            **({"auth": self.auth} if self.auth else {}),
         }
 
     def connect(self) -> HTTPConnection:

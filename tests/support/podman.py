@@ -124,7 +124,7 @@ class Engine:
 
     def _environ(self) -> dict[str, str]:
         return {
-            "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
+            "PATH": f"{self.inside / 'bin'}:{os.environ['PATH']}:/usr/sbin:/sbin",
             "HOME": str(self.inside),
             "TERM": "xterm",
             "CONTAINERS_CONF": str(self.inside / "containers.conf"),
