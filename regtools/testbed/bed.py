@@ -66,6 +66,7 @@ class Testbed:
         images: name → what to serve besides :data:`~regtools.testbed.images.DEFAULT_IMAGES`; the same name
             replaces one of these.
         origin: the link in front of the origin, which stands last; None for the registry's own port.
+        tokens: whether every place wants a token first, as Docker Hub does; it gives one to anybody.
 
     Raises:
         RegtoolsError: a name that cannot be used, or no process or port to be had.
@@ -81,6 +82,7 @@ class Testbed:
         *,
         images: Mapping[str, Hello | Payload] | None = None,
         origin: Link | None = None,
+        tokens: bool = False,
     ) -> None:
         self.mirrors: dict[str, Link] = dict(DEFAULT_MIRRORS if mirrors is None else mirrors)
         self._images = {**DEFAULT_IMAGES, **(images or {})}
@@ -95,6 +97,7 @@ class Testbed:
                 {
                     "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
                     "images": {name: image.to_dict() for name, image in self._images.items()},
+                    "tokens": tokens,
                 },
             )
             opening.callback(self._registry.close)

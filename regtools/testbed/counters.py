@@ -13,7 +13,7 @@ __all__ = ["KINDS", "Count", "Counters", "Tally"]
 
 # Endpoints of the OCI distribution specification; "refused" are connections that did not begin with HTTP,
 # such as a TLS hello on this plain port; "other" is every other path.
-KINDS = ("ping", "manifest", "blob", "tags", "catalog", "other", "refused")
+KINDS = ("ping", "token", "manifest", "blob", "tags", "catalog", "other", "refused")
 
 
 class Count(NamedTuple):

@@ -10,6 +10,7 @@ counters can tell which mirror was asked. Everything it serves is in memory; no 
 | ``/v2/<name>/blobs/<digest>``      | config or layer; ``Range`` with 206 and 416               |
 | ``/v2/<name>/tags/list?n=&last=``  | tags in order, ``Link`` to the next page                  |
 | ``/v2/_catalog?n=&last=``          | repositories in order, ``Link`` to the next page          |
+| ``/token?scope=``                  | a token, where the registry wants one (:mod:`.tokens`)    |
 
 Everything else is 404, every other method 405, with the error body of the specification. A client that
 begins with a TLS hello, as podman and skopeo do even where ``insecure`` is set, is refused at its first
@@ -36,6 +37,7 @@ from .helper import raise_file_limit
 from .images import build, from_dict
 from .ranges import Unsatisfiable, byte_range
 from .store import Store
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +58,7 @@ ROUTES = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
         ("ping", r"/v2/?"),
+        ("token", r"/token"),
         ("catalog", r"/v2/_catalog"),
         ("tags", r"/v2/(?P<name>.+)/tags/list"),
         ("manifest", r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/]+)"),
@@ -65,7 +68,7 @@ ROUTES = tuple(
 
 
 def serve(order: dict[str, Any], control: Control) -> None:
-    """Serve ``order`` until the process ends: ``places`` (name → port, 0 for any) and ``images``."""
+    """Serve ``order`` until the process ends: ``places`` (name → port, 0 for any), ``images``, ``tokens``."""
     logging.getLogger("tornado").setLevel(logging.CRITICAL)  # garbage from clients is no news here
     raise_file_limit()
     asyncio.run(_serve(order, control))
@@ -74,8 +77,10 @@ def serve(order: dict[str, Any], control: Control) -> None:
 async def _serve(order: dict[str, Any], control: Control) -> None:
     contents = {name: build(from_dict(image)) for name, image in order["images"].items()}
     store, tally, ports = Store(contents), Tally(), {}
+    tokens = Tokens() if order.get("tokens") else None
     for place, port in order["places"].items():
-        handled = Application([(r".*", Endpoint, {"place": place, "store": store, "tally": tally})])
+        known = {"place": place, "store": store, "tally": tally, "tokens": tokens}
+        handled = Application([(r".*", Endpoint, known)])
         front = Front(handled, place, tally, order.get("idle_s", IDLE_S))
         sockets = bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
         front.add_sockets(sockets)
@@ -134,9 +139,9 @@ class Front(HTTPServer):
 class Endpoint(RequestHandler):
     """Answers every request of one place."""
 
-    def initialize(self, place: str, store: Store, tally: Tally) -> None:
+    def initialize(self, place: str, store: Store, tally: Tally, tokens: Tokens | None) -> None:
         """Take what the application was made with."""
-        self.place, self.store, self.tally = place, store, tally
+        self.place, self.store, self.tally, self.tokens = place, store, tally, tokens
         self.kind, self.repository = "other", ""
 
     def set_default_headers(self) -> None:
@@ -151,8 +156,12 @@ class Endpoint(RequestHandler):
         path = unquote(self.request.path)
         for kind, pattern in ROUTES:
             if match := pattern.fullmatch(path):
+                if kind == "token" and self.tokens is None:
+                    break
                 self.kind = kind
-                await getattr(self, f"_{kind}")(**match.groupdict())
+                asked = match.groupdict()
+                if self._may_ask(asked.get("name")):
+                    await getattr(self, f"_{kind}")(**asked)
                 return
         self._error(404, "UNSUPPORTED", "there is no such endpoint", {"path": path})
 
@@ -169,6 +178,21 @@ class Endpoint(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Give tornado's own errors the specification's form."""
         self._error(status_code, "UNSUPPORTED", self._reason)
+
+    def _may_ask(self, name: str | None) -> bool:
+        """Let a request through, or answer it with 401 and where to get a token."""
+        if self.kind == "token" or self.tokens is None:
+            return True
+        if self.tokens.open(self.request.headers.get("Authorization", ""), name):
+            return True
+        self.repository = name if name in self.store.repositories else ""
+        self.set_header("WWW-Authenticate", self.tokens.challenge(self.request.host, name))
+        self._error(401, "UNAUTHORIZED", "a token is needed; the WWW-Authenticate header says from where")
+        return False
+
+    async def _token(self) -> None:
+        assert self.tokens is not None
+        self._small(self.tokens.grant(self.get_query_arguments("scope")))
 
     async def _ping(self) -> None:
         self._small(b"{}")
