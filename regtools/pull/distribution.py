@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .platforms import Platform
     from .transport import Exchange
 
+    FetchBlob = Callable[[Lane, Blob, BinaryIO | None], None]
     Keep = Callable[[Blob], AbstractContextManager[BinaryIO | None]]
 
 __all__ = ["Repository", "discard", "pull_blobs"]
@@ -53,6 +54,7 @@ class Repository:
         trust: whose certificates count; ``insecure`` says whether they are looked at.
         login: for a registry that asks for one; None is anonymous.
         patient: whether what may pass is asked for again; a source with a successor is not waited for.
+        patient_blobs: the same of blobs, which not every podman asks the successor for.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Repository:
         *,
         insecure: bool = False,
         patient: bool = True,
+        patient_blobs: bool = True,
         trust: Trust | None = None,
         login: Login | None = None,
     ) -> None:
@@ -69,6 +72,7 @@ class Repository:
         self.path = path
         self._insecure = insecure
         self._patient = patient
+        self._patient_blobs = patient_blobs
         self._base = f"https://{self.host}"
         self._trust = Trust(verify=not insecure) if trust is None else trust
         self._login = login
@@ -161,7 +165,8 @@ class Repository:
                     kind="bad-url",
                     stage="pull",
                 )
-        wanted = Wanted(kind, url, blob.digest, blob.size, layer=blob.layer)
+        patient = self._patient_blobs or bool(blob.urls)
+        wanted = Wanted(kind, url, blob.digest, blob.size, layer=blob.layer, patient=patient)
         body = Body(wanted, keep)
         try:
             fetch(lane, wanted, body, trust, authorizer)
@@ -175,11 +180,12 @@ def discard(blob: Blob) -> AbstractContextManager[None]:
 
 
 def pull_blobs(
-    repository: Repository, lanes: Sequence[Lane], blobs: Sequence[Blob], keep: Keep = discard
+    fetch_blob: FetchBlob, lanes: Sequence[Lane], blobs: Sequence[Blob], keep: Keep = discard
 ) -> None:
     """Fetch blobs in parallel, each worker the next one that nobody has; the first failure stops all.
 
     Arguments:
+        fetch_blob: fetches one, for instance :meth:`Repository.blob`.
         lanes: one for each worker; the first works in the calling thread.
         keep: opens what a blob is written to, as a context manager.
 
@@ -193,7 +199,7 @@ def pull_blobs(
         for blob in _each(jobs):
             try:
                 with keep(blob) as target:
-                    repository.blob(lane, blob, target)
+                    fetch_blob(lane, blob, target)
             except BaseException as error:  # also what nobody foresaw must reach the caller's thread
                 failures.append(error)
                 jobs.clear()

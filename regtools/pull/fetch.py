@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .run import Run
     from .transport import Client, Exchange, Trust
 
-__all__ = ["Lane", "fetch", "renew"]
+__all__ = ["FetchError", "Lane", "fetch", "renew"]
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REPEATABLE = (408, 429)
@@ -45,11 +45,24 @@ _CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status", "age")
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One worker: its number, its connection, and the run that it works for."""
+    """One worker: its number, its connection, the run that it works for, and the source that it asks.
+
+    ``attempt`` is the source's number where it is not the run's present one.
+    """
 
     number: int
     client: Client
     run: Run
+    attempt: int | None = None
+
+
+class FetchError(RegtoolsError):
+    """A document that could not be had: the registry's error code if it gave one, and bytes that came."""
+
+    def __init__(self, message: str, *, kind: str, code: str | None, received: int) -> None:
+        super().__init__(message, kind=kind, stage="pull")
+        self.code = code
+        self.received = received
 
 
 def fetch(lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | None = None) -> Exchange:
@@ -77,8 +90,11 @@ def fetch(lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | N
             if renew(lane, authorizer, header, trust, wanted, stale=sent):
                 continue
         pause = _pause(exchange, outcome[0], tries, lane)
-        if not wanted.patient or pause is None or tries >= limits.retries:
-            raise RegtoolsError(_explain(wanted, exchange, outcome), kind=outcome[0], stage="pull")
+        patient = wanted.patient or (wanted.kind == "blob" and body.received > 0)  # begun is gone on with
+        if not patient or pause is None or tries >= limits.retries:
+            code, _ = _said(exchange)
+            text = _explain(wanted, exchange, outcome)
+            raise FetchError(text, kind=outcome[0], code=code, received=body.received)
         tries += 1
         lane.run.wait(pause)
 
@@ -246,23 +262,30 @@ def _record(
         digest_ok=kind is None if judged else None,
         cache_header="; ".join(cache) or None,
         worker=lane.number,
+        attempt=lane.run.attempt if lane.attempt is None else lane.attempt,
         error_kind=kind,
     )
 
 
 def _told(exchange: Exchange) -> str:
-    """Give what the registry says, its error body (distribution specification, "error codes") in one line."""
-    import json
-
+    """Give what the registry says in one line."""
     from regtools.snippet import visible
 
-    text = f"the registry answers {exchange.status}"
+    code, message = _said(exchange)
+    said = message or code
+    return f"the registry answers {exchange.status}" + (f": {visible(said)[:200]}" if said else "")
+
+
+def _said(exchange: Exchange) -> tuple[str | None, str | None]:
+    """Give code and message of the registry's error body (distribution specification, "error codes")."""
+    import json
+
     try:
         first = json.loads(exchange.body)["errors"][0]
-        said = first.get("message") or first.get("code")
+        code, message = first.get("code"), first.get("message")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        said = None
-    return f"{text}: {visible(said)[:200]}" if isinstance(said, str) and said else text
+        return None, None
+    return code if isinstance(code, str) else None, message if isinstance(message, str) else None
 
 
 def _explain(wanted: Wanted, exchange: Exchange, outcome: tuple[str, str]) -> str:

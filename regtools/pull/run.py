@@ -109,7 +109,7 @@ class Run:
         """Keep a row for one exchange."""
         row = {name: getattr(exchange, name) for name in _FROM_EXCHANGE} | known
         with self._lock:
-            self._rows.append({**row, "attempt": self.attempt})
+            self._rows.append(row)
 
     def add_hash_time(self, seconds: float) -> None:
         """Count CPU time spent on hashing."""

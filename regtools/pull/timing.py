@@ -1,43 +1,47 @@
 """``time_pull``: from a name to a measured pull, source by source as podman walks them.
 
-A candidate's sources are tried in order until one delivers a manifest; that one delivers all blobs. If a
-blob fails, the candidate has failed, and the next candidate is tried. A source with a successor is asked
-once; only a candidate's last source is asked again when its failure may pass, where podman would repeat
-the whole candidate.
+A candidate's sources are tried in order until one delivers a manifest; that one delivers the blobs, too, and
+with podman 6 the next ones those that it does not (:mod:`.sources`). If a blob fails for good, the candidate
+has failed, and the next candidate is tried. A source with a successor is asked once; only a candidate's last
+source is asked again when its failure may pass, where podman would repeat the whole candidate.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from dataclasses import replace
 
 import pycurl
 
 from regtools import __version__
 from regtools.errors import RegtoolsError
-from regtools.reference import Reference, physical_host
+from regtools.reference import Reference
 
-from .auth import find_login
-from .certs import find_trust
-from .distribution import Repository, discard, pull_blobs
+from .distribution import discard, pull_blobs
 from .fetch import Lane
 from .platforms import host_platform, parse_platform
 from .records import Failure, Pull
 from .run import Run
+from .sources import Failover, open_source
 from .transport import Client, Limits
 from .usage import Usage, other_cpu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from typing import Any
 
     from regtools.registries.config import RegistriesConf
     from regtools.registries.resolution import Candidate, Resolution, Source
 
+    from .distribution import Repository
     from .layout import Layout
     from .manifests import Image
     from .platforms import Platform
+    from .sources import Open
 
 __all__ = ["CLIENT_VERSION", "time_pull"]
 
@@ -114,6 +118,8 @@ class _Walk:
         self._layout = layout
         self._attempts: list[str] = []
         self._failures: list[Failure] = []
+        self._failed: set[int] = set()
+        self._lock = threading.Lock()
         self._won: tuple[Candidate, Source] | None = None
         self._image: Image | None = None
         self._unforeseen: list[BaseException] = []
@@ -165,58 +171,77 @@ class _Walk:
     def _candidate(self, candidate: Candidate, lanes: list[Lane]) -> bool:
         """Try one candidate; give whether the walk is over."""
         if candidate.error is not None:
-            self._fail(candidate.name, candidate.error)
+            self._failures.append(Failure(candidate.name, candidate.error.kind, candidate.error.message))
             return False
-        for source in candidate.sources:
-            self._run.next_attempt(len(self._attempts))
-            self._attempts.append(source.reference)
+        for number, source in enumerate(candidate.sources):
+            later = candidate.sources[number + 1 :]
             self._image = None
+            attempt = self._begin(source)
+            self._run.next_attempt(attempt)
             try:
-                repository, image = self._manifest(source, lanes[0], patient=source is candidate.sources[-1])
+                repository = self._manifest(source, lanes[0], later)
             except RegtoolsError as error:
-                self._fail(source.reference, error)
+                self._fail(attempt, error)
                 if self._run.cancelled:
                     return True
                 continue
             try:
-                self._blobs(repository, image, lanes, candidate)
+                self._blobs(Failover(repository, attempt, self._further(later), self._fail), lanes, candidate)
             except RegtoolsError as error:
-                self._fail(source.reference, error)
+                self._fail(attempt, error)
                 return self._run.cancelled or error.kind in ("disk", "file-unwritable")
             self._won = (candidate, source)
             return True
         return False
 
-    def _manifest(self, source: Source, lane: Lane, *, patient: bool) -> tuple[Repository, Image]:
-        if source.blocked_by is not None:
-            message = f"blocked by the configuration of {source.blocked_by}"
-            raise RegtoolsError(message, kind="blocked", stage="pull")
-        name = Reference.parse(source.reference)
+    def _manifest(self, source: Source, lane: Lane, later: Sequence[Source]) -> Repository:
         self._run.enter("auth")
-        repository = Repository(
-            physical_host(name.domain or ""),
-            name.path,
-            insecure=source.insecure,
-            patient=patient,
-            trust=find_trust(self._resolution.conf, source.reference, insecure=source.insecure),
-            login=find_login(self._resolution.conf, source.reference),
-        )
-        repository.ping(lane)
-        repository.authorize(lane)
+        conf = self._resolution.conf
+        moves_on = conf.release.blobs_move_on and bool(later)
+        repository = open_source(conf, source, lane, patient=not later, patient_blobs=not moves_on)
         self._run.enter("manifest")
-        return repository, repository.image(lane, name.digest or name.tag or "latest", self._platform)
+        name = Reference.parse(source.reference)
+        self._image = repository.image(lane, name.digest or name.tag or "latest", self._platform)
+        return repository
 
-    def _blobs(self, repository: Repository, image: Image, lanes: list[Lane], candidate: Candidate) -> None:
+    def _further(self, later: Sequence[Source]) -> Open:
+        """Give what opens the following sources one after the other, for blobs."""
+        left = deque(later if self._resolution.conf.release.blobs_move_on else ())
+
+        def opens(lane: Lane) -> tuple[Repository, int] | None:
+            while left:
+                source = left.popleft()
+                attempt = self._begin(source)
+                try:
+                    ask = replace(lane, attempt=attempt)
+                    conf = self._resolution.conf
+                    return open_source(conf, source, ask, patient=not left, patient_blobs=not left), attempt
+                except RegtoolsError as error:
+                    self._fail(attempt, error)
+            return None
+
+        return opens
+
+    def _blobs(self, source: Failover, lanes: list[Lane], candidate: Candidate) -> None:
+        assert self._image is not None
         self._run.enter("transfer")
-        self._image = image
         if self._layout is None:
-            pull_blobs(repository, lanes, image.blobs, discard)
+            pull_blobs(source.blob, lanes, self._image.blobs, discard)
             return
-        pull_blobs(repository, lanes, image.blobs, self._layout.keep)
-        self._layout.finish(image, Reference.parse(candidate.name).tag)
+        pull_blobs(source.blob, lanes, self._image.blobs, self._layout.keep)
+        self._layout.finish(self._image, Reference.parse(candidate.name).tag)
 
-    def _fail(self, reference: str, error: RegtoolsError) -> None:
-        self._failures.append(Failure(reference, error.kind, error.message))
+    def _begin(self, source: Source) -> int:
+        """Count a source among the attempts; give its number."""
+        self._attempts.append(source.reference)
+        return len(self._attempts) - 1
+
+    def _fail(self, attempt: int, error: RegtoolsError) -> None:
+        """Keep why a source did not deliver; once is enough where it fails one blob after the other."""
+        with self._lock:
+            if attempt not in self._failed:
+                self._failed.add(attempt)
+                self._failures.append(Failure(self._attempts[attempt], error.kind, error.message))
 
     def _pull(self, image: str, place: str) -> Pull:
         run, after, manifest = self._run, Usage.now(), self._image

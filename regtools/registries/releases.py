@@ -39,6 +39,8 @@ class Release(NamedTuple):
         user_file_hides_system: whether a user's main file keeps the system's drop-ins from being read.
         follows_linked_directory: whether a drop-in directory may be a symbolic link.
         dangling_link_is_fatal: whether a drop-in that is a link to nowhere stops everything.
+        blobs_move_on: whether a source that fails to deliver a blob is followed by the candidate's next one.
+            Within podman 6 this is new: releases from the second half of 2026 on.
         names_main_file: whether the "no search registries" error names the main file.
     """
 
@@ -63,6 +65,7 @@ class Release(NamedTuple):
     user_file_hides_system: bool = False
     follows_linked_directory: bool = True
     dangling_link_is_fatal: bool = False
+    blobs_move_on: bool = True
     names_main_file: bool = False
 
 
@@ -81,6 +84,7 @@ _FIVE = Release(
     masks_by_name=False,
     user_file_hides_system=True,
     follows_linked_directory=False,
+    blobs_move_on=False,
     names_main_file=True,
     trims_mirrors_since="5.6",
 )

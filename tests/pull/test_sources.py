@@ -19,6 +19,7 @@ from tests.pull.conftest import SMALL
 from tests.support import images, scripted
 from tests.support.confs import leading_to
 from tests.support.images import sha256
+from tests.support.logins import Home
 from tests.support.rows import check
 from tests.support.scripted import Answer, Server
 
@@ -76,6 +77,66 @@ def test_a_failing_blob_does_not_lead_to_the_next_source(server: Server) -> None
         pulled = check(time_pull(f"{server.host}/team/small:1", conf, limits=FAST))
     assert (pulled.ok, pulled.error_kind) == (False, "http-404")
     assert server.script.seen == []
+
+
+UNKNOWN = b'{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}'
+
+
+def unknown(handler: scripted.Handler, answer: Answer) -> None:
+    handler.reply(Answer(404, {}, UNKNOWN))
+
+
+@pytest.mark.parametrize("podman", ["5", "6"])
+@pytest.mark.parametrize(
+    "fault",
+    [scripted.status(503), scripted.status(429), unknown, scripted.silent(9)],
+    ids=["503", "429", "unknown", "silent"],
+)
+def test_podman_6_takes_a_blob_from_the_next_source_where_one_fails(
+    server: Server, tmp_path: Path, fault: scripted.Fault, podman: str
+) -> None:
+    home = Home(tmp_path)
+    with Server() as mirror:
+        mirror.script.put("team/small", "1", SMALL)
+        mirror.script.fault(sha256(SMALL.layers[1]), *[fault] * 9)
+        conf = home.conf(server.host, mirrors=[mirror.host], podman=podman)
+        limits = Limits(backoff_s=0.001, low_speed_s=1, retries=1)
+        pulled = check(time_pull(f"{server.host}/team/small:1", conf, limits=limits))
+        asked = len(mirror.script.paths(sha256(SMALL.layers[1])))
+    if podman == "5":
+        assert not pulled.ok
+        assert (server.script.seen, asked) == ([], 1 if fault is unknown else 2)
+        return
+    assert (pulled.ok, asked) == (True, 1)
+    assert pulled.served_by == f"{mirror.host}/team/small:1"  # who delivered the manifest
+    assert pulled.attempts == (pulled.served_by, f"{server.host}/team/small:1")
+    assert [each.reference for each in pulled.failures] == [pulled.served_by]
+    assert {path.rpartition("/")[2] for path in server.script.paths("team")} == {sha256(SMALL.layers[1])}
+    assert [each.attempt for each in pulled.requests if each.digest == sha256(SMALL.layers[1])] == [0, 1]
+
+
+def test_a_blob_that_has_begun_is_gone_on_with_at_its_source(server: Server) -> None:
+    with Server() as mirror:
+        mirror.script.put("team/small", "1", SMALL)
+        mirror.script.fault(sha256(SMALL.layers[1]), scripted.cut(70_000), scripted.status(503))
+        conf = leading_to(server.host, mirrors=[mirror.host])
+        pulled = check(time_pull(f"{server.host}/team/small:1", conf, limits=FAST))
+    assert pulled.ok
+    assert server.script.seen == []
+
+
+def test_when_no_source_has_the_blob_the_candidate_has_failed(server: Server, tmp_path: Path) -> None:
+    with Server() as mirror, Server() as empty:
+        for each in (mirror, server):
+            each.script.put("team/small", "1", SMALL)
+            each.script.fault(sha256(SMALL.layers[1]), *[unknown] * 9)
+        empty.script.fault("/v2/", *[scripted.status(500)] * 9)
+        conf = leading_to(server.host, mirrors=[mirror.host, empty.host])
+        pulled = check(time_pull(f"{server.host}/team/small:1", conf, limits=FAST, into=tmp_path / "image"))
+        assert pulled.attempts == tuple(f"{each.host}/team/small:1" for each in (mirror, empty, server))
+    assert [each.kind for each in pulled.failures] == ["http-404", "http-500", "http-404"]
+    assert pulled.error_kind == "http-404"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_blocked_source_is_skipped_without_a_request(server: Server) -> None:
