@@ -1,9 +1,9 @@
 """Sources made ready, and left for the next one when they do not deliver.
 
 The manifest's source delivers the blobs, too. With podman 6 (releases from the second half of 2026 on), what
-it does not deliver comes from the candidate's next source: after 5xx, 429, a timeout, or where the blob is not
-there. Other answers end the candidate, and so does a body that broke after its first byte, which is resumed
-where it began.
+it does not deliver comes from the candidate's next source: after 5xx, 429, a timeout, or where the blob is
+not there. Other answers end the candidate, and so does a body that broke after its first byte, which is
+resumed where it began.
 """
 
 from __future__ import annotations
