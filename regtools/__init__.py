@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from . import testbed as testbed
     from .analysis import charts as charts
+    from .analysis.compare import Comparison as Comparison
+    from .analysis.compare import compare as compare
     from .errors import Place as Place
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
@@ -42,6 +44,7 @@ __version__ = "0.1.0"
 # Where each public name lives; None marks a room that is itself public.
 _ROOMS: dict[str, str | None] = {
     "Candidate": "registries.resolution",
+    "Comparison": "analysis.compare",
     "Finding": "registries.checks",
     "Place": "errors",
     "PullName": "reference",
@@ -53,6 +56,7 @@ _ROOMS: dict[str, str | None] = {
     "Source": "registries.resolution",
     "TomlError": "errors",
     "charts": "analysis",
+    "compare": "analysis.compare",
     "data_path": "share",
     "doctor": "machine",
     "read_journal": "pull.journal",

@@ -1,0 +1,154 @@
+"""Latency and bandwidth apart: ``total = setup + round trips × rtt + bytes / rate``, for each place.
+
+Which of two places is faster depends on the image: many small layers cost round trips, few large ones cost
+bandwidth. With images of different size and number of layers, least squares tell the two apart.
+
+*Round trips* are counted along the longest chain of requests that wait for each other: everything but blobs
+goes one after the other, and the blobs (layers and configuration) are shared by the workers::
+
+    round trips = (requests - blobs) + ceil(blobs / workers)
+
+Connecting costs the same for every image of a place, so it is part of ``setup``. Times are weighted by their
+own inverse, since noise grows with what it disturbs, and outliers are held back (Huber, Ann. Math. Stat. 35
+(1964) 73). None of the three can be negative.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Fit", "fit", "fit_rows", "round_trips"]
+
+_HUBER = 1.345  # standard deviations; 95 % efficient where there are no outliers
+_TURNS = 30
+_TOLD_APART = 50.0  # condition number, columns scaled, up to which neighbours are not mistaken for each other
+
+
+class Fit(NamedTuple):
+    """What the pulls of a place were made of; NaN where it cannot be told."""
+
+    setup_s: float
+    rtt_s: float
+    rate_bytes_s: float
+    residual: float
+    n: int
+    note: str = ""
+
+
+def fit_rows(table: pd.DataFrame, rtt: Mapping[str, float] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield one row a place of a group.
+
+    Args:
+        table: prepared pulls of one group.
+        rtt: place → seconds, where the round trip is known; else the column ``rtt_s`` (the median of the
+            latency probes), else it is fitted, too.
+    """
+    for name, group in table[table["ok"]].groupby("place", sort=True, observed=True):
+        place = str(name)
+        probed = group["rtt_s"].median()
+        known = (rtt or {}).get(place, float(probed) if probed == probed else None)
+        trips = round_trips(group)
+        enough = trips.notna() & group["bytes_fetched"].notna() & (group["seconds"] > 0)
+        chosen = group[enough]
+        parts = (chosen["seconds"], trips[enough], chosen["bytes_fetched"])
+        seconds, chain, size = (np.asarray(part, dtype=np.float64) for part in parts)
+        found = fit(seconds, chain, size, known)
+        yield {"place": place, **found._asdict()}
+
+
+def round_trips(table: pd.DataFrame) -> pd.Series[float]:
+    """Give the round trips of each pull, NaN where requests, layers or workers are not recorded."""
+    blobs = table["n_layers"] + 1  # and the configuration
+    chain: pd.Series[float] = (table["n_requests"] - blobs).clip(lower=0) + np.ceil(blobs / table["workers"])
+    return chain
+
+
+def fit(seconds: Floats, trips: Floats, size: Floats, rtt: float | None = None) -> Fit:
+    """Fit one place's pulls.
+
+    Args:
+        seconds, trips, size: time, round trips and fetched bytes of each pull.
+        rtt: the round trip in seconds, if it is known.
+
+    Returns: a :class:`Fit`; ``residual`` is the median relative distance of the pulls from it. Where the
+        pulls are too much alike to tell the parts apart, ``note`` says so and the parts are NaN.
+    """
+    import pandas as pd
+
+    n = len(seconds)
+    columns = [np.ones(n), size] if rtt is not None else [np.ones(n), size, trips]
+    kinds = len(pd.DataFrame({"trips": trips, "size": size}).drop_duplicates())
+    if kinds < len(columns):
+        note = f"kinds of image measured: {kinds}, needed: {len(columns)}"
+        return Fit(math.nan, math.nan, math.nan, math.nan, n, note)
+    design = np.stack(columns, axis=1)
+    target = seconds - (0.0 if rtt is None else trips * rtt)
+    scale = design.max(axis=0)
+    scaled = design / scale
+    weighted = scaled / seconds[:, None]
+    norm = np.linalg.norm(weighted, axis=0)
+    if np.linalg.cond(weighted / norm) > _TOLD_APART:
+        return Fit(
+            math.nan,
+            math.nan,
+            math.nan,
+            math.nan,
+            n,
+            "size and round trips go together: the parts cannot be told apart",
+        )
+    found = _robust(scaled, target, seconds) / scale
+    residual = float(np.median(np.abs(target - design @ found) / seconds))
+    trip = float(rtt) if rtt is not None else float(found[2])
+    return Fit(float(found[0]), trip, 1 / float(found[1]) if found[1] > 0 else math.inf, residual, n)
+
+
+def _robust(design: Floats, target: Floats, seconds: Floats) -> Floats:
+    """Weighted least squares, repeated with less weight on what lies far off."""
+    weight = 1 / seconds
+    found = _not_negative(design * weight[:, None], target * weight)
+    for _ in range(_TURNS):
+        off = np.abs(target - design @ found) / seconds
+        spread = 1.4826 * float(np.median(off))
+        if spread <= 1e-12:
+            break
+        held = weight * np.sqrt(np.minimum(1.0, _HUBER * spread / np.maximum(off, 1e-300)))
+        again = _not_negative(design * held[:, None], target * held)
+        if np.allclose(again, found, rtol=1e-6, atol=0):
+            break
+        found = again
+    return found
+
+
+def _not_negative(design: Floats, target: Floats) -> Floats:
+    """Least squares without negative parts: the best of all choices of parts that stay positive."""
+    width = design.shape[1]
+    gram, side = design.T @ design, design.T @ target
+    best, least = np.zeros(width), math.inf
+    for count in range(width, 0, -1):
+        for chosen in combinations(range(width), count):
+            index = np.array(chosen)
+            part = np.linalg.lstsq(gram[np.ix_(index, index)], side[index], rcond=None)[0]
+            if (part < 0).any():
+                continue
+            whole = np.zeros(width)
+            whole[index] = part
+            loss = float(whole @ gram @ whole - 2 * whole @ side)
+            if loss < least:
+                best, least = whole, loss
+        if least < math.inf and count == width:
+            break
+    return best

@@ -1,0 +1,184 @@
+"""The statistics of a comparison, on plain arrays: nothing here knows what a pull is.
+
+* :func:`wilson`: interval of a share. Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
+* :func:`shift`: the Hodges-Lehmann estimate and the interval that belongs to Wilcoxon's signed-rank test.
+  Hodges and Lehmann, Ann. Math. Stat. 34 (1963) 598; Wilcoxon, Biometrics Bull. 1 (1945) 80; Hollander,
+  Wolfe and Chicken, Nonparametric Statistical Methods (3rd ed. 2014), sections 3.1 to 3.3.
+* :func:`win_shares`: how often each column is the smallest of its row, with a bootstrap interval.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["BOOTSTRAP", "Estimate", "shift", "signed_rank", "wilson", "win_shares"]
+
+Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
+BOOTSTRAP = 1000
+_EXACT = 200  # pairs up to which the null distribution is counted out; then it is normal to 4 digits
+_EXPLICIT = 1500  # values up to which all their averages are held in memory: a million
+_FAR = 1e6  # stands for infinity among logarithms, which lie within a few hundred
+
+
+class Estimate(NamedTuple):
+    """An estimate with its interval; ``low`` and ``high`` are infinite where the values set no bound."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def wilson(successes: Any, n: Any, z: float = Z95) -> tuple[Floats, Floats]:
+    """Give Wilson's interval of a share: low and high, NaN where ``n`` is 0.
+
+    >>> low, high = wilson(9, 10)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.596, 0.982)
+    """
+    count = np.asarray(n, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.asarray(successes, dtype=float) / count
+        middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+        half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
+
+
+# -- the signed-rank interval ----------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def signed_rank(n: int, alpha: float = 0.05) -> int:
+    """Give how many averages the interval leaves out at each end, and one: its rank from either end.
+
+    The averages of all pairs of ``n`` differences, sorted, bound the interval at this rank from below and
+    from above: the largest rank k with P(W < k) at most ``alpha`` / 2 under the null hypothesis. Up to 200
+    differences the distribution of W is counted out (each rank is in the sum or not); beyond, it is taken as
+    normal. 0 where even the whole range is too narrow, which is so below six differences and 5 %.
+
+    >>> [signed_rank(n) for n in (5, 6, 10, 20)]
+    [0, 1, 9, 53]
+    """
+    if n > _EXACT:
+        mean = n * (n + 1) / 4
+        deviation = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+        return math.floor(mean - _normal_point(1 - alpha / 2) * deviation + 0.5)
+    chance = np.zeros(n * (n + 1) // 2 + 1)
+    chance[0] = 1.0
+    for rank in range(1, n + 1):
+        chance[rank:] += chance[:-rank].copy()
+        chance /= 2
+    return int(np.searchsorted(np.cumsum(chance), alpha / 2, side="right"))
+
+
+def shift(differences: Any, alpha: float = 0.05) -> Estimate:
+    """Estimate the centre of paired differences, with the interval that goes with Wilcoxon's test.
+
+    Args:
+        differences: one number a pair; ``inf`` and ``-inf`` are allowed: a difference of which only the sign
+            is known, and that it is beyond all others. NaN is left out.
+        alpha: one minus the coverage.
+
+    Returns: the median of all pairwise averages, and the averages at :func:`signed_rank` from either end.
+        An average of ``inf`` and ``-inf`` counts as 0, as that of two equally large opposite differences.
+    """
+    values = np.asarray(differences, dtype=float)
+    values = np.sort(np.clip(values[~np.isnan(values)], -_FAR, _FAR))
+    n = len(values)
+    if n == 0:
+        return Estimate(math.nan, -math.inf, math.inf, 0)
+    count = n * (n + 1) // 2
+    edge = signed_rank(n, alpha)
+    wanted = [(count + 1) // 2, count // 2 + 1, *((edge, count + 1 - edge) if edge else ())]
+    found = [_unclipped(value) for value in _averages_at(values, wanted)]
+    low, high = found[2:] if edge else (-math.inf, math.inf)
+    centre = (found[0] + found[1]) / 2 if math.isfinite(found[0] - found[1]) else found[0]
+    return Estimate(centre, low, high, n)
+
+
+def _unclipped(value: float) -> float:
+    return value if abs(value) < _FAR / 10 else math.copysign(math.inf, value)
+
+
+def _averages_at(ordered: Floats, ranks: list[int]) -> list[float]:
+    """Give the pairwise averages (each value with itself included) of these ranks, from 1."""
+    if len(ordered) <= _EXPLICIT:
+        first, second = np.triu_indices(len(ordered))
+        averages = (ordered[first] + ordered[second]) / 2
+        places = [rank - 1 for rank in ranks]
+        return [float(each) for each in np.partition(averages, sorted(set(places)))[places]]
+    return [_average_at(ordered, rank) for rank in ranks]
+
+
+def _average_at(ordered: Floats, rank: int) -> float:
+    """Find one average by narrowing a bracket: counting the averages below a value needs no list of them."""
+    low, high = float(ordered[0]), float(ordered[-1])
+    below, upto = 0, len(ordered) * (len(ordered) + 1) // 2
+    if _count_averages(ordered, low) >= rank:
+        return low
+    step = 0
+    while high - low > 1e-9 * max(1.0, abs(low)):
+        share = (rank - below) / (upto - below)  # where it lies if the averages are spread evenly
+        guess = low + (high - low) * min(max(share, 0.02), 0.98) if step % 3 else (low + high) / 2
+        step += 1
+        seen = _count_averages(ordered, guess)
+        if seen >= rank:
+            high, upto = guess, seen
+        else:
+            low, below = guess, seen
+    return high
+
+
+def _count_averages(ordered: Floats, bound: float) -> int:
+    pairs = int(np.searchsorted(ordered, 2 * bound - ordered, side="right").sum())
+    alone = int(np.searchsorted(ordered, bound, side="right"))
+    return (pairs + alone) // 2
+
+
+def _normal_point(share: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(share)
+
+
+# -- the share of wins -----------------------------------------------------------------------------------
+
+
+def win_shares(wins: Floats, blocks: Any, seed: int) -> tuple[Floats, Floats, Floats]:
+    """Give each column's share of wins with a 95 % bootstrap interval over the rows, which are rounds.
+
+    Args:
+        wins: rounds × places, wins of each place in each round (shared ones as parts).
+        blocks: of each round, how many could be won.
+        seed: of the random draws; the same seed gives the same interval.
+
+    Rounds are drawn whole, since what happens within one belongs together. Beyond 2,000 rounds the draws are
+    so near to normal that the interval is computed from the standard error.
+    """
+    weight = np.asarray(blocks, dtype=float)
+    rounds, places = wins.shape
+    if rounds == 0 or not weight.sum():
+        nothing = np.full(places, math.nan)
+        return nothing, nothing.copy(), nothing.copy()
+    share = wins.sum(axis=0) / weight.sum()
+    if rounds > 2000:
+        residual = wins - share * weight[:, None]
+        error = np.sqrt((residual**2).sum(axis=0)) / weight.sum()
+        return share, np.clip(share - Z95 * error, 0, 1), np.clip(share + Z95 * error, 0, 1)
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(rounds, np.full(rounds, 1 / rounds), size=BOOTSTRAP).astype(float)
+    shares = (drawn @ wins) / np.maximum(drawn @ weight, 1e-12)[:, None]
+    low, high = np.quantile(shares, [0.025, 0.975], axis=0)
+    return share, low, high

@@ -1,0 +1,82 @@
+"""The words for what a pair of places showed."""
+
+from __future__ import annotations
+
+import math
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["MIN_ROUNDS", "NO_DIFFERENCE", "times", "verdict"]
+
+MIN_ROUNDS = 10
+NO_DIFFERENCE = "no difference shown"
+
+
+def verdict(pair: Mapping[str, Any]) -> str:
+    """Say in a sentence what one row of ``pairs()`` means.
+
+    >>> verdict({"place": "near", "baseline": "far", "ratio": 2.1, "low": 1.9, "high": 2.4, "rounds": 20})
+    'near is 2.1× faster than far (1.9–2.4)'
+    >>> verdict({"place": "near", "baseline": "far", "ratio": 1.01, "low": 0.93, "high": 1.08, "rounds": 20})
+    'no difference shown between near and far (0.93–1.08)'
+    """
+    one, other = _named(pair["place"]), _named(pair["baseline"])
+    ratio, low, high, rounds = pair["ratio"], pair["low"], pair["high"], pair["rounds"]
+    if rounds < MIN_ROUNDS:
+        return (
+            f"no verdict on {one} and {other}: {_rounds(rounds)} in common, at least {MIN_ROUNDS} are needed"
+        )
+    if low <= 1 <= high:
+        return f"{NO_DIFFERENCE} between {one} and {other} {_between(low, high)}"
+    if ratio < 1:
+        return _difference(
+            one, other, "slower", 1 / ratio if ratio else math.inf, 1 / high, 1 / low if low else math.inf
+        )
+    return _difference(one, other, "faster", ratio, low, high)
+
+
+def _difference(one: str, other: str, word: str, ratio: float, low: float, high: float) -> str:
+    if math.isinf(ratio):
+        failing = other if word == "faster" else one
+        if math.isinf(low):
+            return f"{one} is {word} than {other}: {failing} failed too often for a ratio"
+        return f"{one} is at least {times(low)} {word} than {other}: {failing} failed too often for a ratio"
+    return f"{one} is {times(ratio)} {word} than {other} {_between(low, high)}"
+
+
+def times(ratio: float) -> str:
+    """Give a ratio with as many figures as tell it from 1.
+
+    >>> times(2.13), times(1.204), times(1.0213), times(31.4)
+    ('2.1×', '1.20×', '1.02×', '31×')
+    """
+    return f"{_figure(ratio)}×"
+
+
+def _between(low: float, high: float) -> str:
+    if math.isinf(high):
+        return f"({_figure(low)} or more)" if low > 0 else "(anything is possible)"
+    return f"({_figure(low)}–{_figure(high)})" if low > 0 else f"({_figure(high)} or less)"
+
+
+def _figure(ratio: float) -> str:
+    if math.isinf(ratio) or ratio <= 0:
+        return "∞" if ratio > 0 else "0"
+    if ratio >= 10:
+        return f"{ratio:.0f}"
+    if ratio >= 1.5:
+        return f"{ratio:.1f}"
+    distance = abs(ratio - 1)
+    digits = -math.floor(math.log10(distance)) if distance > 1e-4 else 2
+    return f"{ratio:.{min(max(digits, 2), 4)}f}"
+
+
+def _named(place: str) -> str:
+    return place or "(no name)"
+
+
+def _rounds(count: int) -> str:
+    return f"{count} round" if count == 1 else f"{count} rounds"
