@@ -21,6 +21,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tarfile
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["Watched", "attempts", "choices", "watch"]
 
@@ -73,6 +74,7 @@ def attempts(
     dropins: Mapping[str, str] | None = None,
     home: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    local: Sequence[str] = (),
 ) -> list[str]:
     """Give the references that the real podman tries for ``image``, in order.
 
@@ -82,14 +84,15 @@ def attempts(
         dropins: name → text of files in the user's ``registries.conf.d``.
         home: a folder that is the home directory instead of these; nothing is written there.
         environ: more environment variables, such as ``CONTAINERS_REGISTRIES_CONF``.
+        local: names of images that the store shall have already, as if they had been built here.
 
     Raises:
         RegtoolsError: ``podman-refused`` where podman tries nothing, with its own words; ``podman-missing``;
             ``podman-hangs``.
     """
-    seen = watch(image, conf, dropins=dropins, home=home, environ=environ)
+    seen = watch(image, conf, dropins=dropins, home=home, environ=environ, local=local)
     if not seen.tried:
-        raise RegtoolsError(f"podman says: {seen.error}", kind="podman-refused", stage="resolve")
+        raise _refused(seen.error)
     return list(seen.tried)
 
 
@@ -100,31 +103,27 @@ def watch(
     dropins: Mapping[str, str] | None = None,
     home: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    local: Sequence[str] = (),
 ) -> Watched:
     """Let podman try to pull and tell everything that was seen; arguments as for :func:`attempts`.
 
     Raises:
-        RegtoolsError: ``podman-missing`` or ``podman-hangs``.
+        RegtoolsError: ``podman-missing``, ``podman-hangs``; ``podman-refused`` for a name in ``local``.
     """
     with _practice(conf, dropins, home, environ) as (folder, surroundings):
-        command = _pull(folder, image, "--log-level=debug")
-        try:
-            done = subprocess.run(
-                command,
-                env=surroundings,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PATIENCE_S,
+        for name in local:
+            made = _run(
+                [*_podman(folder), "import", "--quiet", str(_empty_layer(folder)), name], surroundings
             )
-        except subprocess.TimeoutExpired as error:
-            raise _hangs() from error
+            if made.returncode:
+                raise _refused(_told(made, surroundings))
+        done = _run([*_podman(folder), "--log-level=debug", "pull", "--", image], surroundings)
     log = done.stderr.decode(errors="replace")
-    told = _ERROR.search(log)
     return Watched(
         tuple(_TRYING.findall(log)),
         tuple(_BLOCKED.findall(log)),
         tuple(dict.fromkeys(_ASKED.findall(log))),
-        told[1].replace(surroundings["HOME"], "~") if told else "",
+        _told(done, surroundings),
     )
 
 
@@ -147,13 +146,13 @@ def choices(
         RegtoolsError: ``podman-missing`` or ``podman-hangs``.
     """
     with _practice(conf, dropins, home, environ) as (folder, surroundings):
-        shown = _at_a_terminal(_pull(folder, image), surroundings | {"TERM": "xterm"})
+        shown = _at_a_terminal([*_podman(folder), "pull", "--", image], surroundings | {"TERM": "xterm"})
     lines = [_CODE.sub("", line) for line in re.split(r"[\r\n]+", shown.partition("Please select")[2])]
     found = (_CHOICE.match(line) for line in lines)
     return list(dict.fromkeys(match[1] for match in found if match))
 
 
-def _pull(folder: Path, image: str, *options: str) -> list[str]:
+def _podman(folder: Path) -> list[str]:
     podman = shutil.which("podman")
     if podman is None:
         raise RegtoolsError(
@@ -163,7 +162,31 @@ def _pull(folder: Path, image: str, *options: str) -> list[str]:
             hint="regtools doctor says how to get it",
         )
     store = [f"--{kind}={folder / kind}" for kind in ("root", "runroot", "tmpdir")]
-    return [podman, *store, "--storage-driver=vfs", *options, "pull", "--", image]
+    return [podman, *store, "--storage-driver=vfs"]
+
+
+def _run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _hangs() from error
+
+
+def _told(done: subprocess.CompletedProcess[bytes], environ: dict[str, str]) -> str:
+    found = _ERROR.search(done.stderr.decode(errors="replace"))
+    return found[1].replace(environ["HOME"], "~") if found else ""
+
+
+def _refused(words: str) -> RegtoolsError:
+    return RegtoolsError(f"podman says: {words}", kind="podman-refused", stage="resolve")
+
+
+def _empty_layer(folder: Path) -> Path:
+    path = folder / "empty.tar"
+    with tarfile.open(path, "w"):
+        return path
 
 
 def _hangs() -> RegtoolsError:

@@ -104,6 +104,15 @@ def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
+def test_an_image_of_that_name_built_here_decides_where_podman_pulls_from() -> None:
+    own = '[[registry]]\nlocation = "localhost"\nblocked = true\n'  # else it would knock at port 443, again and again
+    assert attempts("app", SEARCH + own) == ours("app", SEARCH)
+    seen = watch("app", SEARCH + own, local=["localhost/app"])
+    assert seen.tried == seen.blocked == ("localhost/app:latest",)
+    with pytest.raises(RegtoolsError, match="podman says"):
+        watch("app", SEARCH, local=["Not A Name"])
+
+
 def test_two_sources_of_files_are_one_too_many(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="either"):
         attempts("nginx", SEARCH, home=tmp_path)
