@@ -13,8 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from regtools.errors import RegtoolsError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     import pandas as pd
@@ -217,6 +220,27 @@ class Pull:
             ],
         }
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Pull:
+        """Read what :meth:`to_dict` gave: a recorded pull, for instance to draw it.
+
+        Raises:
+            RegtoolsError: kind ``bad-record`` for a column too many or too few.
+        """
+        try:
+            requests = tuple(_request(row) for row in data["requests"])
+            failures = tuple(Failure(**row) for row in data["failures"])
+            row = {name: data[name] for name in PULL_COLUMNS}
+            row["attempts"] = tuple(row["attempts"])
+            return cls(**row, requests=requests, failures=failures)
+        except (KeyError, TypeError) as error:
+            raise RegtoolsError(
+                f"this is no recorded pull: {error}",
+                kind="bad-record",
+                stage="load",
+                hint="give what Pull.to_dict() gave",
+            ) from error
+
     def to_frame(self) -> pd.DataFrame:
         """Give the requests as a frame, a row each, columns as in ``REQUEST_COLUMNS``."""
         return frames([], [request.to_dict() for request in self.requests])[1]
@@ -230,6 +254,12 @@ class Pull:
         from .display import html
 
         return html(self)
+
+
+def _request(row: Mapping[str, Any]) -> Request:
+    samples = row.get("samples")
+    pairs = None if samples is None else tuple((moment, size) for moment, size in samples)
+    return Request(**{**row, "samples": pairs})
 
 
 def frames(pulls: list[dict[str, Any]], requests: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -18,6 +18,7 @@ KNOWN_TAGS = {"raises-exception", *(f"needs-{part.tag}" for part in PARTS)}
 HOSTS = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:io|com|org|net|cn|example|test|dev|de)\b(?!\()")
 WELL_KNOWN = {
     "docker.io",
+    "auth.docker.io",
     "index.docker.io",
     "registry-1.docker.io",
     "quay.io",
