@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -345,6 +346,8 @@ def test_findings_show_themselves_together() -> None:
     assert "unknown-key" in page
     assert "a.conf:3:1" in page
     assert "<x>" not in page
+    assert re.search(r"<pre[^>]*>3 \| &quot;&lt;x&gt;&quot; = 1\n  \| \^\^\^\^\^</pre>", page)
+    assert repr(found) == str(found)
     nothing = RegistriesConf.from_toml("").check()
     assert (str(nothing), nothing._repr_html_(), len(nothing.to_frame())) == (
         "nothing found",

@@ -95,6 +95,9 @@ class Findings(list[Finding]):
     def __str__(self) -> str:
         return "\n\n".join(map(str, self)) or "nothing found"
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def to_frame(self) -> pd.DataFrame:
         """Give one row a finding: severity, code, message, file, line, column, hint, fix."""
         import pandas as pd
@@ -112,14 +115,26 @@ class Findings(list[Finding]):
         rows = []
         for finding in self:
             word = f'<b style="color:{_INKS[finding.severity]}">{finding.severity}</b>'
-            what = [escape(visible(finding.message))]
+            what = [f"<div>{escape(visible(finding.message))}</div>"]
+            if finding.where and finding.where.line is not None and finding.source_line is not None:
+                shown = snippet(
+                    finding.source_line, finding.where.line, finding.where.column, finding.end_column
+                )
+                what.append(_pre([line.removeprefix("  ") for line in shown]))
             if finding.hint:
-                what.append(f"<i>{escape(visible(finding.hint))}</i>")
+                what.append(f"<div><i>{escape(visible(finding.hint))}</i></div>")
             if finding.fix:
-                fix = "\n".join(visible(line) for line in finding.fix.splitlines())
-                what.append(f'<pre style="margin:0">{escape(fix)}</pre>')
+                what.append(_pre([visible(line) for line in finding.fix.splitlines()]))
             place = escape(visible(str(finding.where))) if finding.where else ""
-            cells = (f"{word}<br>{escape(finding.code)}", place, "<br>".join(what))
+            cells = (f"{word}<br>{escape(finding.code)}", place, "".join(what))
             rows.append("<tr>" + "".join(f"<td {style}>{cell}</td>" for cell in cells) + "</tr>")
         heads = "".join(f"<th {style}>{word}</th>" for word in ("", "where", "what, and what to do"))
         return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
+
+
+def _pre(lines: list[str]) -> str:
+    from html import escape
+
+    # JupyterLab gives every <pre> a ground of its own, which cuts shaded rows into pieces.
+    text = escape("\n".join(lines))
+    return f'<pre style="margin:0;background:none">{text}</pre>'
