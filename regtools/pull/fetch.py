@@ -57,12 +57,11 @@ class Lane:
 
 
 class FetchError(RegtoolsError):
-    """A document that could not be had: the registry's error code if it gave one, and bytes that came."""
+    """A document that could not be had; ``elsewhere`` where podman 6 would ask another source."""
 
-    def __init__(self, message: str, *, kind: str, code: str | None, received: int) -> None:
+    def __init__(self, message: str, *, kind: str, elsewhere: bool) -> None:
         super().__init__(message, kind=kind, stage="pull")
-        self.code = code
-        self.received = received
+        self.elsewhere = elsewhere
 
 
 def fetch(lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | None = None) -> Exchange:
@@ -90,11 +89,12 @@ def fetch(lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | N
             if renew(lane, authorizer, header, trust, wanted, stale=sent):
                 continue
         pause = _pause(exchange, outcome[0], tries, lane)
-        patient = wanted.patient or (wanted.kind == "blob" and body.received > 0)  # begun is gone on with
+        elsewhere = (
+            wanted.kind in ("config", "blob") and not body.received and _leads_on(exchange, outcome[0])
+        )
+        patient = wanted.patient or (wanted.kind in ("config", "blob") and not elsewhere)
         if not patient or pause is None or tries >= limits.retries:
-            code, _ = _said(exchange)
-            text = _explain(wanted, exchange, outcome)
-            raise FetchError(text, kind=outcome[0], code=code, received=body.received)
+            raise FetchError(_explain(wanted, exchange, outcome), kind=outcome[0], elsewhere=elsewhere)
         tries += 1
         lane.run.wait(pause)
 
@@ -138,6 +138,7 @@ def _follow(
             trust=trust,
             expected=_expected(wanted, offset),
             form=wanted.form,
+            fresh=offset > 0,  # what cut the body short may have left its rest in the old connection
         )
         outcome = _judge(exchange, wanted, body, offset)
         target = exchange.next_url if exchange.status in _REDIRECTS and exchange.error_kind is None else None
@@ -222,6 +223,12 @@ def _pause(exchange: Exchange, kind: str, tries: int, lane: Lane) -> float | Non
     if asked is not None:
         return asked if asked <= lane.run.limits.retry_after_s else None
     return lane.run.limits.backoff_s * float(2**tries) * lane.run.jitter()
+
+
+def _leads_on(exchange: Exchange, kind: str) -> bool:
+    """Say whether podman 6 would ask the next source for a blob, rather than this one again or nobody."""
+    unknown = kind == "http-404" and _said(exchange)[0] == "BLOB_UNKNOWN"
+    return unknown or kind in ("timeout", "http-429") or kind.startswith("http-5")
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -20,11 +20,18 @@ SAMPLES = 64
 
 
 class Receiver:
-    """Takes the header lines and the chunks of one answer."""
+    """Takes the header lines and the chunks of one answer.
+
+    Once a body has begun, the low-speed limit is kept here: libcurl judges the mean of its last six seconds,
+    so that a fast beginning hides a standstill for as long.
+    """
 
     __slots__ = (
         "_begin",
+        "_enough_bytes",
+        "_mark",
         "_next",
+        "_patience_s",
         "_samples",
         "_step",
         "_take",
@@ -32,11 +39,16 @@ class Receiver:
         "headers",
         "kept",
         "received",
+        "stalled",
         "started",
     )
 
-    def __init__(self, begin: Begin, expected: int | None) -> None:
+    def __init__(self, begin: Begin, expected: int | None, low_speed: int, low_speed_s: float) -> None:
         self._begin = begin
+        self._patience_s = low_speed_s
+        self._enough_bytes = low_speed * low_speed_s
+        self._mark = (0.0, 0.0)  # when enough had arrived, and how much that was
+        self.stalled = False
         self._take: Callable[[bytes], bool] | None = None
         # One sample a step, one for the last byte and one in reserve for a body longer than declared.
         self._step = -(-expected // (SAMPLES - 2)) if expected else 0
@@ -68,6 +80,8 @@ class Receiver:
             status = self.headers.get(":status", "")
             self._take = self._begin(int(status) if status.isdecimal() else 0, self.headers)
         self.received += len(data)
+        if self.received >= self._mark[1] + self._enough_bytes or not self._mark[0]:
+            self._mark = (time.perf_counter(), self.received)
         if self._take is not None:
             if self._step and self.received >= self._next and len(self._samples) < SAMPLES - 1:
                 self._samples.append((time.perf_counter() - self.started, self.received))
@@ -76,6 +90,11 @@ class Receiver:
         self.kept += data[: ERROR_BODY - len(self.kept)]
         self.enough = self.received >= ERROR_BODY
         return -1 if self.enough else None
+
+    def stalls(self) -> bool:
+        """Say whether the body has become too slow to be waited for."""
+        self.stalled = bool(self._mark[0]) and time.perf_counter() - self._mark[0] > self._patience_s
+        return self.stalled
 
     def sampled(self) -> tuple[tuple[float, int], ...] | None:
         """Give the pairs of seconds since the request's start and bytes so far, the last byte included."""

@@ -41,6 +41,7 @@ class Run:
         self.retries = 0
         self.hash_cpu_s = 0.0
         self.cancelled = False
+        self.ended_s = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._rows: list[dict[str, Any]] = []
@@ -61,6 +62,7 @@ class Run:
     def stages(self) -> dict[str, float]:
         """Give each stage's seconds without its idle pauses, and these as ``wait``; ends the last stage."""
         self.enter("over")
+        self.ended_s = self._stage[1]
         pauses = idle(self._waits, [(row["t0_s"], row["t0_s"] + row["total_s"]) for row in self._rows])
         spent = {"auth": 0.0, "manifest": 0.0, "transfer": 0.0, "wait": 0.0}
         for name, span in self._stages:

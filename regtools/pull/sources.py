@@ -71,7 +71,7 @@ class Failover:
         first: the repository that delivered the manifest.
         attempt: its number.
         opens: gives the next repository, ready to be asked; raises where that one is not.
-        failed: told of every source that did not deliver, with its attempt's number.
+        failed: told of the sources that did not deliver, with their attempts' numbers.
     """
 
     def __init__(
@@ -95,9 +95,11 @@ class Failover:
             try:
                 repository.blob(replace(lane, attempt=attempt), blob, keep)
             except RegtoolsError as error:
-                self._failed(attempt, error)
                 first = first or error
-                if blob.urls or not _leads_on(error):
+                leads_on = isinstance(error, FetchError) and error.elsewhere and not blob.urls
+                if leads_on or (number and error.kind != "cancelled"):
+                    self._failed(attempt, error)
+                if not leads_on:
                     raise
             else:
                 return
@@ -113,10 +115,3 @@ class Failover:
                     return None
                 self._open.append(found)
             return self._open[number]
-
-
-def _leads_on(error: RegtoolsError) -> bool:
-    if not isinstance(error, FetchError) or error.received:
-        return False
-    unknown = error.kind == "http-404" and error.code == "BLOB_UNKNOWN"
-    return unknown or error.kind in ("timeout", "http-429") or error.kind.startswith("http-5")

@@ -118,7 +118,7 @@ class _Walk:
         self._layout = layout
         self._attempts: list[str] = []
         self._failures: list[Failure] = []
-        self._failed: set[int] = set()
+        self._failed: set[tuple[int, str]] = set()
         self._lock = threading.Lock()
         self._won: tuple[Candidate, Source] | None = None
         self._image: Image | None = None
@@ -164,7 +164,7 @@ class _Walk:
             self._unforeseen.append(error)
         finally:
             self._spent = self._run.stages()
-            self._total_s = self._run.now()
+            self._total_s = self._run.ended_s
             for lane in lanes:
                 lane.client.close()
 
@@ -239,8 +239,8 @@ class _Walk:
     def _fail(self, attempt: int, error: RegtoolsError) -> None:
         """Keep why a source did not deliver; once is enough where it fails one blob after the other."""
         with self._lock:
-            if attempt not in self._failed:
-                self._failed.add(attempt)
+            if (attempt, error.kind) not in self._failed:
+                self._failed.add((attempt, error.kind))
                 self._failures.append(Failure(self._attempts[attempt], error.kind, error.message))
 
     def _pull(self, image: str, place: str) -> Pull:

@@ -56,6 +56,7 @@ _FAILURES: dict[int, tuple[str, bool]] = {
     pycurl.E_PARTIAL_FILE: ("cut", True),
     pycurl.E_RECV_ERROR: ("cut", True),
     pycurl.E_SEND_ERROR: ("cut", True),
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: ("transport", True),  # not only of FTP
     pycurl.E_UNSUPPORTED_PROTOCOL: ("bad-url", False),
     pycurl.E_URL_MALFORMAT: ("bad-url", False),
     pycurl.E_WRITE_ERROR: ("stopped", False),
@@ -181,6 +182,7 @@ class Client:
         trust: Trust,
         expected: int | None = None,
         form: Secret | None = None,
+        fresh: bool = False,
     ) -> Exchange:
         """Send one GET, or POST a form, and give what came back; network failures are part of it, not raised.
 
@@ -193,18 +195,21 @@ class Client:
             trust: whom to believe over TLS.
             expected: bytes of the body where known; then ``samples`` are taken, at most 64.
             form: fields to post, as ``application/x-www-form-urlencoded``.
+            fresh: whether to open a new connection in any case.
         """
         parts = urlsplit(url)
         proxy, shown_proxy = proxy_for(parts.scheme, parts.hostname or "", parts.port, self._environ)
-        receiver = Receiver(begin, expected)
+        receiver = Receiver(begin, expected, self._limits.low_speed, self._limits.low_speed_s)
         self._configure(url, headers, trust, proxy)
         curl = self._curl
+        if fresh:
+            curl.setopt(pycurl.FRESH_CONNECT, 1)
         if form is not None:
             curl.setopt(pycurl.POSTFIELDS, form.reveal())
         curl.setopt(pycurl.HEADERFUNCTION, receiver.header)
         curl.setopt(pycurl.WRITEFUNCTION, receiver.chunk)
         cancelled = self._cancelled
-        curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: 1 if cancelled() else 0)
+        curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: 1 if cancelled() or receiver.stalls() else 0)
         listening = parts.scheme == "https" and parts.netloc not in self._tls_versions
         tls: list[str] = []
         if listening:  # libcurl tells the TLS version in its log only
@@ -277,6 +282,9 @@ class Client:
         kind, repeatable = (None, False) if error is None else _FAILURES.get(error, ("transport", False))
         if kind == "cut" and any(each in detail for each in _ALERTS):
             kind, repeatable = "certificate", False
+        if error == pycurl.E_ABORTED_BY_CALLBACK and receiver.stalled:
+            kind, repeatable = "timeout", True
+            detail = f"less than {self._limits.low_speed} bytes a second for {self._limits.low_speed_s:g} s"
         if error == pycurl.E_WRITE_ERROR and receiver.enough:
             kind = None  # we stopped reading an explanation; the answer itself is whole
         status = int(info(pycurl.RESPONSE_CODE)) or None

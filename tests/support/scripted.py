@@ -5,6 +5,8 @@ Each request consumes the next fault whose path fits; without a fault the right 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -170,6 +172,7 @@ class Server(ThreadingHTTPServer):
         self.scheme = "https" if self.tls else "http"
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.open: list[socket.socket] = []
+        self.closing = threading.Event()
         if certificate is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(certificate.cert, certificate.key)
@@ -182,6 +185,25 @@ class Server(ThreadingHTTPServer):
         request, address = super().get_request()
         self.open.append(request)
         return request, address
+
+    def go_away(self, seconds: float) -> None:
+        """Close everything, as a process that is killed does, and listen again a while later."""
+        listener, address = self.socket, self.server_address
+
+        def come_back() -> None:
+            time.sleep(seconds)
+            again = socket.create_server((address[0], address[1]), backlog=64)
+            os.dup2(again.fileno(), listener.fileno())  # what serve_forever waits for
+            again.close()
+
+        closed = socket.socket()  # neither bound nor listening: refuses
+        listener.shutdown(socket.SHUT_RDWR)
+        os.dup2(closed.fileno(), listener.fileno())
+        closed.close()
+        for each in self.open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        threading.Thread(target=come_back, daemon=True).start()
 
     def handle_error(self, *_: Any) -> None:
         pass  # what a client breaks off is no matter for the test's output
@@ -196,6 +218,7 @@ class Server(ThreadingHTTPServer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.closing.set()
         self.shutdown()
         self._thread.join()
         self.server_close()
@@ -222,6 +245,51 @@ def cut(after: int) -> Fault:
         handler.connection.shutdown(socket.SHUT_RD)
         handler.close_connection = True
         handler.connection.close()
+
+    return fault
+
+
+def stall(after: int, seconds: float) -> Fault:
+    """Promise the whole body, send a part, say nothing more."""
+    return drip(after, seconds, after)
+
+
+def drip(size: int, pause: float, first: int = 0) -> Fault:
+    """Send the body in small pieces, with a pause after each."""
+
+    def fault(handler: Handler, answer: Answer) -> None:
+        handler.head(answer.status, {**answer.headers, "Content-Length": str(len(answer.body))})
+        at = 0
+        while at < len(answer.body):
+            step = first if first and not at else size
+            handler.wfile.write(answer.body[at : at + step])
+            at += step
+            if handler.server.closing.wait(pause):
+                break
+        handler.close_connection = True
+
+    return fault
+
+
+def length(change: int) -> Fault:
+    """Say a length that is not the body's, send the body, hang up."""
+
+    def fault(handler: Handler, answer: Answer) -> None:
+        handler.head(answer.status, {**answer.headers, "Content-Length": str(len(answer.body) + change)})
+        handler.wfile.write(answer.body)
+        handler.close_connection = True
+
+    return fault
+
+
+def restarting(pause: float) -> Fault:
+    """Answer, hang up on everybody, be away for a while, come back on the same port."""
+
+    def fault(handler: Handler, answer: Answer) -> None:
+        handler.reply(answer)
+        handler.wfile.flush()
+        handler.server.go_away(pause)
+        handler.close_connection = True
 
     return fault
 
@@ -256,7 +324,7 @@ def silent(seconds: float) -> Fault:
     """Say nothing for a while, then hang up."""
 
     def fault(handler: Handler, answer: Answer) -> None:
-        time.sleep(seconds)
+        handler.server.closing.wait(seconds)
         handler.close_connection = True
 
     return fault
