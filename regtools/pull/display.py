@@ -41,16 +41,23 @@ def facts(pull: Pull) -> list[tuple[str, str]]:
     if pull.digest:
         found.append(("digest", pull.digest))
     if pull.ok:
-        rate = f" at {size(pull.bytes_fetched / pull.transfer_s)}/s" if pull.transfer_s > 0 else ""
+        fetched = pull.bytes_fetched or 0
+        rate = f" at {size(fetched / pull.transfer_s)}/s" if pull.transfer_s > 0 else ""
         layers = f"{pull.n_layers} layer{'' if pull.n_layers == 1 else 's'}"
-        found.append(("fetched", f"{size(pull.bytes_fetched)} in {layers}{rate}, every digest verified"))
+        verified = ", every digest verified" if pull.client == "builtin" else ""
+        found.append(("fetched", f"{size(fetched)} in {layers}{rate}{verified}"))
     phases = [
+        ("starting", pull.start_s or 0.0),
         ("ping and token", pull.auth_s),
         ("manifest", pull.manifest_s),
         ("transfer", pull.transfer_s),
         ("waiting", pull.wait_s),
+        ("storing", pull.store_s or 0.0),
     ]
     found.append(("time", ", ".join(f"{name} {seconds(value)}" for name, value in phases if value > 0)))
+    if pull.client != "builtin":
+        memory = size(pull.max_rss_kb * 1024)
+        found.append(("client", f"{pull.client} {pull.client_version}, peak memory {memory}"))
     repeated = f", {pull.n_retries} of them repeated" if pull.n_retries else ""
     found.append(("requests", f"{pull.n_requests}{repeated}"))
     return found

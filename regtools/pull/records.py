@@ -4,7 +4,9 @@ Two tidy tables. ``PULL_COLUMNS`` and ``REQUEST_COLUMNS`` name their columns, in
 frame gives them; an empty cell is None here, null in JSON, missing in a frame. All ``_s`` are seconds.
 
 A pull's time is cut without overlap: ``auth_s`` (ping and token), ``manifest_s``, ``transfer_s``
-(config and blobs) and ``wait_s`` (pauses before repetitions, when nothing else ran) add up to ``total_s``.
+(config and blobs) and ``wait_s`` (pauses before repetitions, when nothing else ran) add up to ``total_s``;
+for podman and skopeo together with ``start_s`` (until the first source is tried) and ``store_s`` (after the
+last byte), which are empty for our own client.
 ``ttfb_s``, of the first blob, lies inside ``transfer_s``. A request's ``dns_s``, ``tcp_s``, ``tls_s``,
 ``ttfb_s`` and ``body_s`` add up to its ``total_s``; ``t0_s`` counts from the pull's start.
 """
@@ -62,6 +64,8 @@ PULL_COLUMNS: dict[str, str] = {
     "error_kind": "string",
     "served_by": "string",
     "attempts": "object",
+    "start_s": "float64",
+    "store_s": "float64",
 }
 
 REQUEST_COLUMNS: dict[str, str] = {
@@ -94,6 +98,7 @@ REQUEST_COLUMNS: dict[str, str] = {
     "proxy": "string",
     "error_kind": "string",
     "samples": "object",
+    "rate_limit": "string",
 }
 
 
@@ -103,7 +108,8 @@ class Request:
 
     ``kind`` is ping, token, manifest, config or blob; ``layer`` the layer's number from 0; ``range_from``
     the offset asked for when a cut body was resumed; ``retry_after_s`` what the server asked for;
-    ``cache_header`` what a cache said of itself; ``samples`` at most 64 pairs of seconds and bytes so far.
+    ``cache_header`` what a cache said of itself; ``samples`` at most 64 pairs of seconds and bytes so far;
+    ``rate_limit`` what a registry told of its limits (``RateLimit-*`` headers).
     """
 
     run_id: str
@@ -135,6 +141,7 @@ class Request:
     proxy: str | None
     error_kind: str | None
     samples: tuple[tuple[float, int], ...] | None
+    rate_limit: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the row as plain data; ``samples`` only where there are some."""
@@ -178,11 +185,11 @@ class Pull:
     digest: str | None
     client: str
     client_version: str
-    workers: int
+    workers: int | None
     cache_state: str
     n_layers: int | None
     bytes_declared: int | None
-    bytes_fetched: int
+    bytes_fetched: int | None
     n_requests: int
     n_retries: int
     wait_s: float
@@ -190,7 +197,7 @@ class Pull:
     manifest_s: float
     ttfb_s: float | None
     transfer_s: float
-    hash_cpu_s: float
+    hash_cpu_s: float | None
     total_s: float
     cpu_user_s: float
     cpu_sys_s: float
@@ -200,7 +207,9 @@ class Pull:
     error_kind: str | None
     served_by: str | None
     attempts: tuple[str, ...]
-    requests: tuple[Request, ...]
+    start_s: float | None = None
+    store_s: float | None = None
+    requests: tuple[Request, ...] = ()
     failures: tuple[Failure, ...] = ()
 
     def row(self) -> dict[str, Any]:

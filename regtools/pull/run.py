@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
     Span = tuple[float, float]
 
-__all__ = ["Run", "idle", "overlap"]
+__all__ = ["Run", "idle", "overlap", "utc"]
 
 _FROM_EXCHANGE = (
     "url_host", "remote_ip", "http_version", "tls_version", "reused", "status",
     "t0_s", *PHASES, "total_s", "bytes", "proxy", "samples",
+)  # fmt: skip
+# Docker Hub's own, and those of draft-ietf-httpapi-ratelimit-headers in its three spellings.
+_RATE_HEADERS = (
+    "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit", "ratelimit-policy",
+    "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "docker-ratelimit-source",
 )  # fmt: skip
 
 
@@ -110,6 +115,8 @@ class Run:
     def record(self, exchange: Exchange, **known: Any) -> None:
         """Keep a row for one exchange."""
         row = {name: getattr(exchange, name) for name in _FROM_EXCHANGE} | known
+        told = [f"{name}: {exchange.headers[name]}" for name in _RATE_HEADERS if name in exchange.headers]
+        row["rate_limit"] = "; ".join(told) or None
         with self._lock:
             self._rows.append(row)
 
@@ -161,3 +168,13 @@ def _union(spans: Iterable[Span]) -> list[Span]:
         else:
             merged.append((start, end))
     return merged
+
+
+def utc(moment: float) -> str:
+    """Write a moment (``time.time()``) in ISO 8601, UTC.
+
+    >>> utc(0.5)
+    '1970-01-01T00:00:00.500000Z'
+    """
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+    return f"{whole}.{int(moment % 1 * 1e6):06d}Z"

@@ -23,7 +23,7 @@ from .distribution import discard, pull_blobs
 from .fetch import Lane
 from .platforms import host_platform, parse_platform
 from .records import Failure, Pull
-from .run import Run
+from .run import Run, utc
 from .sources import Failover, open_source
 from .transport import Client, Limits
 from .usage import Usage, other_cpu
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from regtools.registries.config import RegistriesConf
     from regtools.registries.resolution import Candidate, Resolution, Source
 
-    from .distribution import Repository
+    from .distribution import Keep, Repository
     from .layout import Layout
     from .manifests import Image
+    from .meter import Meter
     from .platforms import Platform
     from .sources import Open
 
@@ -58,6 +59,9 @@ def time_pull(
     into: str | os.PathLike[str] | None = None,
     place: str = "",
     limits: Limits | None = None,
+    engine: str = "builtin",
+    timeout_s: float | None = None,
+    meter: Meter | None = None,
 ) -> Pull:
     """Pull an image over the network, verify every byte of it, and tell where the time went.
 
@@ -72,12 +76,17 @@ def time_pull(
         into: a folder that does not exist yet or is empty; becomes an OCI image layout, whole or not at all.
         place: a name for what is measured, for comparing.
         limits: time and repetition limits; None for :class:`~regtools.pull.transport.Limits` as it is.
+        engine: ``builtin``, or ``podman`` or ``skopeo``: the program itself, into storage of its own that is
+            empty before and gone afterwards. They have no use for ``workers``, ``into`` and ``limits``.
+        timeout_s: seconds after which podman or skopeo is killed; None for half an hour.
+        meter: is told how far the pull is, for whoever shows it.
 
     Returns: a :class:`~regtools.pull.records.Pull`; a pull that fails on the network is one, too, with
         ``ok`` False.
 
     Raises:
-        RegtoolsError: the name or the configuration is wrong, or ``into`` is not usable.
+        RegtoolsError: the name or the configuration is wrong, ``into`` is not usable, or the program is
+            missing.
         ValueError: ``workers`` is out of range.
     """
     if not 1 <= workers <= _MOST_WORKERS:
@@ -88,13 +97,35 @@ def time_pull(
 
         conf = RegistriesConf.load()
     resolution = conf.resolve(image)
+    if engine != "builtin":
+        return _by_program(engine, image, conf, resolution, wanted, into, place, timeout_s)
     layout = None if into is None else _layout(into)
     try:
-        walk = _Walk(resolution, wanted, workers, layout, limits or Limits())
+        walk = _Walk(resolution, wanted, workers, layout, limits or Limits(), meter)
         return walk.measured(image, place)
     finally:
         if layout is not None:
             layout.abandon()
+
+
+def _by_program(
+    engine: str,
+    image: str,
+    conf: RegistriesConf,
+    resolution: Resolution,
+    platform: Platform,
+    into: str | os.PathLike[str] | None,
+    place: str,
+    timeout_s: float | None,
+) -> Pull:
+    from .engines import TIMEOUT_S, time_engine
+
+    if into is not None:
+        raise RegtoolsError(
+            f"{engine} keeps nothing here; only the builtin engine takes into", kind="usage", stage="pull"
+        )
+    limit = TIMEOUT_S if timeout_s is None else timeout_s
+    return time_engine(engine, image, conf, resolution, platform, place=place, timeout_s=limit)
 
 
 def _layout(into: str | os.PathLike[str]) -> Layout:
@@ -110,12 +141,19 @@ class _Walk:
     """
 
     def __init__(
-        self, resolution: Resolution, platform: Platform, workers: int, layout: Layout | None, limits: Limits
+        self,
+        resolution: Resolution,
+        platform: Platform,
+        workers: int,
+        layout: Layout | None,
+        limits: Limits,
+        meter: Meter | None = None,
     ) -> None:
         self._resolution = resolution
         self._platform = platform
         self._workers = workers
         self._layout = layout
+        self._meter = meter
         self._attempts: list[str] = []
         self._failures: list[Failure] = []
         self._failed: set[tuple[int, str]] = set()
@@ -178,6 +216,8 @@ class _Walk:
             self._image = None
             attempt = self._begin(source)
             self._run.next_attempt(attempt)
+            if self._meter is not None:
+                self._meter.begin(source.reference)
             try:
                 repository = self._manifest(source, lanes[0], later)
             except RegtoolsError as error:
@@ -225,11 +265,13 @@ class _Walk:
     def _blobs(self, source: Failover, lanes: list[Lane], candidate: Candidate) -> None:
         assert self._image is not None
         self._run.enter("transfer")
-        if self._layout is None:
-            pull_blobs(source.blob, lanes, self._image.blobs, discard)
-            return
-        pull_blobs(source.blob, lanes, self._image.blobs, self._layout.keep)
-        self._layout.finish(self._image, Reference.parse(candidate.name).tag)
+        keep: Keep = discard if self._layout is None else self._layout.keep
+        if self._meter is not None:
+            self._meter.expect(self._image)
+            keep = self._meter.counting(keep)
+        pull_blobs(source.blob, lanes, self._image.blobs, keep)
+        if self._layout is not None:
+            self._layout.finish(self._image, Reference.parse(candidate.name).tag)
 
     def _begin(self, source: Source) -> int:
         """Count a source among the attempts; give its number."""
@@ -254,7 +296,7 @@ class _Walk:
             vantage="",
             round=None,
             order=None,
-            started_at=_utc(self._started),
+            started_at=utc(self._started),
             place=place,
             image=image,
             reference=self._won[0].name if self._won else None,
@@ -291,8 +333,3 @@ def _first_byte(blobs: list[Any]) -> float | None:
         if each.status in (200, 206) and each.body_s is not None:
             return float(each.total_s - each.body_s)
     return None
-
-
-def _utc(moment: float) -> str:
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
-    return f"{whole}.{int(moment % 1 * 1e6):06d}Z"
