@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 
-from regtools.cli import NO, OK
+from regtools.cli import NO, OK, sources
+from regtools.cli.progress import Line, pull_line
 from regtools.errors import Place, RegtoolsError
 from regtools.pull.display import seconds
+from regtools.pull.meter import Meter
 from regtools.pull.timing import time_pull
 
 TYPE_CHECKING = False
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from regtools.pull.records import Pull
-    from regtools.registries.config import RegistriesConf
 
 __all__ = ["configure", "run"]
 
@@ -25,12 +27,14 @@ def configure(parser: ArgumentParser) -> None:
     """Add the options."""
     add = parser.add_argument
     add("image", metavar="IMAGE", help="name as podman would be given it")
+    sources.configure(parser)
     add(
-        "--conf",
-        metavar="FILE",
-        help="read exactly this registries.conf (default: the files podman would read)",
+        "--engine",
+        choices=("builtin", "podman", "skopeo"),
+        default="builtin",
+        help="who pulls: our own client (default), or the program, into storage that is empty each time",
     )
-    add("--podman", choices=("4", "5", "6"), default="6", help="whose rules to follow (default 6)")
+    add("--timeout", type=_seconds, metavar="S", help="kill podman or skopeo after S seconds (default 1800)")
     add("--platform", metavar="OS/ARCH", help="for instance linux/arm64 (default: this machine's)")
     add("--workers", type=_count, default=4, metavar="N", help="blobs fetched at the same time (default 4)")
     add("--rounds", type=_count, default=1, metavar="N", help="pull so many times (default 1)")
@@ -56,6 +60,8 @@ def run(options: Namespace) -> int:
             stage="pull",
             hint="leave out --into or --rounds",
         )
+    if options.into is not None and options.engine != "builtin":
+        raise RegtoolsError("only the builtin engine takes --into", kind="usage", stage="pull")
     pulls = []
     for pull in _pulls(options):
         if options.journal is not None:
@@ -77,18 +83,27 @@ def run(options: Namespace) -> int:
 
 
 def _pulls(options: Namespace) -> Iterator[Pull]:
-    conf = _conf(options)
+    conf = sources.load(options, sources.release(options))
     for number in range(1, options.rounds + 1):
-        pull = time_pull(
-            options.image, conf, platform=options.platform, workers=options.workers, into=options.into
-        )
+        meter = Meter()
+        with Line(partial(_progress, options, meter)):
+            pull = time_pull(
+                options.image,
+                conf,
+                platform=options.platform,
+                workers=options.workers,
+                into=options.into,
+                engine=options.engine,
+                timeout_s=options.timeout,
+                meter=meter if sys.stderr.isatty() else None,
+            )
         yield replace(pull, round=number)
 
 
-def _conf(options: Namespace) -> RegistriesConf:
-    from regtools.registries.config import RegistriesConf
-
-    return RegistriesConf.load(options.conf, podman=options.podman)
+def _progress(options: Namespace, meter: Meter, seconds_so_far: float) -> str:
+    if options.engine != "builtin":
+        return f"{options.engine} pulls {options.image}, {seconds_so_far:.0f} s"
+    return pull_line(meter, seconds_so_far)
 
 
 def _line(pull: Pull) -> str:
@@ -133,3 +148,15 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 100_000:
         raise ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    from argparse import ArgumentTypeError
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1_000_000:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,3 +134,40 @@ def test_a_pull_imports_neither_pandas_nor_matplotlib(conf: str, tmp_path: Path)
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+@pytest.mark.needs("podman", "skopeo")
+@pytest.mark.parametrize("engine", ["podman", "skopeo"])
+def test_the_real_programs_pull_on_request(server: Server, conf: str, engine: str) -> None:
+    done = run("team/small:1", "--conf", conf, "--engine", engine, "--json")
+    assert done.returncode == 0, done.stderr
+    [pull] = json.loads(done.stdout)["pulls"]
+    assert (pull["client"], pull["served_by"]) == (engine, f"{server.host}/team/small:1")
+
+
+def test_a_terminal_sees_how_far_it_is_and_keeps_nothing_of_it(server: Server, conf: str) -> None:
+    server.script.fault("/blobs/", *[scripted.late(1.2, lambda handler, answer: handler.reply(answer))] * 2)
+    mine, theirs = os.openpty()
+    command = [sys.executable, "-m", "regtools", "time", "team/small:1", "--conf", conf]
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environ, text=True) as program:
+        os.close(theirs)
+        drawn = _until_closed(mine)
+        assert program.stdout is not None
+        said = program.stdout.read()
+    assert program.returncode == 0
+    assert "[....................] 0 B of 10.2 kB, 0 B/s, 0 of 1 layers, " in drawn
+    assert drawn.endswith("\r\x1b[K")
+    assert "pulled" in said
+    assert "\r" not in said
+
+
+def _until_closed(terminal: int) -> str:
+    parts = []
+    try:
+        while part := os.read(terminal, 4096):
+            parts.append(part)
+    except OSError:  # Linux says so when the other side is closed
+        pass
+    os.close(terminal)
+    return b"".join(parts).decode()
