@@ -101,6 +101,8 @@ REQUEST_COLUMNS: dict[str, str] = {
     "rate_limit": "string",
 }
 
+_LATER = ("start_s", "store_s")  # not in the first records of this format
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -239,7 +241,7 @@ class Pull:
         try:
             requests = tuple(_request(row) for row in data["requests"])
             failures = tuple(Failure(**row) for row in data["failures"])
-            row = {name: data[name] for name in PULL_COLUMNS}
+            row = {name: data[name] for name in PULL_COLUMNS if name in data or name not in _LATER}
             row["attempts"] = tuple(row["attempts"])
             return cls(**row, requests=requests, failures=failures)
         except (KeyError, TypeError) as error:
