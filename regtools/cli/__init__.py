@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "time": "pull an image for real, keep nothing, and say where the time went",
     "doctor": "say which real parts this machine has, and what each one enables",
     "lab": "open the notebooks in JupyterLab, in a folder of yours",
+    "cache": "set up, run and check a local mirror: a registry that keeps what is pulled through it",
     "testbed": "open registries to practise on, on this machine, until Ctrl-C",
 }
 

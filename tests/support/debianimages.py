@@ -1,0 +1,111 @@
+"""podman with storage and networks of its own, and the images `registry` and `redis` made of Debian's programs.
+
+The images are called as those on Docker Hub, and take the same arguments, so that the commands under test are the
+ones that a reader types. Each holds a program and the libraries that it needs, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import absent
+from tests.support.podman import CONTAINERS_CONF, STORAGE_CONF
+
+REGISTRY, REDIS = "docker.io/library/registry:2", "docker.io/library/redis:7"
+
+
+@dataclass(frozen=True)
+class Box:
+    """An environment in which `podman` is one that shares nothing with the machine's."""
+
+    work: Path
+    environ: dict[str, str]
+
+    def network(self, name: str) -> str:
+        """Make a network; give the address that this machine has in it, as soon as a container is there, too."""
+        subnet = f"10.{random.randint(200, 250)}.{random.randint(0, 255)}"
+        self.podman("network", "create", "--subnet", f"{subnet}.0/24", "--gateway", f"{subnet}.1", name)
+        return f"{subnet}.1"
+
+    def podman(self, *arguments: str, check: bool = True) -> str:
+        done = subprocess.run(
+            ["podman", *arguments], env=self.environ, capture_output=True, text=True, timeout=180
+        )
+        if check and done.returncode:
+            raise AssertionError(f"podman {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+
+@contextlib.contextmanager
+def box() -> Iterator[Box]:
+    """Give a podman with both images."""
+    if os.geteuid() != 0:
+        absent("needs root, for containers in a network whose gateway is this machine")
+    for program in ("podman", "docker-registry", "redis-server", "redis-cli", "runc"):
+        if shutil.which(program) is None:
+            absent(f"needs {program}, not installed on this machine")
+    work = Path(tempfile.mkdtemp(prefix="rt-"))  # podman takes no runroot of more than 50 characters
+    conf = CONTAINERS_CONF.format(runtime="runc")
+    conf = conf.replace("[engine]\n", f'[engine]\ntmp_dir = "{work}/tmp"\n')
+    conf = conf.replace("[network]\n", f'[network]\nnetwork_config_dir = "{work}/networks"\n')
+    (work / "containers.conf").write_text(conf)
+    (work / "storage.conf").write_text(STORAGE_CONF.format(inside=work))
+    (work / "registries.conf").write_text("unqualified-search-registries = []\n")
+    environ = {
+        "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
+        "HOME": str(work),
+        "CONTAINERS_CONF": str(work / "containers.conf"),
+        "CONTAINERS_STORAGE_CONF": str(work / "storage.conf"),
+        "CONTAINERS_REGISTRIES_CONF": str(work / "registries.conf"),
+    }
+    made = Box(work, environ)
+    try:
+        _import(made, REGISTRY, {"docker-registry": "bin/registry"}, _SERVE, "registry")
+        _import(made, REDIS, {"redis-server": "bin/redis-server", "redis-cli": "bin/redis-cli"}, _REDIS, None)
+        yield made
+    finally:
+        made.podman("rm", "--force", "--all", "--time", "1", check=False)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+_SERVE = ["serve", "/etc/docker/registry/config.yml"]
+_REDIS = ["redis-server"]
+
+
+def _import(
+    made: Box, name: str, programs: dict[str, str], command: list[str], entrypoint: str | None
+) -> None:
+    archive = made.work / "image.tar"
+    with tarfile.open(archive, "w") as tar:
+        found = {str(Path(str(shutil.which(program))).resolve()): path for program, path in programs.items()}
+        for program in list(found):
+            for library in _libraries(program):
+                found[library] = library.lstrip("/")
+        for source, path in found.items():
+            tar.add(os.path.realpath(source), path)
+        for folder in ("tmp", "var/lib/registry", "etc", "usr/local/etc/redis"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+    quoted = ", ".join(f'"{word}"' for word in command)
+    changes = ["ENV PATH=/bin", f"CMD [{quoted}]"]
+    if entrypoint:
+        changes.append(f'ENTRYPOINT ["{entrypoint}"]')
+    options = [word for change in changes for word in ("--change", change)]
+    made.podman("import", "--quiet", *options, str(archive), name)
+    archive.unlink()
+
+
+def _libraries(program: str) -> list[str]:
+    told = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    return re.findall(r"(/\S+) \(0x", told)
