@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -234,11 +235,8 @@ class Cache:
                 f"{what}: {words}, and distribution asks the upstream once when it starts",
                 "start it when the upstream answers again; what is stored is not lost",
             )
-        said = [line for line in engine.logs("registry", 50).splitlines() if line.strip()]
-        told = next(
-            (line for line in said if line.startswith("panic:") or "level=fatal" in line),
-            said[-1:] and said[-1],
-        )
+        said = [line for line in engine.logs("registry", 60).splitlines() if line.strip()]
+        told = next(filter(_TELLING.search, reversed(said)), said[-1] if said else "")
         return trouble(what, f"it said: {told}" if told else "it said nothing")
 
     def _check_login(self) -> None:
@@ -374,6 +372,8 @@ class Cache:
         self.close()
 
 
+# What distribution writes before it ends; below it stands a stack, or its usage.
+_TELLING = re.compile(r"^panic:|level=(fatal|panic)|^configuration error")
 _INSTALL = "sudo apt install podman  |  sudo apt install docker-registry redis-server"
 
 

@@ -92,6 +92,8 @@ def _head(settings: Settings, around: Surroundings) -> str:
 # A pull-through cache of {settings.upstream}, for distribution {settings.registry}.x.
 # {around.where}
 # No login and no token stands in this file: they are in secrets.env, which only its owner can read.
+
+# Of this format; there is no other yet.
 version: 0.1
 
 log:
@@ -108,9 +110,9 @@ log:
 
 def _storage(settings: Settings, around: Surroundings) -> str:
     memory = (
-        "redis keeps it when the registry restarts"
+        "redis keeps it longer than the registry runs"
         if settings.redis
-        else "inmemory forgets it when the registry restarts, and loses nothing by that"
+        else "inmemory forgets it with the registry"
     )
     return f"""\
 storage:
@@ -123,7 +125,8 @@ storage:
     # pull-through cache answers DELETE, and pushes, with 405.
     enabled: true
   cache:
-    # Who remembers the descriptors of blobs (digest, size, type): {memory}.
+    # Who remembers descriptors (of a blob its digest, size, type):
+    # {memory}. Either saves a look at the disk, and no more.
     blobdescriptor: {"redis" if settings.redis else "inmemory"}
   maintenance:
     # Removes what interrupted downloads left behind. Many recipes turn it off, as nobody uploads to a cache;
@@ -157,6 +160,7 @@ http:
     prometheus:
       # The same counters for Prometheus; `regtools cache status` reads them.
       enabled: true
+      # Where Prometheus looks for them.
       path: /metrics
 """
 
@@ -165,9 +169,11 @@ def _rest(settings: Settings) -> str:
     return """\
 notifications:
   endpoints:
-    # Tells a program of yours about every pull. It is off; to use it, set disabled to false and the address.
+    # Tells a program of yours about every pull; the name is for the log.
     - name: listener
+      # It is off.
       disabled: true
+      # Where that program would listen.
       url: http://127.0.0.1:8080/events
       # Recipes put "Authorization: [Bearer …]" here, where everybody who reads this file finds it. Let the
       # program listen on loopback instead.
@@ -184,7 +190,9 @@ health:
     # Looks at the storage from time to time; while it cannot be reached, the registry answers 503, and podman
     # goes on to the origin.
     enabled: true
+    # How often, …
     interval: 10s
+    # … and how many failures in a row it takes.
     threshold: 3
 """
 
@@ -198,9 +206,11 @@ redis:
         return f"""{head}  addr: {_quote(around.redis_addr)}
   # Which of Redis's numbered databases.
   db: 0
-  # What a Redis that has gone, or hangs, may cost a request; then the registry looks at its disk.
+  # What a Redis that has gone, or hangs, may cost a request: to connect, …
   dialtimeout: 100ms
+  # … to hear its answer, …
   readtimeout: 100ms
+  # … and to ask. Then the registry looks at its disk.
   writetimeout: 100ms
   pool:
     # Connections that stay open while idle, …
@@ -214,9 +224,11 @@ redis:
   addrs: [{_quote(around.redis_addr)}]
   # Which of Redis's numbered databases.
   db: 0
-  # What a Redis that has gone, or hangs, may cost a request; then the registry looks at its disk.
+  # What a Redis that has gone, or hangs, may cost a request: to connect, …
   dialtimeout: 100ms
+  # … to hear its answer, …
   readtimeout: 100ms
+  # … and to ask. Then the registry looks at its disk.
   writetimeout: 100ms
   # Connections that stay open while idle, …
   maxidleconns: 16

@@ -128,8 +128,6 @@ def _state(path: Path, file: File) -> str:
         return "same" if file.mode != 0o600 or mode == 0o600 else "open"
     except FileNotFoundError:
         return "missing"
-    except NotADirectoryError:
-        return "differs"
     except UnicodeDecodeError:
         return "differs"
     except OSError as error:

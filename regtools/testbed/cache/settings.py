@@ -76,7 +76,7 @@ class Settings:
                 f"{self.port} cannot be the port of a cache",
                 "give one from 1 to 65533: the two after it are the debug server's and Redis's",
             )
-        _check_text(self.bind, ADDRESS, "the address to answer at", "give an IP address, e.g. 127.0.0.1")
+        _check_text(self.bind, ADDRESS, "the address to answer at", "give an IP address: 127.0.0.1, or [::1]")
         _check_text(self.name, NAME, "the name of a cache", "use lower-case letters, digits and '-'")
         _check_text(self.redis_image, IMAGE, "an image", "write it in full: docker.io/library/redis:7")
         if self.registry_image:

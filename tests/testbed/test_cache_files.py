@@ -1,0 +1,303 @@
+"""The files of a cache: what they say, with a comment for each setting, and how they are written."""
+
+from __future__ import annotations
+
+import itertools
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from regtools import RegistriesConf, RegtoolsError
+from regtools.testbed import Cache
+from regtools.testbed.cache.config import config_yml, in_container, on_host, redis_conf
+from regtools.testbed.cache.files import File, plan, read_secrets, secrets_env, write
+from regtools.testbed.cache.settings import Settings, load
+from regtools.testbed.cache.traffic import traffic
+from regtools.testbed.cache.units import drop_in, podman_script, quadlet
+
+# The keys below the top that distribution's "Configuring a registry" documents, for what is used here.
+COMMON = {
+    "version",
+    *(f"log.{key}" for key in ("level", "accesslog.disabled", "fields.service")),
+    "storage.filesystem.rootdirectory",
+    "storage.delete.enabled",
+    "storage.cache.blobdescriptor",
+    *(f"storage.maintenance.uploadpurging.{key}" for key in ("enabled", "age", "interval", "dryrun")),
+    *(f"http.{key}" for key in ("addr", "debug.addr", "debug.prometheus.enabled", "debug.prometheus.path")),
+    "http.headers.X-Content-Type-Options",
+    *(
+        f"notifications.endpoints.{key}"
+        for key in ("name", "disabled", "url", "headers", "timeout", "threshold", "backoff")
+    ),
+    *(f"health.storagedriver.{key}" for key in ("enabled", "interval", "threshold")),
+    "proxy.remoteurl",
+    *(f"redis.{key}" for key in ("db", "dialtimeout", "readtimeout", "writetimeout")),
+}
+OWN = {
+    "2": {"redis.addr", "redis.pool.maxidle", "redis.pool.maxactive", "redis.pool.idletimeout"},
+    "3": {"redis.addrs", "redis.maxidleconns", "redis.poolsize", "redis.connmaxidletime", "proxy.ttl"},
+}
+
+
+def keys(value: Any, path: str = "") -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        for key, below in value.items():
+            yield from keys(below, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for below in value:
+            yield from keys(below, path)
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("release", ["2", "3"])
+def test_the_configuration_has_the_documented_keys_of_its_release_and_no_others(release: str) -> None:
+    settings = Settings(registry=release)
+    assert set(keys(yaml.safe_load(config_yml(settings, in_container(settings))))) == COMMON | OWN[release]
+
+
+@pytest.mark.parametrize("around", [in_container, lambda settings: on_host(settings, "/srv/hub/storage")])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(registry=release, redis=redis, private=private)
+        for release, redis, private in itertools.product("23", (True, False), (True, False))
+    ],
+    ids=lambda each: f"{each.registry}-{each.redis}-{each.private}",
+)
+def test_every_setting_stands_under_a_line_that_says_what_it_does(settings: Settings, around: Any) -> None:
+    text = config_yml(settings, around(settings))
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if not line.strip() or line.strip().startswith("#") or line.endswith(":"):
+            continue
+        above = number - 1
+        while lines[above].endswith(":") and "#" not in lines[above]:
+            above -= 1  # the comment may stand above the table that this is the first key of
+        assert lines[above].strip().startswith("# "), line
+    assert max(map(len, lines)) <= 115
+
+
+def test_the_values_of_the_recipe_are_there_corrected_where_they_were_wrong() -> None:
+    settings = Settings()
+    config = yaml.safe_load(config_yml(settings, in_container(settings)))
+    assert config["storage"]["delete"] == {"enabled": True}  # or nothing ever expires
+    assert config["storage"]["maintenance"]["uploadpurging"]["enabled"] is True  # or parts stay for ever
+    assert config["storage"]["cache"] == {"blobdescriptor": "redis"}
+    assert config["http"]["headers"] == {"X-Content-Type-Options": ["nosniff"]}
+    assert config["notifications"]["endpoints"][0]["disabled"] is True
+    assert config["notifications"]["endpoints"][0]["headers"] == {}
+    assert config["health"]["storagedriver"]["enabled"] is True
+    assert config["proxy"] == {"remoteurl": "https://registry-1.docker.io"}
+    assert config["redis"]["addr"] == "registry-cache-redis:6379"
+    redis = redis_conf(settings, in_container(settings)).splitlines()
+    assert {"maxmemory 512mb", "maxmemory-policy allkeys-lru", 'save ""', "appendonly no"} <= set(redis)
+
+
+def test_without_containers_everything_but_the_registry_is_on_loopback() -> None:
+    settings = Settings(bind="0.0.0.0", port=6000)
+    around = on_host(settings, "/srv/hub/storage")
+    config = yaml.safe_load(config_yml(settings, around))
+    assert config["http"]["addr"] == "0.0.0.0:6000"
+    assert config["http"]["debug"]["addr"] == "127.0.0.1:6001"
+    assert config["redis"]["addr"] == "127.0.0.1:6002"
+    assert config["storage"]["filesystem"]["rootdirectory"] == "/srv/hub/storage"
+    assert {"bind 127.0.0.1", "port 6002", "protected-mode yes"} <= set(
+        redis_conf(settings, around).splitlines()
+    )
+
+
+def test_redis_can_be_left_out() -> None:
+    settings = Settings(redis=False)
+    config = yaml.safe_load(config_yml(settings, in_container(settings)))
+    assert config["storage"]["cache"] == {"blobdescriptor": "inmemory"}
+    assert "redis" not in config
+    files = {each.path for each in plan(settings, Path("/srv/hub"))}
+    assert not [path for path in files if "redis" in path]
+    assert "redis" not in podman_script(settings).lower()
+
+
+def test_the_time_to_live_is_for_distribution_3() -> None:
+    settings = Settings(registry="3", ttl="72h")
+    assert yaml.safe_load(config_yml(settings, in_container(settings)))["proxy"]["ttl"] == "72h"
+    with pytest.raises(RegtoolsError, match="keeps everything for 168 hours"):
+        Settings(ttl="72h")
+
+
+@pytest.mark.parametrize(
+    ("settings", "names", "sources"),
+    [
+        (Settings(), "docker.io/library/nginx", ["127.0.0.1:5000/library/nginx", "docker.io/library/nginx"]),
+        (Settings("https://quay.io", port=80), "quay.io/a/b", ["127.0.0.1:80/a/b", "quay.io/a/b"]),
+        (
+            Settings("http://10.0.0.1:5000", prefix="origin.test", bind="0.0.0.0"),
+            "origin.test/a",
+            ["127.0.0.1:5000/a", "10.0.0.1:5000/a"],
+        ),
+        (Settings(bind="192.0.2.7"), "docker.io/a/b", ["192.0.2.7:5000/a/b", "docker.io/a/b"]),
+    ],
+)
+@pytest.mark.parametrize("podman", ["4", "5", "6"])
+def test_the_drop_in_leads_to_the_cache_first_and_to_the_origin_last(
+    settings: Settings, names: str, sources: list[str], podman: str
+) -> None:
+    conf = RegistriesConf.from_toml(drop_in(settings), podman=podman)
+    found = conf.resolve(names).candidates[0].sources
+    assert [each.reference for each in found] == [f"{each}:latest" for each in sources]
+    assert [each.insecure for each in found] == [True, settings.upstream.startswith("http:")]
+    assert [each for each in conf.check() if each.severity != "note"] == []
+    only = RegistriesConf.from_toml(drop_in(settings, only=True), podman=podman)
+    assert [each.reference for each in only.resolve(names).candidates[0].sources] == [f"{sources[0]}:latest"]
+
+
+def test_no_secret_stands_anywhere_but_in_its_own_file(tmp_path: Path) -> None:
+    cache = Cache(folder=tmp_path / "hub", username="me-myself", password="s3cr3t-token")
+    assert "secrets.env" in cache.written
+    for each in (path for path in cache.folder.rglob("*") if path.is_file()):
+        mode = stat.S_IMODE(each.stat().st_mode)
+        if each.name == "secrets.env":
+            assert mode == 0o600
+            assert read_secrets(cache.folder) == {
+                "REGISTRY_PROXY_USERNAME": '"me-myself"',
+                "REGISTRY_PROXY_PASSWORD": '"s3cr3t-token"',
+            }
+        else:
+            assert "me-myself" not in each.read_text()
+            assert "s3cr3t-token" not in each.read_text()
+    assert '--env-file "$folder/secrets.env"' in (cache.folder / "podman-run.sh").read_text()
+    assert "s3cr3t-token" not in repr(cache.settings)
+
+
+@pytest.mark.parametrize("password", ["", "two\nlines", "nul\0", "del\x7f", "next\x85line"])
+def test_a_password_that_one_line_cannot_hold_is_refused(password: str) -> None:
+    with pytest.raises(RegtoolsError, match="control character") as refused:
+        secrets_env("me", password)
+    assert not password or password not in str(refused.value)
+
+
+def test_files_that_differ_are_not_overwritten_without_force(tmp_path: Path) -> None:
+    folder = tmp_path / "hub"
+    first = Cache(folder=folder)
+    assert first.written
+    assert Cache(folder=folder).written == []  # the same again changes nothing
+    (folder / "config.yml").write_text("mine")
+    (folder / "redis.conf").unlink()
+    with pytest.raises(
+        RegtoolsError, match=r"config\.yml: there already, with another content \[file-exists\]"
+    ):
+        Cache(folder=folder)
+    assert (folder / "config.yml").read_text() == "mine"
+    assert not (folder / "redis.conf").exists()  # all or nothing
+    assert Cache(folder=folder, force=True).written == ["config.yml", "redis.conf"]
+    assert (folder / "config.yml").read_text() != "mine"
+
+
+def test_a_login_is_kept_when_it_is_not_given_again_and_needs_force_to_change(tmp_path: Path) -> None:
+    login = {"username": "me", "password": "one"}
+    Cache(folder=tmp_path, **login)  # type: ignore[arg-type]
+    with pytest.raises(RegtoolsError, match=r"secrets\.env"):
+        Cache(folder=tmp_path, username="me", password="two")
+    assert read_secrets(tmp_path)["REGISTRY_PROXY_PASSWORD"] == '"one"'
+    Cache(folder=tmp_path, username="me", password="two", force=True)
+    assert read_secrets(tmp_path)["REGISTRY_PROXY_PASSWORD"] == '"two"'
+
+
+def test_a_secret_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    file = secrets_env("me", "one")
+    (tmp_path / file.path).write_text(file.text)
+    (tmp_path / file.path).chmod(0o644)
+    assert write(tmp_path, (file,)) == ["secrets.env"]
+    assert stat.S_IMODE((tmp_path / file.path).stat().st_mode) == 0o600
+
+
+def test_what_cannot_be_written_says_where(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RegtoolsError, match="file-unwritable"):
+        write(tmp_path / "file" / "below", (File("a", ""),))
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings("http://h.test:1", "3", False, 9, "[::1]", "/s", "1h", "p")]
+)
+def test_settings_come_back_from_their_file(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "cache.toml").write_text(settings.to_toml())
+    assert load(tmp_path) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "there is no cache in"),
+        ("port = ", "it is no TOML"),
+        ("port = true", "port = True is not understood"),
+        ("colour = 1", "colour = 1 is not understood"),
+        ("port = 70000", "70000 cannot be the port"),
+    ],
+)
+def test_a_folder_that_holds_no_cache_says_so(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "cache.toml").write_text(text)
+    with pytest.raises(RegtoolsError, match=message):
+        Cache.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"upstream": "registry-1.docker.io"}, "is no upstream"),
+        ({"upstream": "ftp://h"}, "is no upstream"),
+        ({"upstream": "https://me:secret@h"}, "holds a login"),
+        ({"upstream": "https://h/path"}, "has more than"),
+        ({"upstream": "https://h?x"}, "has more than"),
+        ({"upstream": "https://h:99999"}, "is no address"),
+        ({"upstream": 'https://h"'}, "cannot be a host"),
+        ({"registry": "4"}, "no distribution"),
+        ({"port": 65534}, "cannot be the port"),
+        ({"bind": "localhost"}, "cannot be the address"),
+        ({"name": "A cache"}, "cannot be the name"),
+        ({"storage": "relative"}, "cannot be the folder"),
+        ({"storage": "/a:b"}, "cannot be the folder"),
+        ({"prefix": 'a"b'}, "cannot be the beginning"),
+        ({"redis_image": "a b"}, "cannot be an image"),
+        ({"registry": "3", "ttl": "a week"}, "cannot be a time to live"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(RegtoolsError, match=message) as refused:
+        Settings(**wrong)
+    assert refused.value.hint
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["a:b", 'a"b', "a\\b", "a\nb"])
+def test_a_folder_that_podman_cannot_mount_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RegtoolsError, match="cannot be a cache's folder"):
+        Cache(folder=tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_open_cache_and_a_storage_of_ones_own_are_named_in_units_and_script() -> None:
+    settings = Settings(bind="0.0.0.0", storage="/srv/100% blobs")
+    script, units = podman_script(settings), quadlet(settings, Path("/srv/hub"))
+    assert "--volume '/srv/100% blobs':/var/lib/registry:Z" in script
+    assert "volume create" not in script
+    assert sorted(units) == [
+        "registry-cache-redis.container",
+        "registry-cache.container",
+        "registry-cache.network",
+    ]
+    assert "Volume=/srv/100%% blobs:/var/lib/registry:Z" in units["registry-cache.container"]
+    for text in (script, units["registry-cache.container"]):
+        assert "verybody who reaches 0.0.0.0 may pull from it" in text
+        assert "127.0.0.1:5001:5001" in text  # the counters stay at home
+
+
+def test_distribution_3_counts_rightly_and_is_believed() -> None:
+    told = {"Requests": 7, "Hits": 4, "Misses": 3, "BytesPulled": 30, "BytesPushed": 70}
+    found = traffic({"blobs": told, "manifests": told}, "", "3")
+    assert (found.blobs.hits, found.blobs.misses, found.bytes_fetched, found.bytes_served) == (4, 3, 30, 70)
