@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Place, RegtoolsError
-from ..reference import HUB, HUB_HOST, HUB_OLD, PullName, is_qualified
+from ..reference import HUB, HUB_HOST, HUB_OLD, PullName, Reference, is_qualified
 from .matching import matched, matching_prefixes
 from .resolution import PRIMARY, applies
 
@@ -301,13 +301,13 @@ def enforcing_without_terminal(conf: RegistriesConf, pull: PullName) -> Regtools
         f"{pull.typed} may come from {len(conf.unqualified_search_registries)} registries ({hosts}), "
         "short-name-mode = 'enforcing' wants podman to ask which, and there is no terminal"
     )
-    first = conf.unqualified_search_registries[0]
+    first = Reference.parse(f"{conf.unqualified_search_registries[0]}/{pull.reference}").normalized()
     return RegtoolsError(
         message,
         kind="enforcing-no-tty",
         stage="resolve",
         where=conf.setting_place("short-name-mode"),
-        hint=f"write the full name, such as {first}/{pull.reference}; or add an alias",
+        hint=f"write the full name, such as {first.name}{first.suffix}; or add an alias",
     )
 
 

@@ -157,6 +157,10 @@ def test_short_names_that_lead_nowhere() -> None:
     with pytest.raises(RegtoolsError) as caught:
         conf.resolve("app")
     assert (caught.value.kind, caught.value.line) == ("enforcing-no-tty", 1)
+    hub = text.replace("a.test", "docker.io")
+    with pytest.raises(RegtoolsError) as caught:
+        RegistriesConf.from_toml(hub).resolve("app:1")
+    assert "docker.io/library/app:1;" in (caught.value.hint or "")
     assert conf.resolve("app", tty=True).prompt
     for entry, kind in (("HUB", "uppercase-name"), ("h" * 250, "name-too-long")):
         with pytest.raises(RegtoolsError) as caught:
