@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     import os
     from typing import Any, NoReturn
 
-__all__ = ["Beside", "beside", "check", "load_ipython_extension", "unload_ipython_extension"]
+    from .registries.checks import Findings
+
+__all__ = ["Beside", "beside", "check", "examine", "load_ipython_extension", "unload_ipython_extension"]
 
 DIALECT_OF = {"4": "1.0", "5": "1.0", "6": "1.1"}
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
@@ -111,6 +113,33 @@ def beside(source: str | os.PathLike[str], *, podman: str = "6", tagged: bool = 
     file = None if isinstance(source, str) else Path(source).name
     text, _ = decode(source if isinstance(source, str) else read_file(source), file=file)
     return Beside(text, toml_to_json(text, toml=dialect, tagged=tagged, file=file), dialect)
+
+
+def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
+    """Give all that ``regtools check`` finds in a registries.conf, also in one that podman refuses.
+
+    Args:
+        source: text, or a path-like object whose file is read.
+        podman: the release that would read it, ``"4"``, ``"5"`` or ``"6"``.
+
+    Raises:
+        RegtoolsError: ``file-missing`` or ``file-unreadable``.
+
+    >>> print(examine('[[registry]]\\nlocation = quay.io'))
+    registries.conf:2:12: error: this value needs quotes [unquoted-value]
+      2 | location = quay.io
+        |            ^^^^^^^
+      hint: write location = "quay.io"
+      fix:
+        location = "quay.io"
+    """
+    from .registries.checks import check_texts
+    from .registries.releases import release
+    from .toml_json import read_file
+
+    file = "registries.conf" if isinstance(source, str) else Path(source).name
+    data = source if isinstance(source, str) else read_file(source)
+    return check_texts(release(podman), [(file, data, False)]).findings
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 import regtools as rt
-from regtools.notebook import Beside, beside
+from regtools.notebook import Beside, beside, examine
 from regtools.testbed import Practice
 
 GOOD = '[[registry]]\nlocation = "docker.io"\n'
@@ -188,3 +188,21 @@ def test_nothing_of_ipython_is_needed_to_check_answers() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
     )
     assert done.stdout.splitlines()[1] == "False"
+
+
+def test_a_refused_file_is_examined_whole_and_shows_itself(tmp_path: Path) -> None:
+    path = tmp_path / "mine.conf"
+    path.write_text("[[registry]]\nlocation = quay.io\nshort-name-mode = 1\n")
+    found = examine(path)
+    assert [finding.code for finding in found] == ["unquoted-value", "misplaced-key"]
+    assert str(found[0].where) == "mine.conf:2:12"
+    assert "<table>" in found._repr_html_()
+    assert examine(path.read_text())[0].where == rt.Place("registries.conf", 2, 12)
+    old = '[registries.search]\nregistries = ["a.test"]\n'
+    assert {release: examine(old, podman=release)[0].severity for release in "456"} == {
+        "4": "note",
+        "5": "note",
+        "6": "error",
+    }
+    with pytest.raises(rt.RegtoolsError, match="no such file"):
+        examine(tmp_path / "none.conf")

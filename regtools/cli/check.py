@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 from regtools.cli import NO, OK, USAGE, sources, wants_colour
 from regtools.errors import RegtoolsError
-from regtools.registries.checks import ERROR, NOTE, WARNING, Finding, Report, check_machine, check_texts
+from regtools.registries.checks import (
+    ERROR,
+    NOTE,
+    WARNING,
+    Finding,
+    Findings,
+    Report,
+    check_machine,
+    check_texts,
+)
 from regtools.registries.document import dialect
 from regtools.registries.machine import Surroundings
 from regtools.registries.releases import release
@@ -46,7 +55,7 @@ def run(options: Namespace) -> int:
         print(error.render(colour=wants_colour(sys.stderr)), file=sys.stderr)
         return NO
     report = Report(
-        list(dict.fromkeys(finding for one in reports for finding in one.findings)),
+        Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
         tuple(file for one in reports for file in one.files),
         any(one.stops for one in reports),
     )
@@ -82,7 +91,7 @@ def _named(options: Namespace, podman: str) -> list[Report]:
         except RegtoolsError as error:
             failed.append(Finding.of(error))
     reports = [check_texts(rules, group, toml=toml) for group in groups if group]
-    return [*reports, Report(failed, (), stops=bool(failed))]
+    return [*reports, Report(Findings(failed), (), stops=bool(failed))]
 
 
 def _is_dropin(path: str) -> bool:

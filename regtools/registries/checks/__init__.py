@@ -65,7 +65,7 @@ class Report(NamedTuple):
     ``stops`` says whether the files keep podman from pulling anything at all.
     """
 
-    findings: list[Finding]
+    findings: Findings
     files: tuple[str, ...]
     stops: bool
 
