@@ -280,6 +280,8 @@ class _Walk:
 
     def _fail(self, attempt: int, error: RegtoolsError) -> None:
         """Keep why a source did not deliver; once is enough where it fails one blob after the other."""
+        if error.kind == "cancelled" and not self._run.cancelled:
+            return  # stopped because another blob failed: that failure is the reason
         with self._lock:
             if (attempt, error.kind) not in self._failed:
                 self._failed.add((attempt, error.kind))
