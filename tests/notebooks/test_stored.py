@@ -121,6 +121,7 @@ def test_no_output_speaks_of_a_machine(path: Path) -> None:
 def test_hosts_are_for_practice_or_well_known(path: Path) -> None:
     for cell in read(path).cells:
         stored = json.dumps([cell.source, cell.get("outputs", [])], ensure_ascii=False)
+        stored = stored.replace("\\n", " ")  # or the n of a line's end would begin the host
         for host in HOSTS.findall(stored):
             assert host in WELL_KNOWN or host.endswith((".example", ".test")), (cell.id, host)
 
