@@ -61,8 +61,10 @@ mount -t sysfs sysfs "$root/sys"
 mount -t tmpfs tmpfs "$root/sys/fs/cgroup"
 mount --rbind /dev "$root/dev"
 for own in dev/shm run tmp var/tmp; do mount -t tmpfs tmpfs "$root/$own"; done
-mkdir -p "$root/var/cache/containers"
-mount --bind "$work/answers" "$root/var/cache/containers"
+if [ -d "$work/answers" ]; then
+    mkdir -p "$root/var/cache/containers"
+    mount --bind "$work/answers" "$root/var/cache/containers"
+fi
 mount --bind "$work" "$root/mnt"
 for file in hosts resolv.conf; do mount --bind "/etc/$file" "$root/etc/$file" 2>/dev/null || true; done
 exec chroot "$root" "$@"
