@@ -120,12 +120,8 @@ def test_no_output_speaks_of_a_machine(path: Path) -> None:
 @each_chapter
 def test_hosts_are_for_practice_or_well_known(path: Path) -> None:
     for cell in read(path).cells:
-<<<<<<< HEAD
         stored = json.dumps([cell.source, cell.get("outputs", [])], ensure_ascii=False)
         stored = stored.replace("\\n", " ")  # or the n of a line's end would begin the host
-=======
-        stored = json.dumps([cell.source, cell.get("outputs", [])], ensure_ascii=False).replace(r"\n", " ")
->>>>>>> 2000191 (Chapter 10: ten broken files, gate by gate; each broken, and each repair working, for the real podman)
         for host in HOSTS.findall(stored):
             assert host in WELL_KNOWN or host.endswith((".example", ".test")), (cell.id, host)
 
