@@ -212,9 +212,9 @@ def _facts(table: pd.DataFrame, seed: int) -> dict[str, Any]:
 
 
 def _clients(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    seen = table[["client", "client_version"]].drop_duplicates()
-    for name, version in seen.itertuples(index=False):
-        yield str(name), "" if version is None or version != version else str(version)
+    versions = table["client_version"].astype("string").fillna("")
+    for name, version in table[["client"]].assign(version=versions).drop_duplicates().itertuples(index=False):
+        yield str(name), str(version)
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:

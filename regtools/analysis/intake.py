@@ -176,6 +176,10 @@ def read_pulls(paths: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
     tables = []
     for path in paths:
         table = _read(path)
+        if (
+            len(paths) > 1 and "total_s" not in table.columns
+        ):  # one name, so that files of different make can stand together
+            table = table.rename(columns={"seconds": "total_s"})
         if "campaign" not in table.columns:
             table = table.assign(campaign=os.fspath(path) if len(paths) > 1 else "")
         tables.append(table)

@@ -28,7 +28,7 @@ def text(comparison: Comparison) -> str:
     """Give the comparison for a terminal, at most 100 columns wide."""
     lines: list[str] = [measured(comparison)]
     for title, places, pairs, fits in _groups(comparison):
-        lines += ["", *([title] if title else []), *_aligned([_HEADS, *_cells(places)])]
+        lines += ["", *([title] if title else []), *_aligned(_telling(places))]
         lines += ["", *_verdicts(pairs)] if len(pairs) else []
         told = list(_fit_lines(fits))
         lines += ["", "made of", *_aligned(told)] if told else []
@@ -46,7 +46,7 @@ def html(comparison: Comparison) -> str:
     parts = [f"<p>{escape(measured(comparison))}</p>"]
     for title, places, pairs, fits in _groups(comparison):
         parts += [f"<p><b>{escape(title)}</b></p>"] if title else []
-        parts.append(_html_table([_HEADS, *_cells(places)]))
+        parts.append(_html_table(_telling(places)))
         items = "".join(f"<li>{escape(line)}</li>" for line in _verdicts(pairs))
         parts += [f'<ul style="margin:4px 0">{items}</ul>'] if items else []
         told = list(_fit_lines(fits))
@@ -66,7 +66,8 @@ def measured(comparison: Comparison) -> str:
     if facts["images"] != [""]:
         parts.append(_count(facts["images"], "image"))
     if facts["begun"]:
-        parts.append(f"{facts['begun'][:16]} to {facts['ended'][:16]} UTC".replace("T", " "))
+        begun, ended = (facts[name][:16].replace("T", " ") for name in ("begun", "ended"))
+        parts.append(f"{begun} to {ended} UTC")
     return ", ".join(parts)
 
 
@@ -107,6 +108,13 @@ def _cells(places: pd.DataFrame) -> Iterator[tuple[str, ...]]:
             if math.isnan(row["fastest"])
             else f"{row['fastest']:.0%} ({row['fastest_low']:.0%}–{row['fastest_high']:.0%})",
         )
+
+
+def _telling(places: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Give the table with its head, without columns that say nothing."""
+    rows = [_HEADS, *_cells(places)]
+    kept = [number for number in range(len(_HEADS)) if any(row[number] for row in rows[1:])]
+    return [tuple(row[number] for number in kept) for row in rows]
 
 
 def _time(value: float) -> str:

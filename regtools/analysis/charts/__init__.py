@@ -7,7 +7,18 @@ figure of its own, 1152 pixels wide.
 
 # Cheap: matplotlib and pandas are loaded when a chart is drawn.
 from .names import resolution
-from .one_pull import waterfall
-from .spread import ecdf
+from .one_pull import throughput, waterfall
+from .panels import small_multiples
+from .parts import failover, phases
+from .spread import ecdf, slopes
 
-__all__ = ["ecdf", "resolution", "waterfall"]
+__all__ = [
+    "ecdf",
+    "failover",
+    "phases",
+    "resolution",
+    "slopes",
+    "small_multiples",
+    "throughput",
+    "waterfall",
+]

@@ -1,20 +1,22 @@
-"""One pull: its requests over time."""
+"""One pull: its requests over time, and the rate inside its blobs."""
 
 from __future__ import annotations
 
 from regtools.pull.display import seconds, size
 
-from .looks import FAILED, axes, below
+from .looks import FAILED, axes, below, grid, look, named, points_wide, title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from regtools.pull.records import Pull, Request
 
-__all__ = ["waterfall"]
+__all__ = ["throughput", "waterfall"]
 
 # phase → its words in the legend, fill (Okabe and Ito's colours, ordered by lightness), hatch.
 _PHASES = {
@@ -52,9 +54,7 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
     verdict = (
         seconds(pull.total_s) if pull.ok else f"failed after {seconds(pull.total_s)} [{pull.error_kind}]"
     )
-    ax.set_title(
-        f"{pull.reference or pull.image}: {verdict}, n = {pull.n_requests} requests", fontsize="medium"
-    )
+    title(ax, f"{pull.reference or pull.image}: {verdict}, n = {pull.n_requests} requests")
     _legend(ax, pull)
     return ax
 
@@ -80,7 +80,8 @@ def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -
         ax.plot(
             end, lane, marker="x", color=FAILED, markersize=7, markeredgewidth=2, linestyle="none", zorder=4
         )
-    if request.total_s / longest > 0.12:  # narrower bars have no room for words
+    room = points_wide(ax) * request.total_s / longest / 4.2  # letters of the small font
+    if len(_words(request)) <= room:
         middle = (request.t0_s + request.total_s / 2) * factor
         ax.text(
             middle,
@@ -89,6 +90,7 @@ def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -
             ha="center",
             va="center",
             fontsize="x-small",
+            parse_math=False,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
 
@@ -123,3 +125,86 @@ def _legend(ax: Axes, pull: Pull) -> None:
         handles.append(cross)
     if handles:
         below(ax, handles, columns=len(handles))
+
+
+# -- the rate inside a blob ------------------------------------------------------------------------------
+
+_MOST_BLOBS = 7
+_MOST_STEPS = 30
+
+
+def throughput(pull: Pull | Request | pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the rate inside each blob while it arrives: steady, throttled, stalling, or slow to start.
+
+    Arguments:
+        pull: a pull, one of its requests, or rows of the requests frame.
+        ax: where to draw; None makes a figure.
+
+    Each step is what arrived over the time it took, from the first sample to the last, of which a blob has at
+    most 64. Samples that came in one burst make one step: a step is at least a thirtieth of the time. The
+    thin line is the blob's whole rate. Of more than seven blobs the largest are drawn, and the title says so.
+
+    Raises:
+        ValueError: no blob has samples, as with podman's own pulls and with blobs of a few bytes.
+    """
+    blobs = [blob for blob in _sampled(pull) if len(blob[1]) > 1]
+    if not blobs:
+        raise ValueError("no blob has samples of its bytes over time")
+    blobs.sort(key=lambda blob: -blob[1][-1][1])
+    shown = blobs[:_MOST_BLOBS]
+    ax = ax if ax is not None else axes(4.0)
+    handles = [_rate(ax, words, samples, number) for number, (words, samples) in enumerate(shown)]
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("time since the blob was asked for (s)")
+    ax.set_ylabel("rate (MB/s)")
+    some = f", the {len(shown)} largest drawn" if len(blobs) > len(shown) else ""
+    title(ax, f"Rate inside a blob, n = {len(blobs)} blob{'' if len(blobs) == 1 else 's'}{some}")
+    grid(ax)
+    below(ax, handles, columns=2)
+    return ax
+
+
+def _sampled(pull: Any) -> Iterable[tuple[str, list[tuple[float, int]]]]:
+    """Give each blob's words and samples."""
+    from regtools.pull.records import Request
+
+    if hasattr(pull, "to_dict") and hasattr(pull, "columns"):
+        rows = pull.to_dict("records")
+        requests = [(row.get("layer"), row.get("samples")) for row in rows]
+    else:
+        requests = [
+            (each.layer, each.samples) for each in ([pull] if isinstance(pull, Request) else pull.requests)
+        ]
+    for layer, samples in requests:
+        if isinstance(samples, list | tuple):
+            words = f"layer {int(layer)}" if isinstance(layer, int) else "configuration"
+            yield words, [(float(moment), int(count)) for moment, count in samples]
+
+
+def _steps(samples: list[tuple[float, int]]) -> list[tuple[float, float]]:
+    """Leave out samples that came in a burst with the one before; the first and the last stay."""
+    least = (samples[-1][0] - samples[0][0]) / _MOST_STEPS
+    kept = [samples[0]]
+    for moment, count in samples[1:-1]:
+        if moment - kept[-1][0] >= least and samples[-1][0] - moment >= least:
+            kept.append((moment, count))
+    return [(float(moment), float(count)) for moment, count in [*kept, samples[-1]]]
+
+
+def _rate(ax: Axes, words: str, samples: list[tuple[float, int]], number: int) -> Any:
+    """Draw one blob; give its line for the legend."""
+    import numpy as np
+    from matplotlib.lines import Line2D
+
+    colour, marker, dash = look(number)
+    moments, counts = (np.array(column) for column in zip(*_steps(samples), strict=True))
+    spans = np.maximum(np.diff(moments), 1e-6)
+    rates = np.diff(counts) / spans / 1e6
+    whole = (counts[-1] - counts[0]) / max(moments[-1] - moments[0], 1e-6) / 1e6
+    label = named(f"{words}, {size(counts[-1])}, {whole:.3g} MB/s, n = {len(samples)} samples")
+    ax.stairs(rates, moments, color=colour, linestyle=dash, baseline=None)
+    middle = (moments[:-1] + moments[1:]) / 2
+    ax.plot(middle, rates, marker=marker, color=colour, linestyle="none", markersize=3.5, zorder=3)
+    ax.plot(moments[[0, -1]], [whole, whole], color=colour, linewidth=0.8, linestyle=dash, alpha=0.7)
+    return Line2D([], [], color=colour, linestyle=dash, marker=marker, markersize=4, label=label)
