@@ -17,6 +17,7 @@ __all__ = ["ERROR", "NOTE", "WARNING", "Finding", "Findings"]
 ERROR, WARNING, NOTE = "error", "warning", "note"
 # For a page: readable on white and on black.
 _INKS = {ERROR: "#c0392b", WARNING: "#b9770e", NOTE: "#2471a3"}
+_BAR = ";border-left:3px solid #3d8a46;padding-left:6px"  # beside what can be pasted
 _COLOURS = {ERROR: "31", WARNING: "35", NOTE: "36"}
 
 
@@ -124,17 +125,17 @@ class Findings(list[Finding]):
             if finding.hint:
                 what.append(f"<div><i>{escape(visible(finding.hint))}</i></div>")
             if finding.fix:
-                what.append(_pre([visible(line) for line in finding.fix.splitlines()]))
-            place = escape(visible(str(finding.where))) if finding.where else ""
-            cells = (f"{word}<br>{escape(finding.code)}", place, "".join(what))
+                what.append(_pre([visible(line) for line in finding.fix.splitlines()], _BAR))
+            place = f"<br>{escape(visible(str(finding.where)))}" if finding.where else ""
+            cells = (f"{word}<br>{escape(finding.code)}{place}", "".join(what))
             rows.append("<tr>" + "".join(f"<td {style}>{cell}</td>" for cell in cells) + "</tr>")
-        heads = "".join(f"<th {style}>{word}</th>" for word in ("", "where", "what, and what to do"))
+        heads = "".join(f"<th {style}>{word}</th>" for word in ("", "what, and what to do"))
         return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
 
 
-def _pre(lines: list[str]) -> str:
+def _pre(lines: list[str], style: str = "") -> str:
     from html import escape
 
     # JupyterLab gives every <pre> a ground of its own, which cuts shaded rows into pieces.
     text = escape("\n".join(lines))
-    return f'<pre style="margin:0;background:none">{text}</pre>'
+    return f'<pre style="margin:0;background:none{style}">{text}</pre>'
