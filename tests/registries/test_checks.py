@@ -150,6 +150,7 @@ ROWS: list[tuple[str, str, str]] = [
     ),
     ('[[registry]]\nprefix = "a.io/app"\nlocation = "b.io"\n', "6", "note whole-repository 3:12"),
     ('[[registry]]\nprefix = "a.io"\nlocation = "b.io:8443"\n', "6", "note port-goes-along 3:12"),
+    (ENTRY_OF_HUB + "insecure = true\n", "6", "note insecure-public 3:12"),
 ]
 
 

@@ -199,6 +199,13 @@ def _mirrors(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
         hint = "say insecure = true below each [[registry.mirror]] that needs it"
         path = (*entry.path, "insecure")
         yield sheet.finding(NOTE, "insecure-not-inherited", message, path, hint=hint, fix="insecure = true")
+    location = entry.table.get("location") or entry.prefix
+    if entry.table.get("insecure", False) and location.partition("/")[0] in WELL_KNOWN:
+        message = (
+            f"{location} has a good certificate; insecure = true stops checking it and allows plain HTTP"
+        )
+        hint = "remove the line, unless something between you and the registry makes certificates of its own"
+        yield sheet.finding(NOTE, "insecure-public", message, (*entry.path, "insecure"), hint=hint)
     if entry.table.get("blocked", False) and mirrors:
         message = "blocked = true keeps podman from the location itself; the mirrors below it are still used"
         hint = "that is how to forbid the origin and allow the mirrors; to forbid all, remove the mirrors"
