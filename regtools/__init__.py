@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
     from .machine import doctor as doctor
+    from .pull.campaign import run_campaign as run_campaign
     from .pull.journal import read_journal as read_journal
     from .pull.timing import time_pull as time_pull
     from .reference import PullName as PullName
@@ -60,6 +61,7 @@ _ROOMS: dict[str, str | None] = {
     "data_path": "share",
     "doctor": "machine",
     "read_journal": "pull.journal",
+    "run_campaign": "pull.campaign",
     "testbed": None,
     "time_pull": "pull.timing",
     "toml_to_json": "toml_json",

@@ -2,6 +2,9 @@
 
 A pull's lines are written in one go, its requests first: a pull's own line says that the rest is there. So a
 killed campaign loses at most the pull in flight, and what a torn line leaves behind is told apart.
+
+Besides ``pull`` and ``request`` a campaign writes ``campaign``, its plan, and ``probe``, round trips measured
+apart from transfers.
 """
 
 from __future__ import annotations
@@ -12,25 +15,30 @@ from pathlib import Path
 
 from regtools.errors import Place, RegtoolsError
 
-from .records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, frames
+from .columns import PROBE_COLUMNS, Table
+from .records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     import pandas as pd
 
     from .records import Pull
 
-__all__ = ["JournalWarning", "append", "read_journal"]
+    Pathlike = str | os.PathLike[str]
+
+__all__ = ["JournalWarning", "append", "append_rows", "read_journal", "read_probes"]
+
+_COLUMNS = {"pull": PULL_COLUMNS, "request": REQUEST_COLUMNS, "probe": PROBE_COLUMNS, "campaign": {}}
 
 
 class JournalWarning(UserWarning):
     """Some lines of a journal could not be read, and were skipped."""
 
 
-def append(path: str | os.PathLike[str], pull: Pull) -> None:
+def append(path: Pathlike, pull: Pull) -> None:
     """Write a pull's rows to the end of the journal, and wait until the disk has them.
 
     A torn last line, left by a kill, is ended first, so that it damages nothing after it.
@@ -39,7 +47,11 @@ def append(path: str | os.PathLike[str], pull: Pull) -> None:
         RegtoolsError: kind ``file-unwritable``.
     """
     rows = [{"row": "request", **request.to_dict()} for request in pull.requests]
-    rows.append({"row": "pull", **pull.row()})
+    append_rows(path, [*rows, {"row": "pull", **pull.row()}])
+
+
+def append_rows(path: Pathlike, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows, each with its ``row``, like :func:`append`."""
     lines = b"".join(_line({"format": FORMAT, **row}) for row in rows)
     try:
         with Path(path).open("ab+") as file:
@@ -57,18 +69,84 @@ def append(path: str | os.PathLike[str], pull: Pull) -> None:
         ) from error
 
 
-def read_journal(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read a journal into two tidy frames, ``pulls`` and ``requests``.
+def read_journal(path: Pathlike | Sequence[Pathlike]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a journal, or several as one, into two tidy frames, ``pulls`` and ``requests``.
 
     Columns and dtypes are ``PULL_COLUMNS`` and ``REQUEST_COLUMNS`` of :mod:`regtools.pull.records`, for an
     empty journal, too. Lines that cannot be read, and requests whose pull was never finished, are skipped; a
-    :class:`JournalWarning` says which, and ``pulls.attrs["skipped"]`` holds pairs of line number and reason.
+    :class:`JournalWarning` says which, and ``pulls.attrs["skipped"]`` holds pairs of line number (of several
+    journals: file and line) and reason. A pull that stands in two of the journals counts once.
+
+    A file whose name ends in ``.parquet`` is one of :func:`~regtools.pull.parquet.write_parquet`.
 
     Raises:
         RegtoolsError: kind ``file-missing`` or ``file-unreadable``.
     """
+    import pandas as pd
+
+    if isinstance(path, str | os.PathLike):
+        return _read_one(path)
+    both = [_read_one(each) for each in path]
+    if not both:
+        return Table(PULL_COLUMNS).frame(), Table(REQUEST_COLUMNS).frame()
+    pulls = pd.concat([each[0] for each in both], ignore_index=True).drop_duplicates(
+        "run_id", ignore_index=True
+    )
+    requests = pd.concat([each[1] for each in both], ignore_index=True)
+    requests = requests.drop_duplicates(["run_id", "seq"], ignore_index=True)
+    named = zip(path, both, strict=True)
+    pulls.attrs["skipped"] = [
+        (f"{os.fspath(name)}:{line}", why) for name, each in named for line, why in each[0].attrs["skipped"]
+    ]
+    return pulls, requests
+
+
+def read_probes(path: Pathlike) -> pd.DataFrame:
+    """Read the round trips that a campaign measured apart from transfers: a row a place and round.
+
+    Columns: ``round, place, started_at, url_host, n`` (round trips), ``connect_s`` (name, TCP and TLS),
+    ``rtt_s`` (median), ``rtt_low_s`` (least), ``error_kind``.
+
+    Raises:
+        RegtoolsError: kind ``file-missing`` or ``file-unreadable``.
+    """
+    return _tables(path, ("probe",))[0]["probe"].frame()
+
+
+def _read_one(path: Pathlike) -> tuple[pd.DataFrame, pd.DataFrame]:
+    if os.fspath(path).endswith(".parquet"):
+        from .parquet import read_parquet
+
+        return read_parquet(path)
+    tables, skipped = _tables(path, ("pull", "request"))
+    pulls, requests = tables["pull"].frame(), tables["request"].frame()
+    finished = requests["run_id"].isin(pulls["run_id"])
+    if not finished.all():
+        lines = [tables["request"].lines[index] for index in (~finished).to_numpy().nonzero()[0]]
+        skipped += [(line, "its pull never finished") for line in lines]
+        requests = requests[finished].reset_index(drop=True)
+    for table in tables.values():
+        skipped += [(line, f"a wrong type in {', '.join(names)}") for line, names in table.wrong]
+    pulls.attrs["skipped"] = sorted(skipped)
+    _warn(path, sorted(skipped))
+    return pulls, requests
+
+
+def _tables(path: Pathlike, kinds: tuple[str, ...]) -> tuple[dict[str, Table], list[tuple[int, str]]]:
+    """Read the rows of some kinds into tables; give these, and the lines that are no rows."""
+    import gc
+
+    tables = {kind: Table(_COLUMNS[kind]) for kind in kinds}
+    skipped: list[tuple[int, str]] = []
+    collecting = gc.isenabled()
+    gc.disable()  # millions of small objects and no cycle among them: looking for some takes half the time
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            for number, row in _rows(file):
+                if isinstance(row, str):
+                    skipped.append((number, row))
+                elif row["row"] in tables:
+                    tables[row["row"]].add(number, row)
     except OSError as error:
         kind = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
         raise RegtoolsError(
@@ -77,78 +155,37 @@ def read_journal(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFra
             stage="load",
             where=Place(os.fspath(path)),
         ) from error
-    pulls: list[dict[str, Any]] = []
-    requests: list[tuple[int, dict[str, Any]]] = []
-    skipped: list[tuple[int, str]] = []
-    for number, row in _rows(data):
-        if isinstance(row, str):
-            skipped.append((number, row))
-        elif row["row"] == "pull":
-            pulls.append(row)
-        else:
-            requests.append((number, row))
-    finished = {row["run_id"] for row in pulls}
-    skipped += [
-        (number, "its pull never finished") for number, row in requests if row["run_id"] not in finished
-    ]
-    made = frames(pulls, [row for _, row in requests if row["run_id"] in finished])
-    made[0].attrs["skipped"] = sorted(skipped)
-    if skipped:
-        import warnings
-
-        told = "; ".join(f"line {number}: {why}" for number, why in sorted(skipped)[:10])
-        more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
-        warnings.warn(f"{os.fspath(path)}: skipped {told}{more}", JournalWarning, stacklevel=2)
-    return made
+    finally:
+        if collecting:
+            gc.enable()
+    return tables, skipped
 
 
-def _rows(data: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Give each line's number and its row, or why it is none."""
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if line.strip():
-            yield number, _row(line)
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line.decode())
+        except (ValueError, RecursionError):
+            if line.strip():
+                yield number, "not JSON; torn, or damaged"
+            continue
+        if not isinstance(row, dict) or row.get("row") not in _COLUMNS:
+            yield number, "neither a pull nor a request"
+        elif row.get("format") != FORMAT:
+            yield number, f"format {row.get('format')!r}; this program reads format {FORMAT}"
+        else:
+            yield number, row
 
 
-def _row(line: bytes) -> dict[str, Any] | str:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return "not JSON; torn, or damaged"
-    if not isinstance(row, dict) or row.get("row") not in ("pull", "request"):
-        return "neither a pull nor a request"
-    if row.get("format") != FORMAT:
-        return f"format {row.get('format')!r}; this program reads format {FORMAT}"
-    columns = PULL_COLUMNS if row["row"] == "pull" else REQUEST_COLUMNS
-    wrong = [name for name, dtype in columns.items() if not _fits(row.get(name), dtype)]
-    if not isinstance(row.get("run_id"), str):
-        wrong = ["run_id"]
-    return f"a wrong type in {', '.join(wrong)}" if wrong else row
+def _warn(path: Pathlike, skipped: list[tuple[int, str]]) -> None:
+    if not skipped:
+        return
+    import warnings
 
-
-def _fits(value: Any, dtype: str) -> bool:
-    if value is None:
-        return True
-    if dtype == "string":
-        return isinstance(value, str)
-    if dtype == "boolean":
-        return isinstance(value, bool)
-    if dtype == "Int64":
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-    if dtype == "float64":
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if dtype == "object":
-        return isinstance(value, list)
-    return _is_time(value)
-
-
-def _is_time(value: Any) -> bool:
-    from datetime import datetime
-
-    try:
-        datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+    told = "; ".join(f"line {number}: {why}" for number, why in skipped[:10])
+    more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
+    warnings.warn(f"{os.fspath(path)}: skipped {told}{more}", JournalWarning, stacklevel=4)
 
 
 def _line(row: dict[str, Any]) -> bytes:
