@@ -65,7 +65,7 @@ def title(ax: Axes, text: str) -> None:
     import textwrap
 
     size = 10 if points_wide(ax) > 330 else 8.5
-    room = max(int(points_wide(ax) * 1.05 / (size * _LETTER)), 20)
+    room = max(int(points_wide(ax) * 0.92 / (size * _LETTER)), 20)
     lines = textwrap.wrap(text.replace(" = ", "\xa0=\xa0"), room, break_on_hyphens=False)
     ax.set_title("\n".join(lines).replace("\xa0", " "), fontsize=size, parse_math=False)
 

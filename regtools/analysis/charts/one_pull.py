@@ -167,6 +167,8 @@ def throughput(pull: Pull | Request | pd.DataFrame, ax: Axes | None = None) -> A
 
 def _sampled(pull: Any) -> Iterable[tuple[str, list[tuple[float, int]]]]:
     """Give each blob's words and samples."""
+    from numbers import Integral
+
     from regtools.pull.records import Request
 
     if hasattr(pull, "to_dict") and hasattr(pull, "columns"):
@@ -178,7 +180,7 @@ def _sampled(pull: Any) -> Iterable[tuple[str, list[tuple[float, int]]]]:
         ]
     for layer, samples in requests:
         if isinstance(samples, list | tuple):
-            words = f"layer {int(layer)}" if isinstance(layer, int) else "configuration"
+            words = f"layer {int(layer)}" if isinstance(layer, Integral) else "configuration"
             yield words, [(float(moment), int(count)) for moment, count in samples]
 
 
