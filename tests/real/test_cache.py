@@ -96,13 +96,12 @@ def running(
 
 
 @pytest.fixture(autouse=True)
-def whole(running: Running) -> Iterator[None]:
+def whole(running: Running) -> None:
     """Every test begins with everything running."""
     running.gate.shut()
     running.gate.open()
     running.cache.up()
     running.bed.reset_counters()
-    yield
 
 
 @pytest.fixture
@@ -260,6 +259,20 @@ def test_status_counts_hits_and_misses_rightly(running: Running) -> None:
     assert json.loads(json.dumps(status.to_dict()))["traffic"]["blobs"]["hits"] == 6
 
 
+def test_another_cache_of_the_same_name_is_left_alone(running: Running, tmp_path: Path) -> None:
+    if running.box is None:
+        pytest.skip("processes have no names")
+    settings = {"name": NAME, "port": 0, "engine": "podman", "environ": running.box.environ}
+    other = Cache(f"http://{running.gate.address}", tmp_path, **settings)  # type: ignore[arg-type]
+    with pytest.raises(
+        RegtoolsError, match=f"a container {NAME}(-redis)? already, of {running.cache.folder}"
+    ):
+        other.up()
+    other.down(purge=True)
+    assert running.cache.status().answers
+    assert running.cache.status().stored is not None
+
+
 def test_it_listens_on_loopback_only(running: Running) -> None:
     ports = [running.cache.settings.port, running.cache.settings.port + 1]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -378,8 +391,8 @@ def test_purging_removes_what_is_stored_and_keeps_the_files(running: Running) ->
     running.settled(image)
     running.cache.down(purge=True)
     assert (running.cache.folder / "config.yml").exists()
-    if running.box is not None:  # a volume of that name is made anew
-        running.box.podman("network", "exists", NAME, check=False)
+    if running.box is not None:
+        assert NAME not in running.box.podman("volume", "ls", "--quiet").split()
     else:
         assert list((running.cache.folder / "storage").iterdir()) == []
 

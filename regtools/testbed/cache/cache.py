@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import socket
 import tempfile
@@ -77,11 +78,13 @@ class Cache:
             raise bad("a login is a username and a password", "give both, or neither")
         if settings.get("port") == 0:
             settings["port"] = _free_ports(settings.get("bind", "127.0.0.1"))
+        self._temporary = folder is None
+        if self._temporary:  # beside others of its kind
+            settings.setdefault("name", f"registry-cache-{secrets.token_hex(4)}")
         try:
             made = Settings(upstream.rstrip("/"), private=username is not None, **settings)
         except TypeError as error:
             raise bad(f"a cache has no such setting: {error}", "see regtools cache init --help") from error
-        self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="rt-cache-") if folder is None else folder).absolute()
         self._begin(made, engine, environ)
         try:
@@ -346,7 +349,8 @@ class Cache:
 
     def close(self) -> None:
         """Stop it, and remove what was temporary."""
-        self.down(purge=self._temporary)
+        if self.engine:
+            self.down(purge=self._temporary)
         self._forget()
 
     def _forget(self) -> None:

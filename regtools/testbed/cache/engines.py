@@ -14,6 +14,7 @@ from regtools.errors import RegtoolsError
 
 from . import processes, resp
 from .files import BINARIES, SCRIPT, STORAGE, read_secrets
+from .units import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,19 +115,36 @@ class Podman(Engine):
         return None if self.which("podman") else "podman is not installed"
 
     def start(self) -> None:
-        """Run the script."""
+        """Run the script, unless its names are another cache's."""
+        self._check_names()
         done = self._run(["sh", str(self.folder / SCRIPT)], timeout=None)
         if done.returncode:
-            self._podman("rm", "--force", "--ignore", *self._names())  # a half would be in the way later
+            self.stop()  # a half would be in the way later
             raise trouble(
                 f"podman could not start it: {_last(done.stderr)}",
                 f"try by hand: sh {self.folder / SCRIPT}",
             )
 
+    def _check_names(self) -> None:
+        for name in self._names():
+            owner = self._owner("container", name)
+            if owner is not None and owner != str(self.folder):
+                raise trouble(
+                    f"podman has a container {name} already, of {owner or 'somebody else'}",
+                    "give this cache another name: regtools cache init --name NAME --force",
+                )
+
+    def _owner(self, kind: str, name: str) -> str | None:
+        """Give the folder of the cache whose container or volume it is; None where there is none."""
+        labels = ".Config.Labels" if kind == "container" else ".Labels"
+        done = self._podman(kind, "inspect", "--format", f'{{{{index {labels} "{LABEL}"}}}}', name)
+        return done.stdout.strip().removeprefix("<no value>") if done.returncode == 0 else None
+
     def stop(self) -> None:
         """Remove the containers."""
-        done = self._podman("rm", "--force", "--time", "10", "--ignore", *self._names())
-        if done.returncode:
+        own = [name for name in self._names() if self._owner("container", name) == str(self.folder)]
+        done = self._podman("rm", "--force", "--time", "10", *own) if own else None
+        if done and done.returncode:
             raise trouble(f"podman could not remove the containers: {_last(done.stderr)}")
 
     def stop_part(self, part: str) -> None:
@@ -162,10 +180,13 @@ class Podman(Engine):
 
     def purge(self) -> None:
         """Remove the network, and the volume, or empty the folder."""
-        self._podman("network", "rm", "--force", self.settings.name)
         if self.settings.storage:
             super().purge()
-            return
+        elif self._owner("volume", self.settings.name) == str(self.folder):
+            self._remove_volume()
+        self._podman("network", "rm", self.settings.name)  # says no where others are in it
+
+    def _remove_volume(self) -> None:
         done = self._podman("volume", "rm", "--force", self.settings.name)
         if done.returncode and "no such volume" not in done.stderr:
             raise trouble(f"podman could not remove the volume: {_last(done.stderr)}")

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["drop_in", "podman_script", "quadlet"]
+__all__ = ["LABEL", "drop_in", "podman_script", "quadlet"]
+
+LABEL = "regtools.cache"  # whose a container or a volume is: the folder of its cache
+OWNED = f'--label "{LABEL}=$folder"'
 
 
 def drop_in(settings: Settings, *, only: bool = False) -> str:
@@ -58,7 +61,9 @@ insecure = true
 def podman_script(settings: Settings) -> str:
     """Write the commands that start the cache, as `up` runs them and as a person may type them."""
     name = settings.name
-    volume = "" if settings.storage else f"podman volume exists {name} || podman volume create {name}\n"
+    volume = (
+        "" if settings.storage else f"podman volume exists {name} || podman volume create {OWNED} {name}\n"
+    )
     parts = [
         f"""\
 #!/bin/sh
@@ -75,7 +80,7 @@ podman network exists {name} || podman network create {name}
         parts.append(
             f"""\
 # Redis: no port is published, so that only the registry reaches it.
-podman run --detach --replace --name {name}-redis \\
+podman run --detach --replace --name {name}-redis {OWNED} \\
     --network {name} \\
     --restart unless-stopped \\
     --security-opt no-new-privileges \\
@@ -97,7 +102,9 @@ podman run --detach --replace --name {name}-redis \\
         *(f"--env {each}" for each in _environment(settings)),
         *(['--env-file "$folder/secrets.env"'] if settings.private else []),
     ]
-    lines = " \\\n    ".join([f"podman run --detach --replace --name {name}", *options, settings.image])
+    lines = " \\\n    ".join(
+        [f"podman run --detach --replace --name {name} {OWNED}", *options, settings.image]
+    )
     parts.append(
         f"""\
 # The registry: {_reach(settings)}; its counters (5001) on loopback only.
@@ -115,7 +122,7 @@ def quadlet(settings: Settings, folder: Path) -> dict[str, str]:
     if settings.redis:
         units[f"{name}-redis.container"] = _redis_container(settings, at)
     if not settings.storage:
-        units[f"{name}.volume"] = _volume(name)
+        units[f"{name}.volume"] = _volume(name, at)
     units[f"{name}.container"] = _registry_container(settings, at)
     return units
 
@@ -141,7 +148,7 @@ NetworkName={name}
 """
 
 
-def _volume(name: str) -> str:
+def _volume(name: str, folder: str) -> str:
     return f"""\
 # Where the blobs lie; it outlives the containers, and is the same that the script uses.
 [Unit]
@@ -149,6 +156,7 @@ Description=Blobs of the cache {name}
 
 [Volume]
 VolumeName={name}
+Label={LABEL}={folder}
 """
 
 
@@ -161,6 +169,7 @@ Description=Descriptors of the cache {name}
 
 [Container]
 ContainerName={name}-redis
+Label={LABEL}={folder}
 Image={settings.redis_image}
 Exec=redis-server {REDIS_PATH}
 Network={name}.network
@@ -204,6 +213,7 @@ StartLimitIntervalSec=0
 {after}
 [Container]
 ContainerName={name}
+Label={LABEL}={folder}
 Image={settings.image}
 Network={name}.network
 # {_reach(settings)[0].upper()}{_reach(settings)[1:]}; the counters (5001) on loopback only.
