@@ -55,17 +55,18 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 
 
 class Login:
-    """A user with a password, an identity token, or both. Shows neither."""
+    """A user with a password, an identity token, or both; shows none of them, but the file or program."""
 
-    __slots__ = ("identity_token", "password", "user")
+    __slots__ = ("identity_token", "password", "user", "where")
 
-    def __init__(self, user: str, password: str, identity_token: str = "") -> None:
+    def __init__(self, user: str, password: str, identity_token: str = "", where: str = "") -> None:
+        self.where = where
         self.user = user
         self.password = Secret(password)
         self.identity_token = Secret(identity_token)
 
     def __repr__(self) -> str:
-        return "Login(…)"
+        return f"Login(from {self.where!r})"
 
     def basic(self) -> Secret:
         """Give the header's value for Basic (RFC 7617)."""
@@ -147,7 +148,7 @@ def _entry(step: Step, around: Surroundings) -> Login | None:
     user, colon, password = decoded.decode("utf-8", "surrogateescape").partition(":")
     if not colon or not (user or password.strip("\0") or token):
         return None  # podman goes on, as docker does
-    return Login(user, password.strip("\0"), token)
+    return Login(user, password.strip("\0"), token, step.where)
 
 
 def _fields(step: Step, around: Surroundings) -> Any:
@@ -214,8 +215,8 @@ def _answer(program: str, output: Secret) -> Login | None:
         fields = user = secret = None  # what a traceback with its variables would show
         raise _unusable(program, "its answer is not the JSON of a login")
     if user == "<token>":
-        return Login("", "", secret)
-    return Login(user, secret) if user or secret else None
+        return Login("", "", secret, program)
+    return Login(user, secret, where=program) if user or secret else None
 
 
 def _unusable(where: str, problem: str, hint: str | None = None) -> RegtoolsError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
 
 from regtools.errors import RegtoolsError
@@ -103,11 +103,23 @@ class Repository:
         wanted = Wanted("ping", f"{self._base}/v2/", limit=1 << 16, patient=patient)
         return fetch(lane, wanted, Body(wanted), self._trust)
 
+    @contextmanager
+    def _about_login(self) -> Iterator[None]:
+        """Say of a 401 which login was not enough, or that there was none."""
+        try:
+            yield
+        except RegtoolsError as error:
+            if error.kind == "http-401":
+                used = self._login and f"the login from {self._login.where} was not enough"
+                error.message += f" ({used or 'no login for it was found; podman login would store one'})"
+            raise
+
     def authorize(self, lane: Lane) -> None:
         """Get the token that the ping's 401 asked for, before it is needed."""
         if self._authorizer is not None and self._authorizer.challenged:
             wanted = Wanted("token", self._base, patient=self._patient)
-            renew(lane, self._authorizer, "", self._trust, wanted, stale=None)
+            with self._about_login():
+                renew(lane, self._authorizer, "", self._trust, wanted, stale=None)
 
     def image(self, lane: Lane, reference: str, platform: Platform) -> Image:
         """Fetch the manifest of a tag or a digest; an index leads on to the member for ``platform``.
@@ -142,7 +154,8 @@ class Repository:
         wanted = Wanted("manifest", url, digest, size, MANIFEST_LIMIT, accept=ACCEPT, patient=self._patient)
         kept = BytesIO()
         body = Body(wanted, kept)
-        answer = fetch(lane, wanted, body, self._trust, self._authorizer)
+        with self._about_login():
+            answer = fetch(lane, wanted, body, self._trust, self._authorizer)
         return read_manifest(kept.getvalue(), answer.headers.get("content-type", ""), body.hashed())
 
     def blob(self, lane: Lane, blob: Blob, keep: BinaryIO | None) -> None:
@@ -169,7 +182,8 @@ class Repository:
         wanted = Wanted(kind, url, blob.digest, blob.size, layer=blob.layer, patient=patient)
         body = Body(wanted, keep)
         try:
-            fetch(lane, wanted, body, trust, authorizer)
+            with self._about_login():
+                fetch(lane, wanted, body, trust, authorizer)
         finally:
             lane.run.add_hash_time(body.cpu_s)
 

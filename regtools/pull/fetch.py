@@ -111,7 +111,9 @@ def renew(
         fetch(lane, token, Body(token, kept), trust, order.grant)
         return Secret(kept.getvalue().decode("utf-8", "replace"))
 
-    return authorizer.answer(header, get, stale=stale)
+    renewed = authorizer.answer(header, get, stale=stale)
+    lane.run.hide(authorizer.header)
+    return renewed
 
 
 def _follow(

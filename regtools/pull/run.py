@@ -12,6 +12,7 @@ import time
 from regtools.errors import RegtoolsError
 
 from .records import PHASES, Request
+from .secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _RATE_HEADERS = (
     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "docker-ratelimit-source",
 )  # fmt: skip
 
+SHORTEST_SECRET = 4
+
 
 class Run:
     """The state of one pull. Times are seconds since its start."""
@@ -53,6 +56,7 @@ class Run:
         self._waits: list[Span] = []
         self._stages: list[tuple[str, Span]] = []
         self._stage: tuple[str, float] = ("auth", 0.0)
+        self._secrets: frozenset[Secret] = frozenset()
 
     def now(self) -> float:
         """Give the seconds since the start."""
@@ -112,11 +116,26 @@ class Run:
 
         return random.uniform(0.75, 1.25)
 
+    def hide(self, *secrets: Secret | None) -> None:
+        """Keep secrets, and headers made of one, out of what a registry says and we pass on."""
+        texts = (each.reveal() for each in secrets if each is not None)
+        words = (text.removeprefix("Basic ").removeprefix("Bearer ") for text in texts)
+        # Shorter ones would hide half of every sentence, and tell nobody anything.
+        self._secrets |= {Secret(word) for word in words if len(word) >= SHORTEST_SECRET}
+
+    def discreet(self, text: str) -> str:
+        """Give a text without the secrets that the other side has put into it."""
+        for secret in self._secrets:
+            text = text.replace(secret.reveal(), "…")
+        return text
+
     def record(self, exchange: Exchange, **known: Any) -> None:
         """Keep a row for one exchange."""
         row = {name: getattr(exchange, name) for name in _FROM_EXCHANGE} | known
         told = [f"{name}: {exchange.headers[name]}" for name in _RATE_HEADERS if name in exchange.headers]
         row["rate_limit"] = "; ".join(told) or None
+        if self._secrets:
+            row = {name: self.discreet(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         with self._lock:
             self._rows.append(row)
 

@@ -50,6 +50,9 @@ def open_source(
         message = f"blocked by the configuration of {source.blocked_by}"
         raise RegtoolsError(message, kind="blocked", stage="pull")
     name = Reference.parse(source.reference)
+    login = find_login(conf, source.reference)
+    if login is not None:
+        lane.run.hide(login.password, login.identity_token, login.basic())
     repository = Repository(
         physical_host(name.domain or ""),
         name.path,
@@ -57,7 +60,7 @@ def open_source(
         patient=patient,
         patient_blobs=patient_blobs,
         trust=find_trust(conf, source.reference, insecure=source.insecure),
-        login=find_login(conf, source.reference),
+        login=login,
     )
     repository.ping(lane)
     repository.authorize(lane)

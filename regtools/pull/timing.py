@@ -285,7 +285,8 @@ class _Walk:
         with self._lock:
             if (attempt, error.kind) not in self._failed:
                 self._failed.add((attempt, error.kind))
-                self._failures.append(Failure(self._attempts[attempt], error.kind, error.message))
+                text = self._run.discreet(error.message)
+                self._failures.append(Failure(self._attempts[attempt], error.kind, text))
 
     def _pull(self, image: str, place: str) -> Pull:
         run, after, manifest = self._run, Usage.now(), self._image

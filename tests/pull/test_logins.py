@@ -226,6 +226,8 @@ def test_basic_without_the_right_login_is_a_401(server: Server, home: Home, pair
     pulled = check(time_pull(f"{server.host}/team/small:1", home.conf(server.host), limits=FAST))
     assert (pulled.ok, pulled.error_kind) == (False, "http-401")
     assert len(server.script.paths("/manifests/")) == 1
+    told = f"the login from {home.folder}/.config/containers/auth.json was not enough" if pair else "no login"
+    assert told in str(pulled)
 
 
 def test_a_token_is_got_with_the_login(server: Server, home: Home) -> None:
@@ -261,6 +263,7 @@ def test_a_wrong_login_is_told_by_the_token_service(server: Server, home: Home) 
     pulled = check(time_pull(f"{server.host}/team/small:1", home.conf(server.host), limits=FAST))
     assert pulled.error_kind == "http-401"
     assert [each.kind for each in pulled.requests if each.error_kind == "http-401"] == ["token"]
+    assert "was not enough" in str(pulled)
 
 
 def test_of_several_schemes_the_first_that_podman_knows_counts(server: Server, home: Home) -> None:
@@ -379,6 +382,25 @@ def test_no_secret_is_shown_anywhere(
     pulled = check(time_pull(f"{server.host}/team/small:1", home.conf(server.host), limits=FAST))
     assert pulled.ok == (case in ("basic", "bearer", "identity", "program"))
     assert logins.found_in(logins.everything_shown(pulled, tmp_path) + caplog.text) == []
+
+
+@pytest.mark.parametrize("scheme", [basic, bearer])
+def test_a_registry_that_repeats_our_secrets_is_not_quoted(
+    server: Server, home: Home, tmp_path: Path, scheme: object
+) -> None:
+    def tell(handler: scripted.Handler, answer: Answer) -> None:
+        words = f"you are {handler.headers.get('Authorization')}, with {PASSWORD}"
+        body = json.dumps({"errors": [{"code": "DENIED", "message": words}]}).encode()
+        handler.reply(Answer(403, {"X-Cache": words, "RateLimit-Limit": words}, body))
+
+    assert callable(scheme)
+    scheme(server)
+    home.login(server.host)
+    server.script.fault("/manifests/", tell)
+    pulled = check(time_pull(f"{server.host}/team/small:1", home.conf(server.host), limits=FAST))
+    assert pulled.error_kind == "http-403"
+    assert "you are B" in str(pulled)
+    assert logins.found_in(logins.everything_shown(pulled, tmp_path)) == []
 
 
 def test_an_error_nobody_foresaw_shows_no_secret_either(
