@@ -12,6 +12,10 @@ CLEAN  := env -u CONTAINERS_CONF -u CONTAINERS_REGISTRIES_CONF -u CONTAINERS_STO
 LAB_ARGS ?=
 AS_ROOT  := $(if $(filter 0,$(shell id -u)),--allow-root)
 OTHER_PYTHON ?= python3.13
+# Which notebooks are run; one file is quicker while it is being written.
+NOTEBOOKS ?= notebooks
+# Many tests wait for programs, so one worker more than there are cores. A file's tests stay together.
+WORKERS ?= -n $(shell expr $$(nproc 2>/dev/null || echo 1) + 1) --dist loadfile
 # pyproject's own pytest settings are for modules; notebooks are compared cell by cell instead.
 NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_parts \
 	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
@@ -42,13 +46,13 @@ types: $(READY)  ## mypy --strict
 	$(BIN)/mypy
 
 unit: $(READY)  ## tests and doctests, with the real programs where they are installed
-	$(CLEAN) $(BIN)/python -m pytest
+	$(CLEAN) $(BIN)/python -m pytest -q $(WORKERS)
 
 notebooks-test: $(READY)  ## run every notebook and compare each output with the stored one
-	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) -q notebooks
+	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) $(WORKERS) -q $(NOTEBOOKS)
 
 notebooks: $(READY)  ## run the notebooks again and store them in their normal form
-	$(CLEAN) $(BIN)/python tests/notebooks/normal.py --execute notebooks
+	$(CLEAN) $(BIN)/python tests/notebooks/normal.py --execute $(NOTEBOOKS)
 
 test-long: test long oldest pythons  ## everything: full sizes, benchmarks, oldest packages, other Pythons (long)
 
@@ -63,7 +67,7 @@ long: $(READY) .venv-peers/.ready  ## full sizes and benchmarks (ratios are prin
 
 oldest: .venv-oldest/.ready  ## the same tests with the oldest supported packages
 	# Outputs are compared to the letter with the constrained set only.
-	$(CLEAN) .venv-oldest/bin/python -m pytest -q -W default --ignore tests/notebooks/test_nbval.py
+	$(CLEAN) .venv-oldest/bin/python -m pytest -q -W default $(WORKERS) --ignore tests/notebooks/test_nbval.py
 	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) -q -W default notebooks
 
 .venv-oldest/.ready: pyproject.toml constraints-oldest.txt
@@ -72,7 +76,7 @@ oldest: .venv-oldest/.ready  ## the same tests with the oldest supported package
 	@touch $@
 
 pythons: .venv-other/.ready  ## the same tests on another Python (OTHER_PYTHON, default python3.13)
-	$(CLEAN) .venv-other/bin/python -m pytest -q
+	$(CLEAN) .venv-other/bin/python -m pytest -q $(WORKERS)
 	$(CLEAN) .venv-other/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) -q notebooks
 
 .venv-other/.ready: pyproject.toml constraints.txt
