@@ -23,8 +23,9 @@ LAYER = IMAGE.layers[1]  # the largest
 MANIFEST, BLOB, TOKENS, PING = "/manifests/", f"/blobs/{sha256(LAYER)}", "/token", "/v2/"
 ALWAYS = 60  # more often than anybody asks
 
-# Short, so that the table is quick; what is bounded by these is bounded by others.
-LIMITS = Limits(connect_s=0.5, low_speed_s=1, retries=1, backoff_s=0.01, retry_after_s=2)
+LIMITS = Limits(retries=1, backoff_s=0.01, retry_after_s=2)
+# For what never answers, so that the table is quick; what is bounded by these is bounded by others, too.
+SHORT = Limits(connect_s=1, low_speed_s=1, retries=0)
 
 SCHEMA_1 = b'{"schemaVersion": 1, "name": "team/small", "tag": "1", "fsLayers": [], "history": []}'
 
@@ -58,7 +59,8 @@ class Case:
     ``faults`` happen to requests whose path has that part, so many times; ``set_up`` does what they cannot say.
     ``alone`` is the error kind where the place is the only source, None where the pull succeeds; ``beside``
     the same where a good source follows. ``row`` is the error kind that a request's row shows. ``stays`` where
-    the place serves the image in spite of the good source that follows. ``guarded`` places ask for our login.
+    the place serves the image in spite of the good source that follows. ``guarded`` places ask for our login. A
+    ``short`` case is one of waiting, and has the short limits.
     """
 
     name: str
@@ -71,8 +73,7 @@ class Case:
     insecure: bool = True
     guarded: bool = True
     long: bool = False
-    seconds: float = 10.0
-    retries: int = 1
+    short: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -234,13 +235,13 @@ def wrong_byte(data: bytes) -> bytes:
 CASES = (
     # Nobody there, or nobody who says anything
     Case("refused", (), "connect", "connect", set_up=refused),
-    Case("swallowed", (), "timeout", "timeout", set_up=swallowed, long=True, seconds=20),
+    Case("swallowed", (), "timeout", "timeout", set_up=swallowed, long=True, short=True),
     Case("dns", (), "dns", "dns", set_up=unknown_name),
-    Case("silent after accept", (), "timeout", "timeout", set_up=accepted_only, retries=0),
-    always("silent before the manifest", MANIFEST, scripted.silent(30), "timeout", retries=0),
-    always("silent before a blob", BLOB, scripted.silent(30), "timeout", retries=0),
-    always("silent mid-body", BLOB, scripted.stall(50_000, 30), "timeout", beside="timeout", retries=0),
-    always("slow drip", BLOB, scripted.drip(50, 0.1), "timeout", beside="timeout", retries=0),
+    Case("silent after accept", (), "timeout", "timeout", set_up=accepted_only, short=True),
+    always("silent before the manifest", MANIFEST, scripted.silent(30), "timeout", short=True),
+    always("silent before a blob", BLOB, scripted.silent(30), "timeout", short=True),
+    always("silent mid-body", BLOB, scripted.stall(50_000, 30), "timeout", beside="timeout", short=True),
+    always("slow drip", BLOB, scripted.drip(50, 0.1), "timeout", beside="timeout", short=True),
     # Bodies that are not what they should be
     passes("reset mid-body", BLOB, scripted.cut(70_000), "cut", stays=True),
     always("reset mid-body every time", BLOB, scripted.cut(10), "cut", beside="cut"),
@@ -278,7 +279,7 @@ CASES = (
     replace(manifest("foreign layers", manifest_with(foreign), "bad-url"), beside="bad-url"),
     Case("indexes without end", (), "bad-manifest", None, set_up=looping_index),
     # Tokens
-    Case("token service slow", (), "timeout", "timeout", set_up=tokens(scripted.silent(30)), retries=0),
+    Case("token service slow", (), "timeout", "timeout", set_up=tokens(scripted.silent(30)), short=True),
     Case("token service failing", (), "http-500", "http-500", set_up=tokens(scripted.status(500))),
     Case("token service talking nonsense", (), "auth", None, set_up=tokens(scripted.body(lambda _: b"<html>"))),
     Case("foreign realm in the clear", (), "auth", None, set_up=tokens(realm="http://auth.example/token")),
