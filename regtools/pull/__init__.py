@@ -1,6 +1,6 @@
 """A measured pull: one request timed, a registry spoken to, sources in order, rows to keep.
 
 ``transport`` sends one request; ``fetch`` makes a verified document of hops and repetitions; ``auth`` and
-``distribution`` speak the registry's protocol; ``timing`` walks a resolution and makes a :class:`Pull`;
-``records`` and ``journal`` keep it.
+``certs`` find logins and certificates where podman does; ``distribution`` speaks the registry's protocol;
+``sources`` and ``timing`` walk a resolution and make a :class:`Pull`; ``records`` and ``journal`` keep it.
 """

@@ -49,9 +49,9 @@ class Pair:
         return ours, done.returncode == 0
 
 
-@pytest.fixture
-def both() -> Iterator[Pair]:
-    with engine("4.3") as real:
+@pytest.fixture(params=["4.3", pytest.param("5.4", marks=pytest.mark.long)])
+def both(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with engine(request.param) as real:
         yield Pair(real, Home(real.work))
 
 
@@ -120,7 +120,7 @@ def test_the_repository_s_own_entry_counts_for_both(htpasswd: DockerRegistry, bo
 def test_a_program_is_really_run_by_both(htpasswd: DockerRegistry, both: Pair, named_in: str) -> None:
     asked = both.home.folder / "asked"
     login = f'{{"Username":"{USER}","Secret":"{PASSWORD}"}}'
-    both.home.program("test", f"read host; echo $1 $host >> {asked}; echo '{login}'")
+    both.home.program("test", f"read host; echo $1 $host >> $HOME/asked; echo '{login}'")
     if named_in == "auth.json":
         both.home.auth({}, credHelpers={htpasswd.host: "test"})
         extra = ""
