@@ -9,6 +9,7 @@ from .transport import Trust
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from regtools.registries.config import RegistriesConf
+    from regtools.registries.machine import Surroundings
 
 __all__ = ["find_trust"]
 
@@ -16,8 +17,9 @@ __all__ = ["find_trust"]
 def find_trust(conf: RegistriesConf, reference: str, *, insecure: bool = False) -> Trust:
     """Say whom a connection to one place believes, and what it shows of itself.
 
-    The ``*.crt`` files count besides the system's authorities. Of several client certificates the first by
-    name is shown; podman shows the one whose issuer the server names.
+    The ``*.crt`` files count besides the system's authorities; links to nowhere, and a directory that the
+    user may not list, are passed over. Of several client certificates the first by name is shown; podman
+    shows the one whose issuer the server names.
 
     Arguments:
         conf: the machine whose directories are read.
@@ -32,6 +34,8 @@ def find_trust(conf: RegistriesConf, reference: str, *, insecure: bool = False) 
 
     around = conf.surroundings
     looked = certificates(reference, root=around.root, environ=around.environ, uid=around.uid)
+    if looked.directory is None or _forbidden(looked.directory, around):
+        return Trust(verify=not insecure)
     if looked.problems:
         raise RegtoolsError(
             looked.problems[0],
@@ -41,9 +45,20 @@ def find_trust(conf: RegistriesConf, reference: str, *, insecure: bool = False) 
             hint="an authority's certificate is called NAME.crt, a client's NAME.cert with NAME.key",
         )
     folder = looked.directory
-    authorities = b"\n".join(around.read(f"{folder}/{name}") for name in looked.authorities)
+    present = [
+        f"{folder}/{name}" for name in looked.authorities if around.mode(f"{folder}/{name}") is not None
+    ]
+    authorities = b"\n".join(around.read(path) for path in present)
     if not looked.clients:
         return Trust(verify=not insecure, authorities=authorities)
     client = looked.clients[0].removesuffix(".cert")
     pair = [around.real(f"{folder}/{client}{ending}") for ending in (".cert", ".key")]
     return Trust(verify=not insecure, authorities=authorities, certificate=pair[0], key=pair[1])
+
+
+def _forbidden(directory: str, around: Surroundings) -> bool:
+    try:
+        around.names(directory)
+    except RegtoolsError as error:
+        return isinstance(error.__cause__, PermissionError)
+    return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from regtools.errors import RegtoolsError
 from regtools.pull.certs import find_trust
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits
+from regtools.pull.transport import Limits, Trust
 from regtools.registries.config import RegistriesConf
 from tests.pull.conftest import SMALL
 from tests.support import certificates
@@ -162,6 +164,26 @@ def test_docker_hub_goes_by_its_name(home: Home) -> None:
     (home.certs("docker.io") / "hub.crt").write_text("hub")
     (home.certs("registry-1.docker.io") / "other.crt").write_text("other")
     assert find_trust(home.conf("docker.io"), "docker.io/library/nginx:latest").authorities == b"hub"
+
+
+def test_what_the_user_may_not_list_and_links_to_nowhere_are_passed_over(home: Home) -> None:
+    (home.certs("reg.example") / "gone.crt").symlink_to("nowhere")
+    assert find_trust(home.conf("reg.example"), "reg.example/app:1") == Trust()
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
+        user = Home(Path(open_to_all) / "home")
+        conf = user.conf("reg.example")
+        closed = user.certs("reg.example")
+        (closed / "me.key").touch()
+        closed.chmod(0)
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(65534)  # root may list everything
+        try:
+            assert find_trust(conf, "reg.example/app:1") == Trust()
+        finally:
+            os.seteuid(before)
+            closed.chmod(0o700)
 
 
 def test_a_file_that_cannot_be_read_is_told(home: Home) -> None:
