@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from regtools.pull.journal import append
+from regtools.pull.run import Run
 from regtools.pull.timing import time_pull
 from tests.benchmarks.measure import process, ratio
 from tests.support import images
@@ -136,6 +138,25 @@ def test_a_small_pull_costs_little_cpu_in_a_running_process(bench: Bench) -> Non
         costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     print(f"two: {sorted(costs)[0] * 1000:.1f} ms at best, {sorted(costs)[10] * 1000:.1f} ms in the middle")
     assert sorted(costs)[0] <= 0.008  # the aim is 0.005
+
+
+def test_recording_costs_next_to_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name, conf = f"{bench.registry.host}/large", leading_to(bench.registry.host)
+
+    def recorded() -> None:
+        append(tmp_path / "journal", time_pull(name, conf))
+
+    def unrecorded() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(Run, "record", lambda *_, **__: None)
+            patched.setattr("regtools.pull.fetch._expected", lambda *_: None)  # no samples
+            assert time_pull(name, conf).ok
+
+    found = ratio(recorded, unrecorded, rounds=11)
+    print(f"large: {found:.3f} x the same pull without rows, samples and journal")
+    assert found <= 1.1  # the aim is 1.02; a busy machine moves each side by more
 
 
 def test_a_tiny_pull_as_a_process_costs_little_more_than_importing_its_client(bench: Bench) -> None:
