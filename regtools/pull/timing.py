@@ -65,6 +65,7 @@ def time_pull(
 ) -> Pull:
     """Pull an image over the network, verify every byte of it, and tell where the time went.
 
+    Logins and certificates are those that podman would use (containers-auth.json(5), containers-certs.d(5)).
     Nothing is kept unless ``into`` is given; no image store is read or changed. Every pull opens its own
     connections, so it is cold on this side.
 

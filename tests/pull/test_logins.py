@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pickle
 from base64 import b64encode
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -88,6 +90,15 @@ def test_a_store_for_everything_is_docker_s_and_not_podman_s(home: Home) -> None
     home.program("store", 'echo \'{"Username":"x","Secret":"y"}\'')
     home.put(".docker/config.json", {"credsStore": "store"})
     assert found(home) is None
+
+
+def test_a_configuration_that_has_travelled_finds_the_same_login(home: Home) -> None:
+    home.login(HOST)
+    conf = pickle.loads(pickle.dumps(home.conf(HOST)))
+    login = find_login(conf, f"{HOST}/app:1")
+    assert login and login.user == USER
+    here = pickle.loads(pickle.dumps(RegistriesConf.from_toml("")))
+    assert here.surroundings.environ is os.environ  # of the process where it arrives
 
 
 def test_another_machine_s_files_are_read_below_its_root(tmp_path: Path) -> None:
@@ -425,6 +436,4 @@ def test_secrets_have_no_face() -> None:
     for value in (login, login.password, login.basic(), [Secret(TOKEN)], {"Authorization": Secret(TOKEN)}):
         assert logins.found_in(f"{value} {value!r}") == []
     with pytest.raises(TypeError, match="not written anywhere"):
-        import pickle
-
         pickle.dumps(Secret(TOKEN))
