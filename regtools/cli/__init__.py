@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "convert": "turn an old registries.conf, or Docker's daemon.json, into the current format",
     "explain": "tell where podman would pull an image from, in which order, and why",
     "time": "pull an image for real, keep nothing, and say where the time went",
+    "bench": "which mirror, how fast, why: every source of an image asked once, or many times",
     "compare": "say from measured pulls which place is faster, by how much, and how sure that is",
     "doctor": "say which real parts this machine has, and what each one enables",
     "lab": "open the notebooks in JupyterLab, in a folder of yours",
