@@ -1,0 +1,100 @@
+"""Journals read in bulk, several as one, and as Parquet."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from regtools import RegtoolsError, read_journal, time_pull
+from regtools.pull import columns
+from regtools.pull.journal import JournalWarning, append, read_probes
+from regtools.pull.parquet import write_parquet
+from regtools.pull.records import PULL_COLUMNS, REQUEST_COLUMNS, Pull
+from tests.support.confs import leading_to
+from tests.support.scripted import Server
+
+
+@pytest.fixture
+def pulled(server: Server) -> Pull:
+    return time_pull(f"{server.host}/team/small:1", leading_to(server.host), place="near")
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(columns, "_BATCH", 7)
+    yield
+
+
+def test_several_journals_are_read_as_one_and_a_pull_counts_once(pulled: Pull, tmp_path: Path) -> None:
+    other = replace(pulled, run_id="other", requests=())
+    append(tmp_path / "a", pulled)
+    append(tmp_path / "b", pulled)
+    append(tmp_path / "b", other)
+    with (tmp_path / "b").open("ab") as file:
+        file.write(b"torn")
+    with pytest.warns(JournalWarning, match="not JSON"):
+        pulls, requests = read_journal([tmp_path / "a", tmp_path / "b"])
+    assert list(pulls["run_id"]) == [pulled.run_id, "other"]
+    assert len(requests) == pulled.n_requests
+    line = pulled.n_requests + 3
+    assert pulls.attrs["skipped"] == [(f"{tmp_path / 'b'}:{line}", "not JSON; torn, or damaged")]
+    assert {name: str(dtype) for name, dtype in pulls.dtypes.items()} == PULL_COLUMNS
+    empty, none = read_journal([])
+    assert (list(empty.columns), list(none.columns)) == (list(PULL_COLUMNS), list(REQUEST_COLUMNS))
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_batches_leave_no_trace(pulled: Pull, tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    for number in range(20):
+        append(path, replace(pulled, run_id=f"r{number}", requests=(), round=number or None))
+    lines = path.read_bytes().splitlines()
+    lines[3] = json.dumps({**json.loads(lines[3]), "workers": "four", "ok": 1}).encode()
+    lines[17] = json.dumps({**json.loads(lines[17]), "run_id": None}).encode()
+    path.write_bytes(b"\n".join(lines))
+    with pytest.warns(JournalWarning):
+        pulls, _ = read_journal(path)
+    assert list(pulls["run_id"]) == [f"r{number}" for number in range(20) if number not in (3, 17)]
+    assert pulls["round"].isna().sum() == 1
+    assert pulls.attrs["skipped"] == [(4, "a wrong type in workers, ok"), (18, "a wrong type in run_id")]
+    assert {name: str(dtype) for name, dtype in pulls.dtypes.items()} == PULL_COLUMNS
+
+
+def test_records_of_before_the_later_columns_are_read(pulled: Pull, tmp_path: Path) -> None:
+    row = {"format": 1, "row": "pull", **pulled.row()}
+    del row["start_s"], row["store_s"]
+    (tmp_path / "j").write_text(json.dumps(row) + "\n")
+    pulls, _ = read_journal(tmp_path / "j")
+    assert pulls["store_s"].isna().all()
+    assert len(read_probes(tmp_path / "j")) == 0
+
+
+def test_parquet_gives_back_what_it_was_given(pulled: Pull, tmp_path: Path) -> None:
+    append(tmp_path / "j", pulled)
+    append(tmp_path / "j", replace(pulled, run_id="failed", ok=False, digest=None, requests=()))
+    pulls, requests = read_journal(tmp_path / "j")
+    if find_spec("pyarrow") is None:
+        with pytest.raises(RegtoolsError, match=r"podman-regtools\[parquet\]") as caught:
+            write_parquet(tmp_path / "pulls.parquet", pulls, requests)
+        assert caught.value.kind == "extra-missing"
+        return
+    write_parquet(tmp_path / "pulls.parquet", pulls, requests)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again, asked = read_journal(tmp_path / "pulls.parquet")
+    pd.testing.assert_frame_equal(again, pulls)
+    pd.testing.assert_frame_equal(asked, requests)
+    with pytest.raises(RegtoolsError, match="file-missing"):
+        read_journal(tmp_path / "none.parquet")
+    with pytest.raises(RegtoolsError, match="must end in"):
+        write_parquet(tmp_path / "pulls", pulls)
+    (tmp_path / "bad.parquet").write_bytes(b"nothing of the kind")
+    with pytest.raises(RegtoolsError, match="file-unreadable"):
+        read_journal(tmp_path / "bad.parquet")
