@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from . import testbed as testbed
     from .analysis import charts as charts
+    from .analysis.advise import advise as advise
     from .analysis.compare import Comparison as Comparison
     from .analysis.compare import compare as compare
     from .errors import Place as Place
@@ -56,6 +57,7 @@ _ROOMS: dict[str, str | None] = {
     "Resolution": "registries.resolution",
     "Source": "registries.resolution",
     "TomlError": "errors",
+    "advise": "analysis.advise",
     "charts": "analysis",
     "compare": "analysis.compare",
     "data_path": "share",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "failed_attempts"]
 
-COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds")
+COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds", "followed")
 
 
 def failed_attempts(
@@ -27,7 +27,8 @@ def failed_attempts(
 
     Returns: ``run_id``, ``place``, ``attempt`` (from 0), ``source`` (the reference that was asked for),
         ``host``, ``kind`` (what went wrong), ``seconds`` (until the next source was asked, or until the pull
-        gave up). Pulls whose requests are not recorded, such as podman's own, have no rows.
+        gave up), ``followed`` (whether another source was tried after it). Pulls whose requests are not
+        recorded, such as podman's own, have no rows.
     """
     import pandas as pd
 
@@ -79,6 +80,7 @@ def _of_pull(pull: dict[Any, Any], wire: pd.DataFrame) -> Iterator[dict[str, Any
             "host": str(mine["url_host"]),
             "kind": _kind(mine),
             "seconds": until - float(moment),
+            "followed": number < last,
         }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from regtools.pull.records import Pull
 
-__all__ = ["OPTIONAL", "prepared", "read_pulls"]
+__all__ = ["OPTIONAL", "prepared", "read_measurements"]
 
 NEEDED = ("place", "round", "seconds", "ok")
 
@@ -163,8 +163,8 @@ def _bad(message: str, hint: str | None) -> RegtoolsError:
 # -- files -----------------------------------------------------------------------------------------------
 
 
-def read_pulls(paths: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
-    """Read journals, CSV and Parquet files, told apart by what is in them, into one table of pulls.
+def read_measurements(paths: Sequence[str | os.PathLike[str]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read journals, CSV and Parquet files, told apart by what is in them: pulls and requests.
 
     Each file is a campaign of its own: its rounds are not mixed with those of another file.
 
@@ -173,24 +173,27 @@ def read_pulls(paths: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    tables = []
+    tables, wires = [], []
     for path in paths:
-        table = _read(path)
-        if (
-            len(paths) > 1 and "total_s" not in table.columns
-        ):  # one name, so that files of different make can stand together
+        table, wire = _read(path)
+        if len(paths) > 1 and "total_s" not in table.columns:  # one name, whatever made the file
             table = table.rename(columns={"seconds": "total_s"})
         if "campaign" not in table.columns:
             table = table.assign(campaign=os.fspath(path) if len(paths) > 1 else "")
         tables.append(table)
+        wires.append(wire)
     if len(tables) == 1:
-        return tables[0]
+        return tables[0], wires[0]
     columns = list(dict.fromkeys(name for table in tables for name in table.columns))
     filled = [table.dropna(axis=1, how="all") for table in tables]
-    return pd.concat(filled, ignore_index=True).reindex(columns=columns)
+    whole = pd.concat(filled, ignore_index=True).reindex(columns=columns)
+    asked = [wire for wire in wires if len(wire)]
+    return whole, pd.concat(asked, ignore_index=True) if asked else wires[0]
 
 
-def _read(path: str | os.PathLike[str]) -> pd.DataFrame:
+def _read(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from regtools.pull.records import frames
+
     try:
         with Path(path).open("rb") as file:
             head = file.read(256)
@@ -199,12 +202,12 @@ def _read(path: str | os.PathLike[str]) -> pd.DataFrame:
         message = f"the measurements cannot be read: {error.strerror}"
         raise RegtoolsError(message, kind=kind, stage="load", where=Place(os.fspath(path))) from error
     if head.startswith(b"PAR1"):
-        return _parquet(path)
+        return _parquet(path), frames([], [])[1]
     if head.lstrip().startswith(b"{") or not head.strip():
         from regtools.pull.journal import read_journal
 
-        return read_journal(path)[0]
-    return _csv(path)
+        return read_journal(path)
+    return _csv(path), frames([], [])[1]
 
 
 def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:

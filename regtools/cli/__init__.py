@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "time": "pull an image for real, keep nothing, and say where the time went",
     "bench": "which mirror, how fast, why: every source of an image asked once, or many times",
     "compare": "say from measured pulls which place is faster, by how much, and how sure that is",
+    "advise": "put the mirrors of registries.conf in the order that measured pulls speak for",
     "doctor": "say which real parts this machine has, and what each one enables",
     "lab": "open the notebooks in JupyterLab, in a folder of yours",
     "cache": "set up, run and check a local mirror: a registry that keeps what is pulled through it",

@@ -38,9 +38,9 @@ def configure(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Compare and tell; give 0."""
     from regtools.analysis.compare import compare
-    from regtools.cli.measurements import pulls_of
+    from regtools.cli.measurements import measured
 
-    pulls = pulls_of("compare", options.files)
+    pulls, _ = measured("compare", options.files)
     comparison = compare(pulls, by=options.by, baseline=options.baseline)
     if options.json:
         import json

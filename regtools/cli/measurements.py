@@ -10,23 +10,23 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["pulls_of"]
+__all__ = ["measured"]
 
 
-def pulls_of(command: str, paths: Sequence[str]) -> pd.DataFrame:
-    """Read files into one table of pulls.
+def measured(command: str, paths: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read files into one table of pulls and one of requests.
 
     Raises:
         RegtoolsError: a file is missing, or is no journal, CSV or Parquet file.
     """
     import warnings
 
-    from regtools.analysis.intake import read_pulls
+    from regtools.analysis.intake import read_measurements
     from regtools.pull.journal import JournalWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", JournalWarning)
-        table = read_pulls(paths)
+        tables = read_measurements(paths)
     for each in caught:
         print(f"regtools {command}: {each.message}", file=sys.stderr)
-    return table
+    return tables

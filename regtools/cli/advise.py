@@ -1,0 +1,81 @@
+"""``regtools advise``: the mirrors of a configuration in the order that measurements speak for."""
+
+from __future__ import annotations
+
+import sys
+
+from regtools.cli import NO, OK, sources
+from regtools.errors import Place, RegtoolsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the options."""
+    add = parser.add_argument
+    add("files", nargs="+", metavar="JOURNAL", help="measurements in which each mirror is a place of its own")
+    sources.configure(parser)
+    add(
+        "--cache", choices=("cold", "warm"), help="which pulls count (default: cold where both were measured)"
+    )
+    add(
+        "--write",
+        metavar="DROPIN",
+        help="write the drop-in, for instance below /etc/containers/registries.conf.d",
+    )
+    add("--force", action="store_true", help="let --write replace a file that says something else")
+    parser.epilog = (
+        "Exit status: 0 advice given, 1 the measurements support no choice. Nothing is added to the\n"
+        "configuration or taken out of it; see it in effect with: regtools explain IMAGE"
+    )
+
+
+def run(options: Namespace) -> int:
+    """Advise; give 0, or 1 where nothing can be advised or written."""
+    from regtools.analysis.advise import advise
+    from regtools.cli.measurements import measured
+
+    pulls, requests = measured("advise", options.files)
+    conf = sources.load(options, sources.release(options))
+    text = advise(pulls, conf, requests=requests, cache_state=options.cache)
+    if options.write is None:
+        print(text, end="")
+        return OK
+    return _write(text, options.write, force=options.force)
+
+
+def _write(text: str, path: str, *, force: bool) -> int:
+    from regtools.cli.files import reason, write_text
+
+    present = _present(path)
+    if present == text:
+        print(f"{path}: says so already", file=sys.stderr)
+        return OK
+    if present is not None and not force:
+        print(
+            f"regtools advise: {path} is there and says something else; --force replaces it", file=sys.stderr
+        )
+        return NO
+    try:
+        write_text(text, path)
+    except OSError as error:
+        message = f"the drop-in cannot be written: {reason(error)}"
+        raise RegtoolsError(message, kind="file-unwritable", stage="load", where=Place(path)) from error
+    print(f"{path}: written; see it in effect with regtools explain", file=sys.stderr)
+    return OK
+
+
+def _present(path: str) -> str | None:
+    from pathlib import Path
+
+    try:
+        return Path(path).read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        message = f"what is there cannot be read: {error.strerror}"
+        raise RegtoolsError(message, kind="file-unreadable", stage="load", where=Place(path)) from error
