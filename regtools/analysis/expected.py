@@ -7,7 +7,7 @@ costs the time until the next one is asked, and the next one has its turn::
 
 The order with the least E over all measured images is found by trying every order, up to seven sources;
 beyond, from the order by ``time + cost × failure / success`` (which is the best for a single image) by
-exchanging two at a time until nothing gets better.
+moving one or exchanging two until nothing gets better.
 
 What a failure costs is podman's to say, since it is podman that will follow the list. Measured with podman
 4.3: a mirror that refuses the connection, or answers 404 or 500, costs next to nothing; one that swallows
@@ -18,13 +18,13 @@ count what was measured where one source was tried after another, else 0.1 s.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import permutations
 
 import numpy as np
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -134,8 +134,9 @@ def best_order(
 
     if len(places) <= _EVERY_ORDER:
         return list(min(permutations(places), key=time))
-    start = sorted(places, key=lambda place: sum(_index(*image[place]) for image in figures))
-    return _exchanged(start, time)
+    starts = [sorted(places, key=lambda place: sum(_index(*image[place]) for image in figures))]
+    starts += [_by_index(places, image) for image in figures]
+    return min((_improved(start, time) for start in starts), key=time)
 
 
 def _first(drawn: tuple[Floats, Floats]) -> tuple[float, float]:
@@ -157,17 +158,32 @@ def _index(success: float, time: float, cost: float) -> float:
     return time + cost * (1 - success) / success if success else 1e9
 
 
-def _exchanged(order: list[str], time: Callable[[Iterable[str]], tuple[float, ...]]) -> list[str]:
+def _by_index(places: Sequence[str], image: Mapping[str, tuple[float, float, float]]) -> list[str]:
+    return sorted(places, key=lambda place: _index(*image[place]))
+
+
+def _improved(order: list[str], time: Callable[[Iterable[str]], tuple[float, ...]]) -> list[str]:
+    """Move one place, or exchange two, as long as that makes the order better."""
     least, better = time(order), True
     while better:
         better = False
-        for one, other in combinations(range(len(order)), 2):
-            tried = order.copy()
-            tried[one], tried[other] = tried[other], tried[one]
+        for tried in _neighbours(order):
             value = time(tried)
             if value < least:
                 order, least, better = tried, value, True
+                break
     return order
+
+
+def _neighbours(order: list[str]) -> Iterator[list[str]]:
+    for one, other in permutations(range(len(order)), 2):
+        moved = order[:one] + order[one + 1 :]
+        moved.insert(other, order[one])
+        yield moved
+        if one < other:
+            exchanged = order.copy()
+            exchanged[one], exchanged[other] = order[other], order[one]
+            yield exchanged
 
 
 def gain(

@@ -34,11 +34,14 @@ __all__ = ["failover", "phases"]
 
 # column → words in the legend, fill, hatch; from light to dark and back, so that neighbours differ in grey
 _STAGES = {
+    "start_s": ("start of the program", "#FFFFFF", "||"),
     "auth_s": ("ping and token", "#F0E442", ".."),
     "manifest_s": ("manifest", "#CC79A7", "xx"),
     "transfer_s": ("transfer", "#56B4E9", ""),
     "wait_s": ("waiting to try again", "#000000", ""),
+    "store_s": ("storing", "#009E73", "\\\\"),
 }
+_ALWAYS = ("auth_s", "manifest_s", "transfer_s", "wait_s")  # the others are podman's and skopeo's
 _MOST_POINTS = 400
 
 
@@ -59,7 +62,7 @@ def phases(
         ValueError: there are no pulls, none was done with its phases known, or none of a place asked for.
     """
     frame = pulls_frame(pulls)
-    missing = [name for name in _STAGES if name not in frame.columns]
+    missing = [name for name in _ALWAYS if name not in frame.columns]
     if missing:
         raise ValueError(f"the pulls have no {', '.join(missing)}: their phases are not known")
     wanted = chosen_places(frame, places)
@@ -87,11 +90,19 @@ def phases(
 def _stack(ax: Axes, group: pd.DataFrame, number: int) -> None:
     at = 0.0
     for column, (_, colour, hatch) in _STAGES.items():
-        length = float(group[column].fillna(0).astype(float).median()) if len(group) else 0.0
+        length = float(_lengths(group, column).median()) if len(group) else 0.0
         if length > 0:
             style: dict[str, Any] = {"edgecolor": "0.2", "linewidth": 0.3}
             ax.barh(number - 0.14, length, left=at, height=0.34, color=colour, hatch=hatch, **style)
             at += length
+
+
+def _lengths(group: pd.DataFrame, column: str) -> pd.Series[float]:
+    """Give a phase's seconds; a phase that a client does not tell is none."""
+    import pandas as pd
+
+    known = group[column] if column in group.columns else pd.Series(0.0, index=group.index)
+    return pd.to_numeric(known).astype("Float64").fillna(0.0).astype("float64")
 
 
 def _whole(ax: Axes, times: pd.Series[float], number: int) -> None:
@@ -115,7 +126,7 @@ def _key(done: pd.DataFrame) -> list[Any]:
     handles: list[Any] = [
         Patch(facecolor=colour, hatch=hatch, edgecolor="0.2", linewidth=0.3, label=words)
         for column, (words, colour, hatch) in _STAGES.items()
-        if float(done[column].fillna(0).astype(float).max()) > 0
+        if float(_lengths(done, column).max()) > 0
     ]
     median: dict[str, Any] = {**MEDIAN, "markersize": 8, "label": "whole pull: median, quartiles"}
     return [*handles, Line2D([], [], color="black", marker="o", linewidth=1.6, **median)]
