@@ -65,12 +65,13 @@ def test_podman_is_faster_with_the_advised_file_where_one_mirror_is_dead_and_one
 @pytest.mark.parametrize(("rtt_ms", "mbit"), [(40, 40), (80, 20), (20, 100)])
 @pytest.mark.parametrize("workers", [1, 4])
 def test_the_fit_finds_the_links_round_trip_and_rate_again(rtt_ms: float, mbit: float, workers: int) -> None:
+    # No image has small layers beside a large one: several workers hide their round trips behind its transfer.
     large = int(mbit * 1e6 / 8 * 0.6)
     images = {
         "tiny": Payload((2100,)),
         "many": Payload((2100,) * 40, seed="1"),
         "big": Payload((large,), seed="2"),
-        "both": Payload((large,) + (2100,) * 12, seed="3"),
+        "pair": Payload((large // 3, large // 3), seed="3"),
     }
     with Testbed({"link": Link(rtt_ms=rtt_ms, mbit=mbit)}, images=images) as bed:
         made = [
