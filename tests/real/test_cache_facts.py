@@ -8,13 +8,16 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from regtools import RegtoolsError
 from regtools.pull.timing import time_pull
 from regtools.pull.transport import Limits
 from regtools.testbed import Cache, Link, Payload, Testbed
+from regtools.testbed.cache.config import config_yml, on_host
 from tests.support.processes import await_true
 
 pytestmark = pytest.mark.needs("docker-registry", "redis-server")
@@ -96,6 +99,17 @@ def test_an_interrupted_download_stays_on_the_disk_until_it_is_purged(cache: Cac
     assert time_pull(bed.image("one-layer"), cache.place.conf).ok
     await_true(lambda: stored(cache) >= 3_000_000, "the image is stored")
     assert parts(cache)  # nobody takes up where it was cut, nobody removes it but the purge
+
+
+def test_distribution_2_ends_at_a_configuration_for_3(cache: Cache) -> None:
+    cache.down()
+    for_3 = config_yml(
+        replace(cache.settings, registry="3"), on_host(cache.settings, str(cache.folder / "storage"))
+    )
+    (cache.folder / "binaries" / "config.yml").write_text(for_3)
+    with pytest.raises(RegtoolsError, match="the registry has ended") as failed:
+        cache.up()
+    assert "redis configuration required" in str(failed.value.hint)
 
 
 def test_a_redis_that_remembers_what_the_storage_lost_breaks_every_pull(cache: Cache, bed: Testbed) -> None:

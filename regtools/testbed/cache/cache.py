@@ -313,6 +313,14 @@ class Cache:
             notes=tuple(notes),
         )
 
+    def settle(self) -> traffic.Traffic:
+        """Wait until it has stored what its clients have already; give its counters then.
+
+        Raises:
+            RegtoolsError: the counters cannot be read.
+        """
+        return verify.settled(self.settings)
+
     def verify(self, image: str) -> verify.Verification:
         """Pull an image through it twice, and once by podman with the drop-in; keep nothing of it outside.
 

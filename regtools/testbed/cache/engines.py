@@ -295,7 +295,7 @@ class Binaries(Engine):
         return self.which("docker-registry", "registry")
 
     def _check_release(self) -> None:
-        # A configuration of the other major version is read without a word, and half of it ignored.
+        # Keys of the other major version are ignored without a word, and what is left may end in a panic.
         told = subprocess.run(
             [str(self._registry()), "--version"], capture_output=True, text=True, check=False, timeout=QUICK_S
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["Leg", "Verification", "full_name", "podman_used_it", "two_pulls"]
+__all__ = ["Leg", "Verification", "full_name", "podman_used_it", "settled", "two_pulls"]
 
 SETTLE_S = 60.0  # for storing what the client has already
 QUIET_S = 0.5
@@ -156,7 +156,7 @@ def _leg(image: str, settings: Settings, conf_text: str) -> Leg:
     pull = time_pull(image, RegistriesConf.from_toml(conf_text, file="registries.conf"))
     if not pull.ok or pull.digest is None:
         raise _failed(image, settings, pull)
-    after = _settled(settings)
+    after = settled(settings)
     return Leg(
         pull.total_s,
         pull.digest,
@@ -165,7 +165,8 @@ def _leg(image: str, settings: Settings, conf_text: str) -> Leg:
     )
 
 
-def _settled(settings: Settings) -> Traffic:
+def settled(settings: Settings) -> Traffic:
+    """Wait until the cache has stored what its clients have already; give its counters then."""
     # The registry stores a blob beside giving it to us, and may finish a little later.
     until = time.monotonic() + SETTLE_S
     last, since = _traffic(settings), time.monotonic()
