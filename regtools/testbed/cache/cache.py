@@ -290,7 +290,7 @@ class Cache:
                 try:
                     redis = status.redis_use(engine.redis_info())
                 except (OSError, RegtoolsError) as error:
-                    notes.append(f"Redis: {getattr(error, 'message', None) or error}; pulls go on without it")
+                    notes.append(f"Redis: {_words(error)}; pulls go on without it")
         if answering:
             try:
                 counted = traffic.read(self.settings.debug_address, self.settings.registry)
@@ -387,6 +387,10 @@ class Cache:
 # What distribution writes before it ends; below it stands a stack, or its usage.
 _TELLING = re.compile(r"^panic:|level=(fatal|panic)|^configuration error")
 _INSTALL = "sudo apt install podman  |  sudo apt install docker-registry redis-server"
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
 
 
 def _parsed(text: str) -> RegistriesConf:
