@@ -217,13 +217,18 @@ def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         with Path(path).open(encoding="utf-8-sig") as file:
             head = file.readline()
         mark = max(",;\t", key=head.count)  # what spreadsheets write, in any country
-        return pd.read_csv(path, sep=mark, skipinitialspace=True, encoding="utf-8-sig")
+        table = pd.read_csv(path, sep=mark, skipinitialspace=True, encoding="utf-8-sig")
+        prepared(table)  # what is wrong with it is told here, where the file is known
+    except RegtoolsError as error:
+        error.where = Place(os.fspath(path))
+        raise
     except (ValueError, pd.errors.ParserError) as error:
         message = f"this is no table: {str(error).splitlines()[0]}"
         hint = "a journal, a CSV file with a header line, or a Parquet file is wanted"
         raise RegtoolsError(
             message, kind="bad-table", stage="load", where=Place(os.fspath(path)), hint=hint
         ) from error
+    return table
 
 
 def _parquet(path: str | os.PathLike[str]) -> pd.DataFrame:

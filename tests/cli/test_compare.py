@@ -176,3 +176,12 @@ def test_torn_lines_of_a_journal_are_told_and_the_rest_compared(journal: Path, t
 
 def test_no_files_are_wrong_usage() -> None:
     assert run().returncode == 2
+
+
+@pytest.mark.parametrize("text", ["place,round,seconds\na,1,2\n", "place,round,seconds,ok\na,1,soon,true\n"])
+def test_a_table_with_something_wrong_in_it_is_named(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(text, encoding="utf-8")
+    done = run(path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{path}: error: ")
