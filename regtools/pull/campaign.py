@@ -135,9 +135,15 @@ def run_campaign(
 
 
 def in_turn(do: Callable[[Job], list[Row]], jobs: Sequence[Job]) -> Iterator[tuple[Job, list[Row]]]:
-    """Carry jobs out one after the other, in this process."""
+    """Carry jobs out one after the other, in this process.
+
+    A cold pull that failed has warmed nothing: the warm one after it pulls once unmeasured first.
+    """
+    delivered = True
     for job in jobs:
-        yield job, do(job)
+        rows = do(job if delivered or not job.is_warm else replace(job, is_warm=False))
+        delivered = bool(rows[-1]["ok"])
+        yield job, rows
 
 
 def conduct(

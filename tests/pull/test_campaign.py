@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import regtools as rt
-from regtools.pull.campaign import Progress, conduct
+from regtools.pull.campaign import Progress, conduct, in_turn
 from regtools.pull.jobs import Job, _probe, carry_out
 from regtools.pull.journal import read_probes
 from regtools.pull.plan import Plan
@@ -176,6 +176,19 @@ def test_a_registry_that_has_had_enough_stops_it_and_its_limits_are_recorded(tmp
     (told,) = requests["rate_limit"].dropna()
     assert told == "ratelimit-limit: 100;w=21600; ratelimit-remaining: 0;w=21600"
     assert requests["retry_after_s"].dropna().tolist() == [3600.0]
+
+
+def test_after_a_cold_pull_that_failed_the_warm_one_is_warmed_first(bed: Testbed) -> None:
+    told: list[tuple[str, str, bool]] = []
+
+    def do(job: Job) -> list[dict[str, object]]:
+        told.append((job.place, job.cache_state, job.is_warm))
+        return [{"ok": job.place == "near"}]
+
+    made = plan(bed, rounds=2, cache_states=("cold", "warm"), make_cold=("true",))
+    assert all(job.is_warm for job in made.jobs() if job.cache_state == "warm")
+    assert len(list(in_turn(do, list(made.jobs())))) == len(told)
+    assert {each for each in told if each[1] == "warm"} == {("near", "warm", True), ("far", "warm", False)}
 
 
 def test_cold_and_warm_are_made_on_purpose(bed: Testbed, tmp_path: Path) -> None:
