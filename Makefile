@@ -21,7 +21,7 @@ NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_p
 	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-long lint types unit long notebooks-test notebooks oldest pythons wheel clean
+.PHONY: help setup lab test test-long lint types unit long notebooks-test notebooks data oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -53,6 +53,12 @@ notebooks-test: $(READY)  ## run every notebook and compare each output with the
 
 notebooks: $(READY)  ## run the notebooks again and store them in their normal form
 	$(CLEAN) $(BIN)/python tests/notebooks/normal.py --execute $(NOTEBOOKS)
+
+# Each can be run alone; mirrors goes on where it was stopped.
+data: $(READY)  ## measure again what data/ records (45 minutes; nothing else may run meanwhile)
+	$(CLEAN) $(BIN)/python -m tests.recorded.measure_failover
+	$(CLEAN) $(BIN)/python -m tests.recorded.measure_mirrors
+	$(CLEAN) $(BIN)/python -m tests.recorded.measure_cache
 
 test-long: test long oldest pythons  ## everything: full sizes, benchmarks, oldest packages, other Pythons (long)
 

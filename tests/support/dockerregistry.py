@@ -17,12 +17,22 @@ class DockerRegistry:
     """``docker-registry serve`` with storage below ``folder``; over TLS with a ``Certificate``.
 
     ``auth`` is that section of its configuration; to fill the storage, serve it without first.
+    ``upstream`` makes it a pull-through cache that remembers nothing but what lies in its storage: who removes
+    that, has an empty cache.
     """
 
-    def __init__(self, folder: Path, *, certificate: Any = None, auth: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        certificate: Any = None,
+        auth: dict[str, Any] | None = None,
+        upstream: str | None = None,
+    ) -> None:
         self.folder = folder
         self.certificate = certificate
         self.auth = auth
+        self.upstream = upstream
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,9 +78,10 @@ class DockerRegistry:
             "log": {"level": "error", "accesslog": {"disabled": True}},
             "storage": {
                 "filesystem": {"rootdirectory": str(self.folder / "storage")},
-                "cache": {"blobdescriptor": "inmemory"},
+                **({} if self.upstream else {"cache": {"blobdescriptor": "inmemory"}}),
             },
             "http": http,
+            **({"proxy": {"remoteurl": self.upstream}} if self.upstream else {}),
             **({"auth": self.auth} if self.auth else {}),
         }
 
