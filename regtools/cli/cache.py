@@ -165,6 +165,8 @@ def _up(options: Namespace) -> int:
     from regtools.testbed.cache.engines import ENGINES
 
     cache = Cache.open(options.folder, engine=options.engine)
+    if sys.stderr.isatty() and cache.engine is None:
+        print("Starting; the first time podman fetches the images, which may take minutes …", file=sys.stderr)
     cache.up()
     for note in cache.notes:
         print(f"note: {note}", file=sys.stderr)

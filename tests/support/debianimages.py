@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,22 +70,30 @@ def box() -> Iterator[Box]:
     }
     made = Box(work, environ)
     try:
-        _import(made, REGISTRY, {"docker-registry": "bin/registry"}, _SERVE, "registry")
-        _import(made, REDIS, {"redis-server": "bin/redis-server", "redis-cli": "bin/redis-cli"}, _REDIS, None)
+        add_images(made.podman, work)
         yield made
     finally:
         made.podman("rm", "--force", "--all", "--time", "1", check=False)
         shutil.rmtree(work, ignore_errors=True)
 
 
-_SERVE = ["serve", "/etc/docker/registry/config.yml"]
-_REDIS = ["redis-server"]
+def add_images(podman: Callable[..., str], work: Path) -> None:
+    """Let ``podman(*arguments)`` have both images; ``work`` is a folder that it can read."""
+    serve = ["serve", "/etc/docker/registry/config.yml"]
+    redis = {"redis-server": "bin/redis-server", "redis-cli": "bin/redis-cli"}
+    _import(podman, work, REGISTRY, {"docker-registry": "bin/registry"}, serve, "registry")
+    _import(podman, work, REDIS, redis, ["redis-server"], None)
 
 
 def _import(
-    made: Box, name: str, programs: dict[str, str], command: list[str], entrypoint: str | None
+    podman: Callable[..., str],
+    work: Path,
+    name: str,
+    programs: dict[str, str],
+    command: list[str],
+    entrypoint: str | None,
 ) -> None:
-    archive = made.work / "image.tar"
+    archive = work / "image.tar"
     with tarfile.open(archive, "w") as tar:
         found = {str(Path(str(shutil.which(program))).resolve()): path for program, path in programs.items()}
         for program in list(found):
@@ -102,7 +110,7 @@ def _import(
     if entrypoint:
         changes.append(f'ENTRYPOINT ["{entrypoint}"]')
     options = [word for change in changes for word in ("--change", change)]
-    made.podman("import", "--quiet", *options, str(archive), name)
+    podman("import", "--quiet", *options, str(archive), name)
     archive.unlink()
 
 
