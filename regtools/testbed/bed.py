@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from regtools.errors import Place as Where
 from regtools.errors import RegtoolsError
 
+from .closing import Closing
 from .conf import NAME, ORIGIN, check_name, registries_conf
 from .counters import Count, Counters
 from .images import DEFAULT_IMAGES, Hello, Payload
@@ -20,8 +21,6 @@ from .process import Helper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
-    from typing import Self
 
     from regtools.registries.config import RegistriesConf
 
@@ -47,7 +46,7 @@ class Place:
     conf_text: str = field(default="", repr=False)
 
 
-class Testbed:
+class Testbed(Closing):
     """Registries to practise on, on this machine's loopback, for as long as the ``with`` block lasts.
 
     ::
@@ -205,14 +204,6 @@ class Testbed:
         """End both processes, free their ports; more than once is harmless."""
         self._links.close()
         self._registry.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def place_conf_text(self, name: str) -> str:
         """Give the registries.conf that leads to one mirror, or to ``origin``, and nowhere else."""

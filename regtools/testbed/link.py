@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
+from .closing import Closing
 from .process import Helper
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any, Self
+    from typing import Any
 
 __all__ = ["Link", "Links"]
 
@@ -68,7 +68,7 @@ class Link:
         return Links({"link": (self, target)})
 
 
-class Links:
+class Links(Closing):
     """Links that are open: one helper process that carries them all, until ``close()``.
 
     Args:
@@ -104,14 +104,6 @@ class Links:
     def close(self) -> None:
         """Close the links, with everything that is on its way."""
         self._helper.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _resolve(target: str) -> list[Any]:

@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
+from .closing import Closing
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from .bed import Testbed
 
@@ -71,7 +71,7 @@ class Said:
         return str(self).rstrip("\n")
 
 
-class Practice:
+class Practice(Closing):
     """A home folder for commands, and the settings in it, until ``close()`` or the end of the process.
 
     Args:
@@ -133,14 +133,6 @@ class Practice:
     def close(self) -> None:
         """Stop its containers and remove everything; more than once is harmless."""
         self._end()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _steady(self, text: str) -> str:
         for found, shown in self._shown.items():

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
+from ..closing import Closing
 from . import files, status, traffic, units, verify
 from .engines import ENGINES, STATE, Engine, trouble
 from .settings import DOCKER_HUB, Settings, bad, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
     from typing import Any, Self
 
     from regtools.registries.config import RegistriesConf
@@ -35,7 +35,7 @@ REDIS_S = 5.0
 ENGINE_FILE = "engine"
 
 
-class Cache:
+class Cache(Closing):
     """A pull-through cache: a registry that fetches what it lacks, with Redis beside it if wanted.
 
     ::
@@ -377,11 +377,6 @@ class Cache:
         except BaseException:
             self._forget()
             raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 # What distribution writes before it ends; below it stands a stack, or its usage.
