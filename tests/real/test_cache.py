@@ -15,7 +15,7 @@ import pytest
 from regtools.errors import RegtoolsError
 from regtools.pull.timing import time_pull
 from regtools.testbed import Cache, Link, Payload, Testbed
-from regtools.testbed.cache import resp
+from regtools.testbed.cache import resp, starting
 from tests.conftest import LONG
 from tests.support.debianimages import REDIS, Box, box
 from tests.support.gate import Gate
@@ -336,7 +336,7 @@ def test_a_wrong_login_is_guessed_at(running: Running, tmp_path: Path) -> None:
 
 
 def test_a_private_upstream_with_http_basic_is_beyond_distribution_2(
-    running: Running, tmp_path: Path
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with _private(running, tmp_path, "basic", "pass", "pass") as (cache, server):
         if running.box is not None:  # somebody has to be in the network, or this machine has no address there
@@ -344,7 +344,7 @@ def test_a_private_upstream_with_http_basic_is_beyond_distribution_2(
         with pytest.raises(RegtoolsError, match=r"distribution 2\.x sends a login to token servers only"):
             cache.up()
         # It is true: without our word it would start, and never send the login.
-        cache._check_login = lambda: None  # type: ignore[method-assign]
+        monkeypatch.setattr(starting, "check_login", lambda settings: None)
         with cache:
             assert time_pull(running.image(), cache.place.conf).error_kind == "http-404"
         assert server.refused == 0

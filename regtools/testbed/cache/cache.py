@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
-import socket
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 
 from ..closing import Closing
-from . import files, status, traffic, units, verify
+from . import files, starting, status, traffic, units, verify
 from .engines import ENGINES, STATE, Engine, trouble
 from .settings import DOCKER_HUB, Settings, bad, load
 
@@ -30,9 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cache"]
 
-START_S = 60.0  # for the first answer; it takes a tenth of a second, unless the machine is busy
-REDIS_S = 5.0
 ENGINE_FILE = "engine"
+_INSTALL = "sudo apt install podman  |  sudo apt install docker-registry redis-server"
 
 
 class Cache(Closing):
@@ -77,7 +73,7 @@ class Cache(Closing):
         if (username is None) != (password is None):
             raise bad("a login is a username and a password", "give both, or neither")
         if settings.get("port") == 0:
-            settings["port"] = _free_ports(settings.get("bind", "127.0.0.1"))
+            settings["port"] = starting.free_ports(settings.get("bind", "127.0.0.1"))
         self._temporary = folder is None
         if self._temporary:  # beside others of its kind
             settings.setdefault("name", f"registry-cache-{secrets.token_hex(4)}")
@@ -168,7 +164,7 @@ class Cache(Closing):
         if (running := self._engine()) and all(map(running.running, running.parts)):
             return self
         if not (running and running.running("registry")):
-            self._check_port()
+            starting.check_ports(self.settings)
         errors: list[RegtoolsError] = []
         for engine in [running] if running else self._candidates(errors):
             try:
@@ -206,61 +202,14 @@ class Cache(Closing):
         except OSError as error:
             raise trouble(f"{error.filename}: {error.strerror}", "choose a folder of your own") from error
         try:
-            self._check_login()
+            starting.check_login(self.settings)
             engine.start()
-            self._wait(engine)
+            starting.wait(engine, self.settings)
         except BaseException:
             with suppress(RegtoolsError):
                 engine.stop()
             (state / ENGINE_FILE).unlink(missing_ok=True)
             raise
-
-    def _wait(self, engine: Engine) -> None:
-        until = time.monotonic() + START_S
-        while not status.answers(self.address):
-            ended = engine.has_ended()
-            if ended or time.monotonic() > until:
-                raise self._why_not(engine, ended)
-            time.sleep(0.05)
-        # The cache works without Redis, and status says so: a short wait is enough for what comes next.
-        until = time.monotonic() + REDIS_S
-        while "redis" in engine.parts and engine.running("redis") and time.monotonic() < until:
-            with suppress(OSError, RegtoolsError):
-                engine.redis_info()
-                return
-            time.sleep(0.05)
-
-    def _why_not(self, engine: Engine, ended: bool) -> RegtoolsError:
-        what = "the registry has ended" if ended else f"the registry is silent for {START_S:g} s"
-        reachable, words = status.upstream_state(self.settings.upstream)
-        if not reachable:
-            return trouble(
-                f"{what}: {words}, and distribution asks the upstream once when it starts",
-                "start it when the upstream answers again; what is stored is not lost",
-            )
-        said = [line for line in engine.logs("registry", 60).splitlines() if line.strip()]
-        told = next(filter(_TELLING.search, reversed(said)), said[-1] if said else "")
-        return trouble(what, f"it said: {told}" if told else "it said nothing")
-
-    def _check_login(self) -> None:
-        if (
-            self.settings.private
-            and self.settings.registry == "2"
-            and status.wants_basic(self.settings.upstream)
-        ):
-            raise bad(
-                "the upstream wants HTTP Basic, and distribution 2.x sends a login to token servers only",
-                "take distribution 3.x (--registry 3), or an upstream with a token server, as Docker Hub",
-            )
-
-    def _check_port(self) -> None:
-        for address in (self.address, self.settings.debug_address):
-            host, _, port = address.rpartition(":")
-            with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2):
-                raise trouble(
-                    f"somebody else answers at {address} already",
-                    "end it, or make the cache at another port: regtools cache init --port N --force",
-                )
 
     def down(self, *, purge: bool = False) -> None:
         """Stop it; what it has stored stays, unless ``purge``. Nothing happens to a cache that is down.
@@ -379,11 +328,6 @@ class Cache(Closing):
             raise
 
 
-# What distribution writes before it ends; below it stands a stack, or its usage.
-_TELLING = re.compile(r"^panic:|level=(fatal|panic)|^configuration error")
-_INSTALL = "sudo apt install podman  |  sudo apt install docker-registry redis-server"
-
-
 def _words(error: Exception) -> str:
     return getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
 
@@ -392,23 +336,3 @@ def _parsed(text: str) -> RegistriesConf:
     from regtools.registries.config import RegistriesConf
 
     return RegistriesConf.from_toml(text, file="registries.conf")
-
-
-def _free_ports(bind: str) -> int:
-    # The registry's, the debug server's and Redis's stand in a row; two tries in three thousand meet another.
-    for _ in range(100):
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            if port <= 65533 and all(_is_free(port + more, bind) for more in (1, 2)):
-                return port
-    raise trouble("there are no three free ports in a row", "give one by port=")
-
-
-def _is_free(port: int, bind: str) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((bind if bind.count(".") == 3 else "127.0.0.1", port))
-        except OSError:
-            return False
-    return True
