@@ -33,7 +33,7 @@ def verdict(pair: Mapping[str, Any]) -> str:
         return f"{NO_DIFFERENCE} between {one} and {other} {_between(low, high)}"
     if ratio < 1:
         return _difference(
-            one, other, "slower", 1 / ratio if ratio else math.inf, 1 / high, 1 / low if low else math.inf
+            one, other, "slower", *(1 / each if each else math.inf for each in (ratio, high, low))
         )
     return _difference(one, other, "faster", ratio, low, high)
 

@@ -64,6 +64,15 @@ def test_a_pair_has_a_ratio_an_interval_and_words() -> None:
     )
 
 
+def test_a_place_that_never_delivered_is_compared_with_a_baseline_too() -> None:
+    rounds = range(1, 13)
+    made = [pull("sure", 1.0) for _ in rounds] + [pull("dead", 0.01, ok=False) for _ in rounds]
+    table = frames([each.row() for each in made], [])[0]
+    table["round"] = [*rounds, *rounds]
+    row = rows_of(rt.compare(table, baseline="sure"), "dead", "sure")
+    assert row["verdict"] == "dead is slower than sure: dead failed too often for a ratio"
+
+
 def test_a_baseline_turns_every_pair_towards_it() -> None:
     table = campaign({"near": 1.0, "far": 2.0, "mid": 1.5}, noise=0.05)
     pairs = rt.compare(table, baseline="mid").pairs().set_index("place")
