@@ -2,7 +2,8 @@
 
 Every job's rows are on the disk before the next job begins. After a kill, a power cut or Ctrl-C the same
 call goes on: what the journal holds is not done again, and nothing that was finished is lost. What is carried
-out where is the executor's matter: :func:`in_turn` does one job after the other, here.
+out where is the executor's matter: :func:`in_turn` does one job after the other, here;
+:mod:`regtools.pull.fleet` does it on many hosts.
 """
 
 from __future__ import annotations
@@ -24,15 +25,19 @@ from .plan import Plan, another_plan, named_places, new_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, BinaryIO
 
     import pandas as pd
 
+    from .fleet import Courier
     from .jobs import Job, Row
 
-    # Carries jobs out and gives each with its rows, in any order, as they are finished.
-    Executor = Callable[[Callable[[Job], list[Row]], Sequence[Job]], Iterator[tuple[Job, list[Row]]]]
+    # Carries jobs out and gives each with its rows, in any order, as they are finished. None begins once
+    # the third argument is false.
+    Executor = Callable[
+        [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
+    ]
 
 __all__ = ["Progress", "conduct", "in_turn", "run_campaign"]
 
@@ -67,6 +72,7 @@ def run_campaign(
     rounds: int = 10,
     journal: str | os.PathLike[str] = "pulls.jsonl",
     engine: str = "builtin",
+    client: Any = None,
     seed: int | None = None,
     platform: str | None = None,
     workers: int = 4,
@@ -89,29 +95,37 @@ def run_campaign(
     Arguments:
         images: one name or several, as podman would be given them.
         places: name → :class:`~regtools.RegistriesConf`, or things with ``name`` and ``conf``, such as
-            ``bed.places``.
+            ``bed.places``. With a ``client`` a place may be another configuration at each vantage point:
+            name → vantage point → configuration.
         rounds: blocks; 10 are enough for a verdict about differences worth having.
         journal: JSON Lines, made or gone on with.
         engine, platform, workers, timeout_s: as of :func:`~regtools.time_pull`.
+        client: a Dask client, or a :class:`~regtools.pull.fleet.Fleet` with limits of its own: the same
+            campaign from each of its vantage points. Configurations are the ones given here; logins,
+            certificates and environment are those of each host.
         seed: of the shuffling; None for the journal's, or a new one. It stands in the journal.
         cache_states: ``unknown`` just pulls. ``cold`` runs ``make_cold`` before each pull, ``warm`` pulls
             once unmeasured before (after a cold pull the place is warm anyway).
-        make_cold: program and arguments that empty a place's cache; ``{place}`` stands for its name.
+        make_cold: program and arguments that empty a place's cache; ``{place}`` stands for its name. With a
+            ``client`` each host runs it; it travels as it is, so no password should stand in it.
         probes: round trips that are measured of each place once a round, when nothing else runs; see
             :func:`~regtools.pull.journal.read_probes`.
         pause_s, jitter: seconds of rest before each pull, and by which share of it they vary.
         stop_file: as soon as there is such a file, no further pull begins.
         limit_bytes: no further pull begins once so many bytes have been fetched, by earlier starts as well.
+            On many hosts, what is under way then still comes to its end.
         stop_on_429: no further pull begins once a registry has answered 429, "too many requests".
         progress: called after each pull.
 
     Returns:
         The campaign's pulls so far, columns as :func:`~regtools.read_journal`; ``attrs["seed"]`` and
-        ``attrs["stopped"]``: why it ended early, or None.
+        ``attrs["stopped"]``: why it ended early, or None. ``attrs["missing"]``: vantage point → how many
+        pulls could not be done there, and why.
 
     Raises:
         RegtoolsError: ``bad-campaign``; ``another-campaign`` and ``journal-in-use`` for the journal; what a
-            name or configuration leads to. ``KeyboardInterrupt`` passes through; the journal is whole then.
+            name or configuration leads to; ``versions-differ``, ``no-workers`` and ``scheduler-gone`` for a
+            client. ``KeyboardInterrupt`` passes through; the journal is whole then.
     """
     plan = Plan(
         id=new_id(),
@@ -129,18 +143,29 @@ def run_campaign(
         pause_s=pause_s,
         jitter=jitter,
     )
+    courier = None
+    if client is not None:
+        from .fleet import Fleet
+
+        courier = (client if isinstance(client, Fleet) else Fleet(client)).meet()
+        plan = replace(plan, vantages=courier.vantages())
     plan.check()
     stop = _Stop(stop_file, limit_bytes, stop_on_429)
-    return conduct(plan, os.fspath(journal), stop, seed_is_given=seed is not None, progress=progress)
+    given = seed is not None
+    return conduct(plan, os.fspath(journal), stop, seed_is_given=given, progress=progress, courier=courier)
 
 
-def in_turn(do: Callable[[Job], list[Row]], jobs: Sequence[Job]) -> Iterator[tuple[Job, list[Row]]]:
+def in_turn(
+    do: Callable[[Job], list[Row]], jobs: Sequence[Job], go_on: Callable[[], bool]
+) -> Iterator[tuple[Job, list[Row]]]:
     """Carry jobs out one after the other, in this process.
 
     A cold pull that failed has warmed nothing: the warm one after it pulls once unmeasured first.
     """
     delivered = True
     for job in jobs:
+        if not go_on():
+            return
         rows = do(job if delivered or not job.is_warm else replace(job, is_warm=False))
         delivered = bool(rows[-1]["ok"])
         yield job, rows
@@ -154,6 +179,7 @@ def conduct(
     seed_is_given: bool = False,
     progress: Callable[[Progress], None] | None = None,
     execute: Executor = in_turn,
+    courier: Courier | None = None,
 ) -> pd.DataFrame:
     """Carry a plan out, but for what the journal holds already; see :func:`run_campaign`."""
     with _locked(journal):
@@ -161,20 +187,29 @@ def conduct(
         plan = _continued(plan, past, journal, seed_is_given)
         if past.row is None:
             append_rows(journal, [plan.row()])
+        if courier is not None:
+            plan = replace(plan, vantages=courier.vantages(past.vantages))
+            append_rows(journal, courier.rows(plan.id, plan.vantages))
         every = list(plan.jobs())
         jobs = list(_undone(every, past.done))
         count = _Count(len(every) - len(jobs), len(every), plan.rounds, past.bytes, time.monotonic())
-        reason = stop.reason(count.bytes, None)
-        if jobs and reason is None:
-            for job, rows in execute(carry_out, jobs):
-                append_rows(journal, rows)
-                count.add(job, rows[-1])
-                if progress is not None:
-                    progress(count.progress())
-                reason = stop.reason(count.bytes, rows[-1]) if count.done < count.total else None
-                if reason is not None:
-                    break
-    return _frame(journal, {job.key for job in every}, plan, reason)
+        if jobs:
+            stop.look(count.bytes, None)
+        for job, rows in (courier or execute)(carry_out, jobs, stop.allows):
+            append_rows(journal, rows)
+            count.add(job, rows[-1])
+            if progress is not None:
+                progress(count.progress())
+            if count.done < count.total:
+                stop.look(count.bytes, rows[-1])
+    missing = {} if courier is None else dict(courier.missing)
+    return _frame(journal, {job.key for job in every}, plan, stop.why or _told(missing), missing)
+
+
+def _told(missing: Mapping[str, tuple[int, str]]) -> str | None:
+    return (
+        "; ".join(f"{left} pulls are missing at {at}: {why}" for at, (left, why) in missing.items()) or None
+    )
 
 
 def _undone(jobs: Sequence[Job], done: frozenset[str]) -> Iterator[Job]:
@@ -201,25 +236,30 @@ def _continued(plan: Plan, past: _Past, journal: str, seed_is_given: bool) -> Pl
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What a journal holds of a campaign: its plan's row, the keys of what is done, and the bytes of that."""
+    """What a journal holds of a campaign: its plan's row, the keys and bytes of what is done, and where."""
 
     row: dict[str, Any] | None
     done: frozenset[str]
     bytes: int
+    vantages: frozenset[str]
 
     @classmethod
     def read(cls, journal: str) -> _Past:
         row: dict[str, Any] | None = None
         done: dict[str, int] = {}
+        vantages: set[tuple[Any, str]] = set()
         for found in _campaign_rows(journal):
             if found["row"] == "campaign":
                 row = row or found
+            elif found["row"] == "vantage":
+                vantages.add((found.get("campaign"), str(found.get("vantage"))))
             elif isinstance(found.get("job"), str):
                 done[found["job"]] = found.get("bytes_fetched") or 0
         if row is None:
-            return cls(None, frozenset(), 0)
+            return cls(None, frozenset(), 0, frozenset())
         mine = {key: size for key, size in done.items() if key.startswith(f"{row.get('campaign')}/")}
-        return cls(row, frozenset(mine), sum(mine.values()))
+        there = frozenset(name for campaign, name in vantages if campaign == row.get("campaign"))
+        return cls(row, frozenset(mine), sum(mine.values()), there)
 
 
 def _campaign_rows(journal: str) -> Iterator[dict[str, Any]]:
@@ -232,12 +272,12 @@ def _campaign_rows(journal: str) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if isinstance(row, dict) and row.get("row") in ("pull", "campaign"):
+            if isinstance(row, dict) and row.get("row") in ("pull", "campaign", "vantage"):
                 yield row
 
 
 class _Stop:
-    """The switches that end a campaign between two pulls."""
+    """The switches that end a campaign between two pulls; ``why`` says which one did."""
 
     def __init__(
         self, file: str | os.PathLike[str] | None, limit_bytes: int | None, stop_on_429: bool
@@ -245,9 +285,17 @@ class _Stop:
         self._file = None if file is None else Path(file)
         self._limit = limit_bytes
         self._on_429 = stop_on_429
+        self.why: str | None = None
 
-    def reason(self, fetched: int, last: Row | None) -> str | None:
-        """Say why no further pull may begin, or None."""
+    def allows(self) -> bool:
+        """Say whether a further pull may begin."""
+        return self.why is None
+
+    def look(self, fetched: int, last: Row | None) -> None:
+        """Look at the switches; what is off stays off."""
+        self.why = self.why or self._reason(fetched, last)
+
+    def _reason(self, fetched: int, last: Row | None) -> str | None:
         if self._file is not None and self._file.exists():
             return f"there is a file {self._file}"
         if self._limit is not None and fetched >= self._limit:
@@ -313,11 +361,13 @@ class _locked:  # noqa: N801 - used like a function
             self._file.close()
 
 
-def _frame(journal: str, keys: set[str], plan: Plan, stopped: str | None) -> pd.DataFrame:
+def _frame(
+    journal: str, keys: set[str], plan: Plan, stopped: str | None, missing: dict[str, tuple[int, str]]
+) -> pd.DataFrame:
     mine = {row["run_id"] for row in _campaign_rows(journal) if row.get("job") in keys}
     with warnings.catch_warnings():  # what a kill has torn is no news; attrs["skipped"] tells of it
         warnings.simplefilter("ignore", JournalWarning)
         pulls = read_journal(journal)[0]
     found = pulls[pulls["run_id"].isin(mine)].reset_index(drop=True)
-    found.attrs |= {"seed": plan.seed, "stopped": stopped}
+    found.attrs |= {"seed": plan.seed, "stopped": stopped, "missing": missing}
     return found

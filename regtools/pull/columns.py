@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["PROBE_COLUMNS", "Table"]
+__all__ = ["PROBE_COLUMNS", "VANTAGE_COLUMNS", "Table"]
 
 PROBE_COLUMNS: dict[str, str] = {
     "round": "Int64",
@@ -27,6 +27,16 @@ PROBE_COLUMNS: dict[str, str] = {
     "rtt_s": "float64",
     "rtt_low_s": "float64",
     "error_kind": "string",
+    "vantage": "string",
+}
+
+VANTAGE_COLUMNS: dict[str, str] = {
+    "vantage": "string",
+    "host": "string",
+    "started_at": "datetime64[ns, UTC]",
+    "seen_at": "datetime64[ns, UTC]",
+    "regtools": "string",
+    "python": "string",
 }
 
 _BATCH = 20_000

@@ -1,21 +1,26 @@
 """One pull of a campaign as a value, and the function that carries it out: job in, rows out.
 
 A :class:`Job` can be pickled and :func:`carry_out` stands at module level, so any executor can map one over
-the other, on this machine or on many. A job holds a configuration and no secret: logins are looked up where
-the job is carried out. Rows are plain data, ready for the journal.
+the other, on this machine or on many. What travels of a job's configuration is what is in force, as text:
+no comment, no environment, no login. Where it arrives, that machine's environment counts, and logins are
+looked up in that machine's files. Rows are plain data, ready for the journal.
 """
 
 from __future__ import annotations
 
 import subprocess
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from statistics import median
 
 from regtools.errors import RegtoolsError
+from regtools.registries.config import RegistriesConf
+from regtools.registries.convert import quote
 
 from .body import Body, Wanted
 from .certs import find_trust
+from .enginehome import effective_toml
 from .fetch import Lane, fetch
 from .run import Run, utc
 from .sources import open_source
@@ -26,7 +31,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from regtools.registries.config import RegistriesConf
     from regtools.registries.resolution import Source
 
     from .records import Pull
@@ -52,6 +56,7 @@ class Job:
         make_cold: program and arguments that empty the place's cache; ``{place}`` stands for its name.
         probes: round trips to be measured before the pull, when nothing else runs; 0 for none.
         pause_s: seconds to rest before all this.
+        vantage: where it is to be carried out; empty for here.
     """
 
     key: str
@@ -66,9 +71,34 @@ class Job:
     timeout_s: float | None = None
     cache_state: str = "unknown"
     is_warm: bool = False
-    make_cold: tuple[str, ...] = ()
+    make_cold: tuple[str, ...] = field(default=(), repr=False)
     probes: int = 0
     pause_s: float = 0.0
+    vantage: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "conf"}
+        return _arrived, (values, self.conf.podman, effective_toml(self.conf), _remembered(self.conf))
+
+
+def _arrived(values: dict[str, Any], podman: str, text: str, aliases: str) -> Job:
+    return Job(conf=_conf(podman, text, aliases), **values)
+
+
+@lru_cache(256)
+def _conf(podman: str, text: str, aliases: str) -> RegistriesConf:
+    return RegistriesConf.from_toml(text, podman=podman, short_name_aliases=aliases or None)
+
+
+def _remembered(conf: RegistriesConf) -> str:
+    """Write the remembered answers anew; a file of them that cannot be read fails short names here, too."""
+    try:
+        pairs = conf.remembered.items()
+    except RegtoolsError:
+        return ""
+    return (
+        "".join(["[aliases]\n", *(f"{quote(name)} = {quote(to)}\n" for name, to in pairs)]) if pairs else ""
+    )
 
 
 def carry_out(job: Job) -> list[Row]:
@@ -84,7 +114,9 @@ def carry_out(job: Job) -> list[Row]:
     if job.cache_state == "warm" and not job.is_warm:
         _time(job)
     rows = [_probe(job)] if job.probes else []
-    pull = replace(_time(job), round=job.round, order=job.order, cache_state=job.cache_state)
+    pull = replace(
+        _time(job), vantage=job.vantage, round=job.round, order=job.order, cache_state=job.cache_state
+    )
     return [*rows, *pull_rows(pull, job=job.key)]
 
 
@@ -133,6 +165,7 @@ def _probe(job: Job) -> Row:
     row: Row = {
         "row": "probe",
         "job": job.key,
+        "vantage": job.vantage,
         "round": job.round,
         "place": job.place,
         "started_at": utc(time.time()),

@@ -3,8 +3,8 @@
 A pull's lines are written in one go, its requests first: a pull's own line says that the rest is there. So a
 killed campaign loses at most the pull in flight, and what a torn line leaves behind is told apart.
 
-Besides ``pull`` and ``request`` a campaign writes ``campaign``, its plan, and ``probe``, round trips measured
-apart from transfers.
+Besides ``pull`` and ``request`` a campaign writes ``campaign``, its plan, ``probe``, round trips measured
+apart from transfers, and with many hosts ``vantage``, a line for each host that takes part.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from regtools.errors import Place, RegtoolsError
 
-from .columns import PROBE_COLUMNS, Table
+from .columns import PROBE_COLUMNS, VANTAGE_COLUMNS, Table
 from .records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
 
 TYPE_CHECKING = False
@@ -29,9 +29,15 @@ if TYPE_CHECKING:
 
     Pathlike = str | os.PathLike[str]
 
-__all__ = ["JournalWarning", "append", "append_rows", "read_journal", "read_probes"]
+__all__ = ["JournalWarning", "append", "append_rows", "read_journal", "read_probes", "read_vantages"]
 
-_COLUMNS = {"pull": PULL_COLUMNS, "request": REQUEST_COLUMNS, "probe": PROBE_COLUMNS, "campaign": {}}
+_COLUMNS = {
+    "pull": PULL_COLUMNS,
+    "request": REQUEST_COLUMNS,
+    "probe": PROBE_COLUMNS,
+    "vantage": VANTAGE_COLUMNS,
+    "campaign": {},
+}
 
 
 class JournalWarning(UserWarning):
@@ -105,12 +111,24 @@ def read_probes(path: Pathlike) -> pd.DataFrame:
     """Read the round trips that a campaign measured apart from transfers: a row a place and round.
 
     Columns: ``round, place, started_at, url_host, n`` (round trips), ``connect_s`` (name, TCP and TLS),
-    ``rtt_s`` (median), ``rtt_low_s`` (least), ``error_kind``.
+    ``rtt_s`` (median), ``rtt_low_s`` (least), ``error_kind``, ``vantage``.
 
     Raises:
         RegtoolsError: kind ``file-missing`` or ``file-unreadable``.
     """
     return _tables(path, ("probe",))[0]["probe"].frame()
+
+
+def read_vantages(path: Pathlike) -> pd.DataFrame:
+    """Read which hosts took part in a campaign on many: a row a host and start.
+
+    Columns: ``vantage, host, started_at`` (by the host's own clock), ``seen_at`` (by the clock of the machine
+    that kept the journal), ``regtools`` and ``python`` (versions).
+
+    Raises:
+        RegtoolsError: kind ``file-missing`` or ``file-unreadable``.
+    """
+    return _tables(path, ("vantage",))[0]["vantage"].frame()
 
 
 def _read_one(path: Pathlike) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -244,7 +244,9 @@ def test_two_campaigns_do_not_write_to_one_journal(bed: Testbed, tmp_path: Path)
 
 
 def test_another_executor_may_finish_jobs_in_any_order(bed: Testbed, tmp_path: Path) -> None:
-    def backwards(do: object, jobs: list[Job]) -> Iterator[tuple[Job, list[dict[str, object]]]]:
+    def backwards(
+        do: object, jobs: list[Job], go_on: object
+    ) -> Iterator[tuple[Job, list[dict[str, object]]]]:
         for job in reversed(jobs):
             yield job, carry_out(job)
 
