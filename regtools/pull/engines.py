@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
 import shutil
-import signal
 import subprocess
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
 
 from regtools.errors import RegtoolsError
 
 from .enginehome import EngineHome
-from .enginelog import Story
+from .enginerun import Ended, run_engine
 from .manifests import Image, read_manifest
 from .records import Failure, Pull
 from .usage import Usage, other_cpu
@@ -32,33 +29,18 @@ from .usage import Usage, other_cpu
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from resource import struct_rusage
 
     from regtools.registries.config import RegistriesConf
     from regtools.registries.resolution import Candidate, Resolution
 
+    from .enginelog import Story
     from .platforms import Platform
 
 __all__ = ["ENGINES", "TIMEOUT_S", "engine_version", "time_engine"]
 
 ENGINES = ("builtin", "podman", "skopeo")
 TIMEOUT_S = 1800.0
-_TICK_S = 0.05
 _PODMAN_DRIVERS = ("overlay", "vfs")  # in the order of preference
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How one run of a program ended. ``arrived_s`` is when the last blob's last byte had come, if known."""
-
-    story: Story
-    status: int
-    timed_out: bool
-    total_s: float
-    arrived_s: float | None
-    user_s: float
-    sys_s: float
-    max_rss_kb: int
 
 
 def time_engine(
@@ -85,13 +67,13 @@ def time_engine(
         names = [resolution.candidates[0].name]  # no alias that podman remembers comes in between
     driver = _driver() if engine == "podman" else ""
     before, started, origin = Usage.now(), time.time(), time.perf_counter()
-    runs: list[_Ended] = []
+    runs: list[Ended] = []
     served: tuple[str, Image | None] | None = None
     for name in names:
         with EngineHome(conf, by_variable=_by_variable(engine, version), environ=os.environ) as home:
             command = _command(engine, name, platform, home, driver)
             left = timeout_s - (time.perf_counter() - origin)
-            runs.append(_run(command, home, max(left, 0.001)))
+            runs.append(run_engine(command, home, max(left, 0.001)))
             _check_files(engine, runs[-1].story, home)
             if runs[-1].status == 0:
                 served = (runs[-1].story.candidate or name, _stored(engine, home, driver))
@@ -161,82 +143,6 @@ def _command(engine: str, name: str, platform: Platform, home: EngineHome, drive
     return ["skopeo", "--debug", *wanted, "copy", f"docker://{name}", f"dir:{home.path}/image"]
 
 
-# -- running -----------------------------------------------------------------------------------------------
-
-
-def _run(command: list[str], home: EngineHome, timeout_s: float) -> _Ended:
-    """Run a program to its end, listening; it and its children are killed when time is up, or on Ctrl-C."""
-    story, wall, origin = Story(), time.time(), time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        env=home.environ,
-        cwd=home.path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        watched = _Watch(process, home)
-        timed_out = watched.listen(story, origin, timeout_s)
-        if timed_out:
-            os.killpg(process.pid, signal.SIGKILL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    finally:
-        if process.returncode is None:  # an exception, such as Ctrl-C
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-    total = time.perf_counter() - origin
-    arrived = None if watched.arrived is None else watched.arrived - wall
-    peak = _peak_kb(usage, watched.peak_kb)
-    return _Ended(story, process.returncode, timed_out, total, arrived, usage.ru_utime, usage.ru_stime, peak)
-
-
-class _Watch:
-    """Listens to a running program, and looks at its memory and at what it has staged meanwhile."""
-
-    def __init__(self, process: subprocess.Popen[bytes], home: EngineHome) -> None:
-        self._process = process
-        self._home = home
-        self.peak_kb = 0
-        self.arrived: float | None = None
-
-    def listen(self, story: Story, origin: float, timeout_s: float) -> bool:
-        """Hear it out; give whether time was up before its end."""
-        assert self._process.stdout is not None
-        output = self._process.stdout.fileno()
-        with selectors.DefaultSelector() as selector:
-            selector.register(output, selectors.EVENT_READ)
-            while time.perf_counter() - origin < timeout_s:
-                if not selector.select(_TICK_S):
-                    self._look()
-                    continue
-                data = os.read(output, 1 << 16)
-                if not data:
-                    return False
-                story.hear(data, time.perf_counter() - origin)
-                self._look()
-        return True
-
-    def _look(self) -> None:
-        self.arrived = max(filter(None, (self.arrived, self._home.arrived())), default=None)
-        try:
-            status = Path(f"/proc/{self._process.pid}/status").read_bytes()
-            self.peak_kb = max(self.peak_kb, int(status.partition(b"VmHWM:")[2].split(None, 1)[0]))
-        except (OSError, IndexError):
-            return
-
-
-def _peak_kb(usage: struct_rusage, watched_kb: int) -> int:
-    """Give the program's peak memory; wait4 tells at least ours, since a child starts with its parent's."""
-    if watched_kb and usage.ru_maxrss <= Usage.now().max_rss_kb:
-        return watched_kb
-    return usage.ru_maxrss
-
-
 def _check_files(engine: str, story: Story, home: EngineHome) -> None:
     foreign = [path for path in story.loaded if not path.startswith(f"{home.path}/")]
     if foreign:
@@ -273,7 +179,7 @@ def _pull(
     version: str,
     image: str,
     place: str,
-    runs: list[_Ended],
+    runs: list[Ended],
     served: tuple[str, Image | None] | None,
     hopeless: Sequence[Candidate],
     before: Usage,
@@ -332,7 +238,7 @@ def _pull(
     )
 
 
-def _failures(engine: str, run: _Ended) -> list[Failure]:
+def _failures(engine: str, run: Ended) -> list[Failure]:
     found = list(run.story.told())
     place = run.story.attempts[-1] if run.story.attempts else ""
     if run.timed_out:

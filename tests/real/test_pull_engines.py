@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from regtools import RegistriesConf, RegtoolsError, time_pull
 from regtools.pull.enginehome import EngineHome, effective_toml
 from regtools.pull.enginelog import Story, kind_of
+from regtools.pull.enginerun import interrupt_later
 from regtools.pull.records import PULL_COLUMNS, Pull
 from regtools.testbed import Link, Testbed
 from tests.support import scripted
@@ -156,12 +158,21 @@ def test_ctrl_c_ends_the_program_and_leaves_nothing(folders: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "-c", code, silent, str(folders)], stderr=subprocess.PIPE, text=True
         )
-        await_true(lambda: bool(_children(process.pid)), "skopeo runs")
+        await_true(lambda: any(map(_copies, _children(process.pid))), "skopeo copies")
         (child,) = _children(process.pid)
         process.send_signal(2)
         _, said = process.communicate(timeout=60)
     assert "KeyboardInterrupt" in said
     assert not runs(child)
+
+
+def test_ctrl_c_waits_until_the_program_has_an_owner() -> None:
+    begun = []
+    with pytest.raises(KeyboardInterrupt), interrupt_later():
+        signal.raise_signal(signal.SIGINT)
+        begun.append("a program")
+    assert begun == ["a program"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -264,6 +275,10 @@ def test_a_signed_address_does_not_show_its_key() -> None:
 def _listen_only(sock: socket.socket) -> None:
     while sock.recv(65536):
         pass
+
+
+def _copies(pid: int) -> bool:
+    return b"copy" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def _children(pid: int) -> list[int]:
