@@ -63,8 +63,8 @@ def fit_rows(table: pd.DataFrame, rtt: Mapping[str, float] | None = None) -> Ite
     """
     for name, group in table[table["ok"]].groupby("place", sort=True, observed=True):
         place = str(name)
-        probed = group["rtt_s"].median()
-        known = (rtt or {}).get(place, float(probed) if probed == probed else None)
+        probed = group["rtt_s"].dropna()
+        known = (rtt or {}).get(place, float(probed.median()) if len(probed) else None)
         trips = round_trips(group)
         enough = trips.notna() & group["bytes_fetched"].notna() & (group["seconds"] > 0)
         chosen = group[enough]

@@ -23,7 +23,7 @@ LAYER = IMAGE.layers[1]  # the largest
 MANIFEST, BLOB, TOKENS, PING = "/manifests/", f"/blobs/{sha256(LAYER)}", "/token", "/v2/"
 ALWAYS = 60  # more often than anybody asks
 
-LIMITS = Limits(retries=1, backoff_s=0.01, retry_after_s=2)
+LIMITS = Limits(retries=3, backoff_s=0.01, retry_after_s=2)
 # For what never answers, so that the table is quick; what is bounded by these is bounded by others, too.
 SHORT = Limits(connect_s=1, low_speed_s=1, retries=0)
 
