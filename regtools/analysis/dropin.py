@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from regtools.registries.config import RegistriesConf
     from regtools.registries.entries import Registry
 
-    from .advise import Choice
+    from .choosing import Choice
 
 __all__ = ["dropin"]
 
@@ -59,8 +59,8 @@ def _origin(table: pd.DataFrame, state: str) -> str:
     )
     versions = table["client_version"].astype("string").fillna("").unique()
     client = f"{table['client'].iloc[0]} {versions[-1]}".strip() or "client not recorded"
-    vantage = str(table["vantage"].iloc[0])
-    where = f" at {vantage}" if vantage else ""
+    vantages = sorted(set(map(str, table["vantage"])))
+    where = f" at {', '.join(vantages)}" if any(vantages) else ""
     failed = int((~table["ok"]).sum())
     rounds = table["block"].nunique()
     caches = f", {state} caches" if state != "unknown" else ""

@@ -31,7 +31,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["FAILURE_S", "Measured", "best_order", "expected", "failure_cost", "gain"]
+__all__ = [
+    "FAILURE_S",
+    "Measured",
+    "best_order",
+    "expected",
+    "failure_cost",
+    "gain",
+    "gains",
+    "interval",
+    "mean_time",
+]
 
 SILENT = ("timeout", "stalled", "too-slow")
 SILENCE_S = 120.0
@@ -121,9 +131,9 @@ def best_order(
     Args:
         last: places that are tried after them in any case: the registry itself.
     """
-    whole = np.ones((1, len(next(iter(images[0].values())).n)))
     figures = [
-        {place: (*_first(each.drawn(whole)), each.cost) for place, each in image.items()} for image in images
+        {place: (*_first(each.drawn(np.ones((1, len(each.n))))), each.cost) for place, each in image.items()}
+        for image in images
     ]
 
     def time(order: Iterable[str]) -> tuple[float, ...]:
@@ -203,17 +213,34 @@ def gain(
 
     Returns: expected seconds before and after, the gain, its low and high.
     """
-    rounds = len(next(iter(images[0].values())).n)
-    whole = np.ones((1, rounds))
-    now, then = (float(expected(images, order, whole)[0]) for order in (before, after))
-    drawn = (
-        np.random.default_rng(seed)
-        .multinomial(rounds, np.full(rounds, 1 / rounds), size=_DRAWS)
-        .astype(float)
-    )
-    gains = expected(images, before, drawn) - expected(images, after, drawn)
-    gains = gains[np.isfinite(gains)]
-    if not len(gains):
-        return now, then, now - then, -np.inf, np.inf
-    low, high = np.quantile(gains, [0.025 / max(choices, 1), 0.975])
-    return now, then, now - then, float(low), float(high)
+    now, then = (mean_time(images, order) for order in (before, after))
+    low, high = interval(gains(images, before, after, seed=seed), choices)
+    return now, then, now - then, low, high
+
+
+def mean_time(images: Sequence[Mapping[str, Measured]], order: Sequence[str]) -> float:
+    """Give the expected seconds of a pull, all rounds counted once."""
+    return float(expected(images, order, np.ones((1, _rounds(images))))[0])
+
+
+def gains(
+    images: Sequence[Mapping[str, Measured]], before: Sequence[str], after: Sequence[str], *, seed: int
+) -> Floats:
+    """Give what one order saves over the other, in seconds, for 2,000 draws of rounds."""
+    rounds = _rounds(images)
+    drawn = np.random.default_rng(seed).multinomial(rounds, np.full(rounds, 1 / rounds), size=_DRAWS)
+    weights = drawn.astype(float)
+    return expected(images, before, weights) - expected(images, after, weights)
+
+
+def interval(drawn: Floats, choices: int) -> tuple[float, float]:
+    """Give the 95 % interval of drawn gains, the lower end corrected as :func:`gain` says."""
+    known = drawn[np.isfinite(drawn)]
+    if not len(known):
+        return -np.inf, np.inf
+    low, high = np.quantile(known, [0.025 / max(choices, 1), 0.975])
+    return float(low), float(high)
+
+
+def _rounds(images: Sequence[Mapping[str, Measured]]) -> int:
+    return len(next(iter(images[0].values())).n)

@@ -87,3 +87,42 @@ def test_what_cannot_be_written_is_told(journal: Path, conf: Path, tmp_path: Pat
     done = run("advise", journal, "--conf", conf, "--write", tmp_path / "none" / "file.conf")
     assert done.returncode == 1
     assert "[file-unwritable]" in done.stderr
+
+
+def test_each_vantage_point_gets_a_drop_in_of_its_own_and_there_is_one_for_all(
+    conf: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "many.jsonl"
+    for town, times in (
+        ("bonn", (("slow", 3.0), ("fast", 1.0))),
+        ("new york", (("slow", 1.0), ("fast", 2.0))),
+    ):
+        for number in range(1, 13):
+            for place, total in (("dead", 0.1), *times):
+                made = pull(place, total + number / 100, ok=place != "dead")
+                source = f"{LOCATIONS[place]}/library/nginx:latest"
+                run_id = f"{town}{place}{number}"
+                row = replace(
+                    made, image="nginx", attempts=(source,), vantage=town, run_id=run_id, round=number
+                )
+                append(journal, row)
+    alone = run("advise", journal, "--conf", conf)
+    assert alone.returncode == 1
+    assert "--by vantage" in alone.stderr
+    folder = tmp_path / "files"
+    done = run("advise", journal, "--conf", conf, "--by", "vantage", "--write", folder)
+    assert done.returncode == 0, done.stderr
+    assert "new york: a file of its own" in done.stdout
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "at-bonn.conf",
+        "at-new-york.conf",
+        "for-all.conf",
+    ]
+    for each in folder.iterdir():
+        assert run("check", conf, each).returncode == 0
+    again = run("advise", journal, "--conf", conf, "--by", "vantage", "--write", folder)
+    assert again.returncode == 0
+    assert again.stderr.count("says so already") == 3
+    (folder / "for-all.conf").write_text("# mine\n")
+    assert run("advise", journal, "--conf", conf, "--by", "vantage", "--write", folder).returncode == 1
+    assert (folder / "for-all.conf").read_text() == "# mine\n"
