@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["dropin"]
 
 _WIDTH = 98
+_NAMED, _TOLD = 8, 40  # vantage points named, lines about them: a file for a thousand hosts stays readable
 
 
 def dropin(
@@ -60,7 +61,8 @@ def _origin(table: pd.DataFrame, state: str) -> str:
     versions = table["client_version"].astype("string").fillna("").unique()
     client = f"{table['client'].iloc[0]} {versions[-1]}".strip() or "client not recorded"
     vantages = sorted(set(map(str, table["vantage"])))
-    where = f" at {', '.join(vantages)}" if any(vantages) else ""
+    more = f" and {len(vantages) - _NAMED} more" if len(vantages) > _NAMED else ""
+    where = f" at {', '.join(vantages[:_NAMED])}{more}" if any(vantages) else ""
     failed = int((~table["ok"]).sum())
     rounds = table["block"].nunique()
     caches = f", {state} caches" if state != "unknown" else ""
@@ -75,8 +77,10 @@ def _about(choice: Choice, conf: RegistriesConf) -> Iterator[str]:
         f"{choice.gain_s:.3g} s less ({choice.low:.3g} to {choice.high:.3g} s).{known}"
     )
     yield from _comment(f"Images: {', '.join(choice.images)}.")
-    for told in choice.told:
+    for told in choice.told[:_TOLD]:
         yield from _comment(f"- {told}")
+    if len(choice.told) > _TOLD:
+        yield from _comment(f"- and {len(choice.told) - _TOLD} more")
 
 
 def _entry(entry: Registry, order: tuple[int, ...]) -> Iterator[str]:

@@ -84,6 +84,13 @@ def test_what_is_written_passes_check_and_is_in_effect(advice: Advice) -> None:
         ]
 
 
+def test_a_file_for_very_many_stays_readable() -> None:
+    advice = advised(everywhere({f"host{number:02}": TOWNS["bonn"] for number in range(45)}, rounds=10))
+    text = " ".join(str(advice.for_all).replace("#", "").split())
+    assert "host07 and 37 more" in text
+    assert "- and 5 more" in text
+
+
 def test_it_is_shown_as_text_and_as_a_table(advice: Advice) -> None:
     text = str(advice)
     assert max(map(len, text.splitlines())) <= 100
