@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from regtools.cli import NO, OK, sources
-from regtools.cli.progress import Line, bar, duration, pull_line
+from regtools.cli import NO, OK, USAGE, campaign, sources
+from regtools.cli.progress import Line, pull_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from regtools.pull.bench import Bench, Tried
-    from regtools.pull.campaign import Progress
     from regtools.registries.config import RegistriesConf
 
 __all__ = ["configure", "run"]
@@ -28,30 +27,23 @@ def configure(parser: ArgumentParser) -> None:
     add("--platform", metavar="OS/ARCH", help="for instance linux/arm64 (default: this machine's)")
     add("--workers", type=int, default=4, metavar="N", help="blobs fetched at the same time (default 4)")
     add("--json", action="store_true", help="the answer as data")
-    many = parser.add_argument_group("a campaign: every source so many times, in shuffled order")
-    add = many.add_argument
-    add("--rounds", type=int, metavar="N", help="pull from every source so many times; 10 for a verdict")
-    add("--journal", metavar="FILE", help="keep every pull there; the same command goes on (pulls.jsonl)")
-    add("--engine", choices=("builtin", "podman", "skopeo"), default="builtin", help="who pulls")
-    add("--seed", type=int, metavar="N", help="of the shuffling (default: a new one, kept in the journal)")
-    add("--cache-state", choices=("unknown", "cold", "warm"), action="append", help="may be repeated")
-    add("--make-cold", metavar="COMMAND", help="empties a source's cache; {place} stands for its name")
-    add("--probes", type=int, default=5, metavar="N", help="round trips measured a source and round (5)")
-    add("--pause", type=float, default=1.0, metavar="S", help="seconds of rest before each pull (1)")
-    add("--jitter", type=float, default=0.5, metavar="SHARE", help="by which share the rest varies (0.5)")
-    add("--stop-file", metavar="FILE", help="no further pull begins once there is such a file")
-    add("--limit-bytes", type=int, metavar="N", help="no further pull begins once so much was fetched")
+    campaign.configure(parser)
     parser.epilog = (
-        "Without --rounds every source is asked once for the whole image, and nothing is kept. Exit status:\n"
+        "Without --rounds every source is asked once for the whole image, and nothing is kept. With\n"
+        "--scheduler the same campaign runs on every host of a Dask cluster, with logins of its own. Exit:\n"
         "0 podman would get every image, 1 it would not, or the campaign is not done, 2 wrong usage."
     )
 
 
 def run(options: Namespace) -> int:
     """Ask the sources; give 0, or 1 where podman would not get an image."""
+    wrong = campaign.misuse(options)
+    if wrong is not None:
+        print(f"regtools bench: {wrong}", file=sys.stderr)
+        return USAGE
     conf = sources.load(options, sources.release(options))
-    if options.rounds is not None or options.journal is not None:
-        return _campaign(options, conf)
+    if campaign.wanted(options):
+        return campaign.run(options, conf)
     found = [_look(options, image, conf) for image in options.images]
     if options.json:
         import json
@@ -162,68 +154,3 @@ def _order(found: Bench) -> Iterator[str]:
         yield f"{cost}{more}: repair it or remove it."
     if len(found.fastest) > 1:
         yield "One pull of each ranks little: --rounds 10 --journal FILE gives a verdict."
-
-
-# -- many times --------------------------------------------------------------------------------------------
-
-
-def _campaign(options: Namespace, conf: RegistriesConf) -> int:
-    import shlex
-
-    from regtools.pull.campaign import run_campaign
-    from regtools.pull.places import source_places
-
-    names, places = source_places(options.images, conf)
-    journal = options.journal or "pulls.jsonl"
-    last: list[Progress] = []
-    line = Line(lambda seconds: _campaign_line(last, seconds))
-    try:
-        with line:
-            pulls = run_campaign(
-                names,
-                places,
-                rounds=10 if options.rounds is None else options.rounds,
-                journal=journal,
-                engine=options.engine,
-                seed=options.seed,
-                platform=options.platform,
-                workers=options.workers,
-                cache_states=options.cache_state or ("unknown",),
-                make_cold=shlex.split(options.make_cold or ""),
-                probes=options.probes,
-                pause_s=options.pause,
-                jitter=options.jitter,
-                stop_file=options.stop_file,
-                limit_bytes=options.limit_bytes,
-                progress=lambda now: last.__setitem__(slice(None), [now]),
-            )
-    except KeyboardInterrupt:
-        print(f"stopped; every finished pull is in {journal}: the same command goes on", file=sys.stderr)
-        raise
-    stopped = pulls.attrs["stopped"]
-    if options.json:
-        import json
-
-        rows = json.loads(pulls.to_json(orient="records", date_format="iso"))
-        told = {"format": 1, "journal": journal, "seed": pulls.attrs["seed"], "stopped": stopped}
-        print(json.dumps({**told, "pulls": rows}, indent=2))
-    elif len(pulls):
-        from regtools.analysis.compare import compare
-
-        print(compare(pulls))
-        print(f"{len(pulls)} pulls in {journal}, seed {pulls.attrs['seed']}")
-    if stopped:
-        print(f"stopped early: {stopped}; the same command goes on", file=sys.stderr)
-    return OK if not stopped and len(pulls) and bool(pulls["ok"].all()) else NO
-
-
-def _campaign_line(last: list[Progress], seconds: float) -> str:
-    from regtools.pull.display import size
-
-    if not last:
-        return f"first pull, {seconds:.0f} s"
-    now = last[0]
-    left = f", {duration(now.left_s)} left" if now.left_s is not None else ""
-    failed = f", {now.failed} failed" if now.failed else ""
-    done = f"{now.done} of {now.total} pulls, round {now.round} of {now.rounds}, {size(now.bytes)}"
-    return f"{bar(now.done / now.total)} {done}{failed}{left}"

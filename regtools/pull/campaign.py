@@ -8,8 +8,6 @@ out where is the executor's matter: :func:`in_turn` does one job after the other
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import random
 import time
@@ -17,16 +15,15 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from regtools.errors import Place, RegtoolsError
-
 from .jobs import carry_out
 from .journal import JournalWarning, append_rows, read_journal
+from .past import Past, campaign_rows, locked
 from .plan import Plan, another_plan, named_places, new_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any, BinaryIO
+    from typing import Any
 
     import pandas as pd
 
@@ -53,6 +50,7 @@ class Progress:
         round, rounds: of the pull that comes next.
         seconds: since this start.
         left_s: what the rest will take if it goes on like this; None before the first pull.
+        vantage: where the last pull was made; empty on one machine.
     """
 
     done: int
@@ -63,6 +61,7 @@ class Progress:
     rounds: int
     seconds: float
     left_s: float | None
+    vantage: str = ""
 
 
 def run_campaign(
@@ -182,8 +181,8 @@ def conduct(
     courier: Courier | None = None,
 ) -> pd.DataFrame:
     """Carry a plan out, but for what the journal holds already; see :func:`run_campaign`."""
-    with _locked(journal):
-        past = _Past.read(journal)
+    with locked(journal):
+        past = Past.read(journal)
         plan = _continued(plan, past, journal, seed_is_given)
         if past.row is None:
             append_rows(journal, [plan.row()])
@@ -221,7 +220,7 @@ def _undone(jobs: Sequence[Job], done: frozenset[str]) -> Iterator[Job]:
         before = job.key
 
 
-def _continued(plan: Plan, past: _Past, journal: str, seed_is_given: bool) -> Plan:
+def _continued(plan: Plan, past: Past, journal: str, seed_is_given: bool) -> Plan:
     """Give the plan as the journal's campaign, whose name and seed it takes over."""
     if past.row is None:
         return plan
@@ -232,48 +231,6 @@ def _continued(plan: Plan, past: _Past, journal: str, seed_is_given: bool) -> Pl
     if told or not isinstance(seed, int) or not isinstance(name, str):
         raise another_plan(journal, told or ["its first line is damaged"])
     return replace(plan, id=name, seed=seed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What a journal holds of a campaign: its plan's row, the keys and bytes of what is done, and where."""
-
-    row: dict[str, Any] | None
-    done: frozenset[str]
-    bytes: int
-    vantages: frozenset[str]
-
-    @classmethod
-    def read(cls, journal: str) -> _Past:
-        row: dict[str, Any] | None = None
-        done: dict[str, int] = {}
-        vantages: set[tuple[Any, str]] = set()
-        for found in _campaign_rows(journal):
-            if found["row"] == "campaign":
-                row = row or found
-            elif found["row"] == "vantage":
-                vantages.add((found.get("campaign"), str(found.get("vantage"))))
-            elif isinstance(found.get("job"), str):
-                done[found["job"]] = found.get("bytes_fetched") or 0
-        if row is None:
-            return cls(None, frozenset(), 0, frozenset())
-        mine = {key: size for key, size in done.items() if key.startswith(f"{row.get('campaign')}/")}
-        there = frozenset(name for campaign, name in vantages if campaign == row.get("campaign"))
-        return cls(row, frozenset(mine), sum(mine.values()), there)
-
-
-def _campaign_rows(journal: str) -> Iterator[dict[str, Any]]:
-    """Give the rows of campaigns and pulls; what is torn or of no campaign is passed over."""
-    with Path(journal).open("rb") as lines:
-        for line in lines:
-            if b'"job"' not in line and b'"campaign"' not in line:
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(row, dict) and row.get("row") in ("pull", "campaign", "vantage"):
-                yield row
 
 
 class _Stop:
@@ -311,60 +268,35 @@ class _Count:
     def __init__(self, done: int, total: int, rounds: int, fetched: int, begun: float) -> None:
         self.done, self.total, self.bytes = done, total, fetched
         self._rounds, self._begun, self._before = rounds, begun, done
-        self._failed, self._round = 0, 1
+        self._failed, self._round, self._vantage = 0, 1, ""
 
     def add(self, job: Job, row: Row) -> None:
         self.done += 1
         self.bytes += row["bytes_fetched"] or 0
         self._failed += not row["ok"]
-        self._round = job.round
+        self._round, self._vantage = job.round, job.vantage
 
     def progress(self) -> Progress:
         seconds = time.monotonic() - self._begun
         each = seconds / (self.done - self._before)
         left = each * (self.total - self.done)
         return Progress(
-            self.done, self.total, self._failed, self.bytes, self._round, self._rounds, seconds, left
+            self.done,
+            self.total,
+            self._failed,
+            self.bytes,
+            self._round,
+            self._rounds,
+            seconds,
+            left,
+            self._vantage,
         )
-
-
-class _locked:  # noqa: N801 - used like a function
-    """Keeps a second campaign from writing to the same journal; makes the file."""
-
-    def __init__(self, journal: str) -> None:
-        self._journal = journal
-        self._file: BinaryIO | None = None
-
-    def __enter__(self) -> None:
-        try:
-            self._file = Path(self._journal).open("ab")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.__exit__()
-            raise RegtoolsError(
-                "another campaign is writing to this journal",
-                kind="journal-in-use",
-                stage="pull",
-                where=Place(self._journal),
-                hint="wait for it, stop it, or name another journal",
-            ) from None
-        except OSError as error:
-            raise RegtoolsError(
-                f"the journal cannot be written: {error.strerror}",
-                kind="file-unwritable",
-                stage="pull",
-                where=Place(self._journal),
-            ) from error
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
 
 
 def _frame(
     journal: str, keys: set[str], plan: Plan, stopped: str | None, missing: dict[str, tuple[int, str]]
 ) -> pd.DataFrame:
-    mine = {row["run_id"] for row in _campaign_rows(journal) if row.get("job") in keys}
+    mine = {row["run_id"] for row in campaign_rows(journal) if row.get("job") in keys}
     with warnings.catch_warnings():  # what a kill has torn is no news; attrs["skipped"] tells of it
         warnings.simplefilter("ignore", JournalWarning)
         pulls = read_journal(journal)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -150,3 +151,75 @@ def test_wrong_usage_and_wrong_input_are_told_apart(
     assert done.returncode == status
     assert done.stderr
     assert "Traceback" not in done.stderr
+
+
+# -- many hosts --------------------------------------------------------------------------------------------
+
+
+def test_on_a_local_cluster_each_vantage_point_has_its_rows_and_its_verdicts(
+    bed: Testbed, conf: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("distributed")
+    journal = tmp_path / "pulls.jsonl"
+    options = (
+        "--conf",
+        conf,
+        "--journal",
+        str(journal),
+        "--pause",
+        "0",
+        "--probes",
+        "0",
+        "--per-minute",
+        "6000",
+    )
+    done = run(bed.image("hello"), *options, "--rounds", "3", "--local-cluster", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "local-1" in done.stdout and "local-2" in done.stdout
+    assert f"18 pulls in {journal}, seed " in done.stdout
+    pulls, _ = read_journal(journal)
+    assert pulls.groupby(["vantage", "place"]).size().to_list() == [3] * 6
+    one = run(
+        bed.image("hello"),
+        *options,
+        "--rounds",
+        "4",
+        "--local-cluster",
+        "2",
+        "--vantage",
+        "local-2",
+        "--json",
+    )
+    told = json.loads(one.stdout)
+    assert {each["vantage"] for each in told["pulls"]} == {"local-2"}, one.stderr
+    assert len(told["pulls"]) == 12
+
+
+def test_a_scheduler_that_does_not_answer_is_told(bed: Testbed, conf: str, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    with socket.socket() as nobody:  # bound, never listening
+        nobody.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        journal = tmp_path / "pulls.jsonl"
+        done = run(bed.image("hello"), "--conf", conf, "--journal", str(journal), "--scheduler", address)
+    assert done.returncode == 1
+    assert f"no Dask scheduler answers at {address}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not journal.exists()
+
+
+def test_care_for_hosts_without_hosts_is_wrong_usage(bed: Testbed, conf: str) -> None:
+    done = run(bed.image("hello"), "--conf", conf, "--at-once", "2", "--vantage", "tokyo")
+    assert done.returncode == 2
+    assert "--vantage, --at-once: only with --scheduler or --local-cluster" in done.stderr
+
+
+def test_a_campaign_on_this_machine_loads_no_dask(bed: Testbed, conf: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from regtools.cli import main\n"
+        f"main(['bench', {bed.image('hello')!r}, '--conf', {conf!r}, '--rounds', '1', '--pause', '0', '--json',"
+        f" '--journal', {str(tmp_path / 'j')!r}])\n"
+        "print({'dask', 'distributed'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stderr == "set()\n"
