@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ settings.load_profile("long" if LONG else "short")
 for _name in list(os.environ):
     if _name.startswith(AMBIENT) or _name.lower() in PROXIES:
         del os.environ[_name]
+
+
+# Whoever starts the tests in the background hands down that Ctrl-C is ignored, and what it ends would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

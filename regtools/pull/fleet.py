@@ -103,6 +103,7 @@ class Courier:
         self._queues: dict[str, deque[Job]] = {}
         self._flights: dict[str, _Flight] = {}
         self._landed: SimpleQueue[Any] = SimpleQueue()
+        self._home: list[Any] = []
         self._begun: dict[str, float] = {}
         self._cold: set[str] = set()  # vantage points whose last pull failed, and so has warmed nothing
         self._absent: dict[str, float] = {}
@@ -130,6 +131,8 @@ class Courier:
         try:
             while self._flights or (self._queues and go_on()):
                 held = self._send(do) if go_on() else False
+                # Letting go of a future is a message, and Dask holds the next one back for 10 ms: so only now.
+                self._home.clear()
                 yield from self._receive(_HELD_S if held else _LOOK_S)
                 self._look()
         finally:
@@ -204,6 +207,7 @@ class Courier:
             while True:
                 future = self._landed.get(timeout=patience_s)
                 patience_s = 0
+                self._home.append(future)
                 flight = self._flights.get(future.key)
                 if flight is None:
                     continue
@@ -261,6 +265,7 @@ class Courier:
         """Cancel what is still under way; a pull that runs goes on to its end there, and is not counted."""
         futures = [flight.future for flight in self._flights.values()]
         self._flights.clear()
+        self._home.clear()
         if futures and self._fleet.client.status == "running":
             with suppress(OSError, TimeoutError):
                 self._fleet.client.cancel(futures)

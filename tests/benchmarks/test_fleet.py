@@ -13,14 +13,14 @@ from regtools.testbed import Link, Testbed
 
 pytestmark = pytest.mark.benchmark
 
-ROUNDS, REPEATS = 200, 7
+ROUNDS, REPEATS = 100, 7
 
 
 def test_dask_adds_less_than_five_milliseconds_to_a_pull(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     from regtools.pull.localfleet import LocalFleet
 
-    with Testbed({"near": Link()}) as bed, LocalFleet(1) as local, local.client() as client:
+    with Testbed({"near": Link(rtt_ms=2)}) as bed, LocalFleet(1) as local, local.client() as client:
         fleet = Fleet(client, per_minute=None, at_once=None)
         places = {"near": bed.places["near"].conf}
 
