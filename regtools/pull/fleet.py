@@ -131,7 +131,7 @@ class Courier:
         try:
             while self._flights or (self._queues and go_on()):
                 held = self._send(do) if go_on() else False
-                # Letting go of a future is a message, and Dask holds the next one back for 10 ms: so only now.
+                # Letting go of a future is a message, after which Dask holds the next one back for 10 ms.
                 self._home.clear()
                 yield from self._receive(_HELD_S if held else _LOOK_S)
                 self._look()
