@@ -144,9 +144,12 @@ def _average_at(ordered: Floats, rank: int) -> float:
 
 
 def _count_averages(ordered: Floats, bound: float) -> int:
-    pairs = int(np.searchsorted(ordered, 2 * bound - ordered, side="right").sum())
-    alone = int(np.searchsorted(ordered, bound, side="right"))
-    return (pairs + alone) // 2
+    """Count the averages up to a bound: all of values up to it, and those of one below and one above it."""
+    count = int(np.searchsorted(ordered, bound, side="right"))
+    below, above = ordered[:count], ordered[count:]
+    # Turned round, so that what is looked for rises, too: numpy then goes on from where it found the last.
+    mixed = int(np.searchsorted(above, 2 * bound - below[::-1], side="right").sum())
+    return count * (count + 1) // 2 + mixed
 
 
 def _normal_point(share: float) -> float:
