@@ -20,7 +20,7 @@ from .records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     import pandas as pd
@@ -38,6 +38,7 @@ _COLUMNS = {
     "vantage": VANTAGE_COLUMNS,
     "campaign": {},
 }
+_DECODER = json.JSONDecoder()
 
 
 class JournalWarning(UserWarning):
@@ -160,11 +161,13 @@ def _tables(path: Pathlike, kinds: tuple[str, ...]) -> tuple[dict[str, Table], l
     gc.disable()  # millions of small objects and no cycle among them: looking for some takes half the time
     try:
         with Path(path).open("rb") as file:
-            for number, row in _rows(file):
-                if isinstance(row, str):
+            for number, line in enumerate(file, 1):
+                row = _row(line)
+                if isinstance(row, dict):
+                    if row["row"] in tables:
+                        tables[row["row"]].add(number, row)
+                elif row is not None:
                     skipped.append((number, row))
-                elif row["row"] in tables:
-                    tables[row["row"]].add(number, row)
     except OSError as error:
         kind = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
         raise RegtoolsError(
@@ -179,21 +182,23 @@ def _tables(path: Pathlike, kinds: tuple[str, ...]) -> tuple[dict[str, Table], l
     return tables, skipped
 
 
-def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Give each line's number and its row, or why it is none."""
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line.decode())
-        except (ValueError, RecursionError):
-            if line.strip():
-                yield number, "not JSON; torn, or damaged"
-            continue
-        if not isinstance(row, dict) or row.get("row") not in _COLUMNS:
-            yield number, "neither a pull nor a request"
-        elif row.get("format") != FORMAT:
-            yield number, f"format {row.get('format')!r}; this program reads format {FORMAT}"
-        else:
-            yield number, row
+def _row(line: bytes) -> dict[str, Any] | str | None:
+    """Give a line's row, or why it is none; None for an empty line."""
+    try:
+        text = line.decode()
+        row: Any
+        row, end = _DECODER.raw_decode(text)  # json.loads looks for blanks around it, too
+        if text[end:] != "\n":
+            row = json.loads(text)
+    except (ValueError, RecursionError):
+        return "not JSON; torn, or damaged" if line.strip() else None
+    kind = row.get("row") if isinstance(row, dict) else None
+    if not isinstance(kind, str) or kind not in _COLUMNS:
+        return "neither a pull nor a request"
+    if row.get("format") != FORMAT:
+        return f"format {row.get('format')!r}; this program reads format {FORMAT}"
+    found: dict[str, Any] = row
+    return found
 
 
 def _warn(path: Pathlike, skipped: list[tuple[int, str]]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,3 +74,14 @@ def multiplied(measured: pd.DataFrame, rows: int, *, seed: int = 0, jitter: floa
     made["client"] = pd.Series(MARK, index=made.index, dtype="string")
     made["run_id"] = pd.Series([f"{MARK}-{number:07d}" for number in range(len(made))], dtype="string")
     return made
+
+
+def write_journal(path: Path, pulls: pd.DataFrame) -> None:
+    """Write a frame of pulls as a journal, as the pulls themselves would have."""
+    told = {name: pulls[name] for name in pulls.columns}
+    told["started_at"] = pulls["started_at"].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    columns = [each.astype("object").where(each.notna(), None).tolist() for each in told.values()]
+    with path.open("w", encoding="utf-8") as file:
+        for cells in zip(*columns, strict=True):
+            row = {"format": 1, "row": "pull", **dict(zip(told, cells, strict=True))}
+            file.write(json.dumps(row, separators=(",", ":")) + "\n")
