@@ -1,16 +1,14 @@
 """The TOML 1.0 that podman 4 and 5 read: what TOML 1.1 added, found and refused.
 
 Runs over text that tomli, which reads 1.1, has accepted; so each rule only has to recognise an addition,
-never to parse. The positions of :mod:`regtools.positions` say where the values and keys are.
+never to parse. The positions of :mod:`regtools.positions` say where the values and keys are; they are
+imported only for text that may hold an addition, since reading it is part of every command's start.
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, NamedTuple
-
-from .positions import BLANK, KEY_PART, locate
-from .toml_faults import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +60,8 @@ def check_toml10(text: str, *, file: str | None = None) -> None:
 
 def explain(text: str, found: Addition, *, file: str | None = None) -> TomlError:
     """Make the error for one addition."""
+    from .toml_faults import error_at
+
     what, instead = _SAY[found.code]
     message = f"{what} is TOML 1.1, and podman 4 and 5 read TOML 1.0"
     return error_at(text, found.start, found.end, message, code=found.code, file=file, hint=instead)
@@ -69,6 +69,8 @@ def explain(text: str, found: Addition, *, file: str | None = None) -> TomlError
 
 def find_toml11(text: str) -> Iterator[Addition]:
     """Yield every use of TOML 1.1 in accepted ``text``, value by value."""
+    from .positions import locate
+
     spans = locate(text)
     for path, span in spans.items():
         if span.key_start != span.value_start:
@@ -86,6 +88,8 @@ def find_toml11(text: str) -> Iterator[Addition]:
 
 
 def _in_key(text: str, start: int, end: int) -> Iterator[Addition]:
+    from .positions import KEY_PART
+
     for part in KEY_PART.finditer(text, start, end):
         if text[part.start()] == '"':
             yield from _in_string(text, part.start(), part.end())
@@ -109,6 +113,8 @@ def _in_moment(text: str, span: Span) -> Iterator[Addition]:
 
 def _in_table(text: str, table: Span, inside: list[Span]) -> Iterator[Addition]:
     """Look at what stands between an inline table's keys and values: only there 1.0 forbids line breaks."""
+    from .positions import BLANK
+
     pos, last = table.value_start + 1, table.value_end - 1
     direct = sorted({(s.key_start, s.value_end) for s in inside})
     comma = None

@@ -88,12 +88,12 @@ def fetch(lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | N
             header = exchange.headers.get("www-authenticate", "")
             if renew(lane, authorizer, header, trust, wanted, stale=sent):
                 continue
-        pause = _pause(exchange, outcome[0], tries, lane)
         elsewhere = (
             wanted.kind in ("config", "blob") and not body.received and _leads_on(exchange, outcome[0])
         )
         patient = wanted.patient or (wanted.kind in ("config", "blob") and not elsewhere)
-        if not patient or pause is None or tries >= limits.retries:
+        pause = _pause(exchange, outcome[0], tries, lane) if patient and tries < limits.retries else None
+        if pause is None:
             raise FetchError(_explain(wanted, exchange, outcome), kind=outcome[0], elsewhere=elsewhere)
         tries += 1
         lane.run.wait(pause)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -81,15 +82,20 @@ class Bench:
         return pull
 
 
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python keep what it compiles, as on any user's machine: without, each start compiles everything."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with DockerRegistry(tmp_path_factory.mktemp("registry")) as registry:
         yield Bench(registry, tmp_path_factory.mktemp("bench"))
 
 
-# The aims are 2.6 and 3, and 3 for the tiny pull below. Here curl needs 0.08 s for the large image, so that
-# starting up Python (30 ms with pycurl alone, 90 ms with everything) weighs more than the pull itself.
-@pytest.mark.parametrize(("name", "most"), [("large", 4.0), ("twenty", 5.0)])
+# Whole processes, starting up included: on a fast machine that weighs more than the small pull itself.
+@pytest.mark.parametrize(("name", "most"), [("large", 2.6), ("twenty", 3.0)])
 def test_a_verified_pull_takes_little_longer_than_curl_that_hashes_nothing(
     bench: Bench, name: str, most: float
 ) -> None:
@@ -108,7 +114,7 @@ def test_a_pull_is_faster_than_skopeo(bench: Bench, name: str, most: float) -> N
 def test_a_pull_is_five_times_faster_than_podman(bench: Bench) -> None:
     found = ratio(process(bench.ours("large")), bench.podman("large"), rounds=5)
     print(f"large: {found:.2f} x podman pull")
-    assert found <= 0.25  # the aim is 0.2
+    assert found <= 0.2
 
 
 def test_a_large_pull_needs_little_memory_and_cpu(bench: Bench) -> None:
@@ -131,13 +137,13 @@ def test_a_large_pull_needs_little_memory_and_cpu(bench: Bench) -> None:
 def test_a_small_pull_costs_little_cpu_in_a_running_process(bench: Bench) -> None:
     conf = leading_to(bench.registry.host)
     costs = []
-    for _ in range(20):
+    for _ in range(60):
         before = resource.getrusage(resource.RUSAGE_SELF)
         assert time_pull(f"{bench.registry.host}/two", conf).ok
         after = resource.getrusage(resource.RUSAGE_SELF)
         costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    print(f"two: {sorted(costs)[0] * 1000:.1f} ms at best, {sorted(costs)[10] * 1000:.1f} ms in the middle")
-    assert sorted(costs)[0] <= 0.008  # the aim is 0.005
+    print(f"two: {min(costs) * 1000:.1f} ms at best, {median(costs) * 1000:.1f} ms in the middle")
+    assert median(costs) <= 0.005
 
 
 def test_recording_costs_next_to_nothing(
@@ -162,4 +168,4 @@ def test_recording_costs_next_to_nothing(
 def test_a_tiny_pull_as_a_process_costs_little_more_than_importing_its_client(bench: Bench) -> None:
     found = ratio(process(bench.ours("hello")), process([sys.executable, "-c", "import pycurl"]), rounds=25)
     print(f"hello: {found:.2f} x python -c 'import pycurl'")
-    assert found < 5
+    assert found < 3
