@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -93,7 +94,7 @@ def codes(line: str) -> set[str]:
 def test_commands_of_regtools_take_these_arguments(words: list[str]) -> None:
     program, name, *arguments = words
     if program != "regtools":
-        assert program in ("podman", "skopeo")
+        assert program in ("podman", "skopeo", "dask")
         return
     assert name in COMMANDS
     parser = argparse.ArgumentParser(exit_on_error=True)
@@ -101,11 +102,21 @@ def test_commands_of_regtools_take_these_arguments(words: list[str]) -> None:
     parser.parse_args(arguments)  # leaves with an error where an option does not exist
 
 
+@pytest.mark.parametrize("words", [words for words in COMMAND_LINES if words[0] == "dask"], ids=" ".join)
+def test_commands_and_options_of_dask_exist(words: list[str]) -> None:
+    pytest.importorskip("distributed")
+    asked = [sys.executable, "-m", "dask", words[1], "--help"]
+    known = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    assert known.returncode == 0, known.stderr
+    for option in (word for word in words if word.startswith("--")):
+        assert re.search(rf"{option}\b", known.stdout), f"dask {words[1]} has no {option}"
+
+
 @pytest.mark.needs("podman")
 @pytest.mark.needs("skopeo")
 @pytest.mark.parametrize("words", COMMAND_LINES, ids=LINES)
 def test_commands_and_options_of_podman_and_skopeo_exist(words: list[str]) -> None:
-    if words[0] == "regtools":
+    if words[0] in ("regtools", "dask"):
         return
     program = words.pop(0)
     asked = [program]
