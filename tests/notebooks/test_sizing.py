@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from argparse import ArgumentParser
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import regtools as rt
+from regtools.cli.bench import configure
 from regtools.pull.fleet import Fleet
 from tests.notebooks.stored import NOTEBOOKS
 from tests.notebooks.test_stored import HOSTS, WELL_KNOWN
@@ -21,7 +23,7 @@ from tests.notebooks.test_stored import HOSTS, WELL_KNOWN
 PATH = NOTEBOOKS / "analysis" / "sizing.md"
 PAGE = PATH.read_text(encoding="utf-8")
 (MEASURED, TOLD), *SUMS = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", PAGE, re.DOTALL)
-SWITCHES = re.findall(r"^\| `(\w+)\((\w+)=\)` \| `([^`]+)` \| .+ \|$", PAGE, re.MULTILINE)
+SWITCHES = re.findall(r"^\| `(\w+)\((\w+)=\)` \| (`--.+`|always) \| `([^`]+)` \| .+ \|$", PAGE, re.MULTILINE)
 
 
 def printed(code: str, folder: Path) -> str:
@@ -84,10 +86,19 @@ def test_the_sums_use_the_limits_of_the_fleet() -> None:
     assert tuple(map(int, line)) == (defaults["at_once"], defaults["per_minute"])
 
 
-@pytest.mark.parametrize("owner, name, told", SWITCHES, ids=[name for _, name, _ in SWITCHES])
-def test_defaults_are_those_of_the_code(owner: str, name: str, told: str) -> None:
+@pytest.mark.parametrize("owner, name, option, told", SWITCHES, ids=[name for _, name, *_ in SWITCHES])
+def test_defaults_are_those_of_the_code_and_of_the_command(
+    owner: str, name: str, option: str, told: str
+) -> None:
     function = {"Fleet": Fleet, "run_campaign": rt.run_campaign}[owner]
-    assert inspect.signature(function).parameters[name].default == ast.literal_eval(told)
+    default = ast.literal_eval(told)
+    assert inspect.signature(function).parameters[name].default == default
+    if option != "always":
+        parser = ArgumentParser()
+        configure(parser)
+        (action,) = (each for each in parser._actions if option.strip("`") in each.option_strings)
+        told_there = f"({default:g})" in str(action.help) if default else not action.default
+        assert action.default == default or (action.default is None and told_there)
 
 
 def assigned(code: str) -> dict[str, object]:
