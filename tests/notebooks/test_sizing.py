@@ -22,7 +22,9 @@ from tests.notebooks.test_stored import HOSTS, WELL_KNOWN
 
 PATH = NOTEBOOKS / "analysis" / "sizing.md"
 PAGE = PATH.read_text(encoding="utf-8")
-(MEASURED, TOLD), *SUMS = re.findall(r"```python\n(.+?)```\n\n```text\n(.+?)```", PAGE, re.DOTALL)
+(MEASURED, TOLD), (IN_PARQUET, TOLD_OF_PARQUET), *SUMS = re.findall(
+    r"```python\n(.+?)```\n\n```text\n(.+?)```", PAGE, re.DOTALL
+)
 SWITCHES = re.findall(r"^\| `(\w+)\((\w+)=\)` \| (`--.+`|always) \| `([^`]+)` \| .+ \|$", PAGE, re.MULTILINE)
 
 
@@ -38,7 +40,7 @@ def numbers(text: str) -> list[int]:
 
 
 def test_the_page_has_all_its_parts() -> None:
-    assert len(SUMS) == 3 and PAGE.count("```python") == 4
+    assert len(SUMS) == 3 and PAGE.count("```python") == 5
     assert len(SWITCHES) == len(re.findall(r"^\| `(?:Fleet|run_campaign)\(", PAGE, re.MULTILINE)) >= 10
 
 
@@ -47,37 +49,31 @@ def test_the_sums_are_right(code: str, told: str, tmp_path: Path) -> None:
     assert printed(code, tmp_path) == told
 
 
-def measured(rounds: int, folder: Path) -> tuple[list[str], list[int], list[int]]:
-    """What is printed with so many rounds: the lines without figures, the figures, and those of the page."""
-    if find_spec("pyarrow") is None:
-        pytest.skip("pyarrow is not installed")
-    assert "rounds=250," in MEASURED
-    found = printed(MEASURED.replace("rounds=250,", f"rounds={rounds},"), folder)
-    return re.sub(r"\d+", "N", found).splitlines(), numbers(found), numbers(TOLD)
-
-
 def test_rows_weigh_what_is_told(tmp_path: Path) -> None:
-    words, found, told = measured(20, tmp_path)
-    assert words == re.sub(r"\d+", "N", TOLD).splitlines()
-    in_parquet = (1, 4)  # there every file has a head of its own, which weighs more the fewer rows there are
-    for place, (now, page) in enumerate(zip(found, told, strict=True)):
-        assert now == pytest.approx(page, rel=0.15) or place in in_parquet, (place, now, page)
+    assert "rounds=250," in MEASURED
+    found = printed(MEASURED.replace("rounds=250,", "rounds=20,"), tmp_path)
+    assert re.sub(r"\d+", "N", found) == re.sub(r"\d+", "N", TOLD)
+    assert numbers(found) == pytest.approx(numbers(TOLD), rel=0.15)
 
 
 @pytest.mark.long
+@pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed")
 def test_rows_weigh_what_is_told_in_parquet_too(tmp_path: Path) -> None:
-    _, found, told = measured(250, tmp_path)
-    assert found == pytest.approx(told, rel=0.25)  # how well it packs depends on what was measured
+    # All the rounds: every file has a head of its own, which weighs more the fewer rows there are.
+    found = printed(MEASURED + IN_PARQUET, tmp_path)
+    assert found.startswith("pull: ") and found.count("\n") == TOLD.count("\n") + 2
+    # How well it packs depends on what was measured.
+    assert numbers(found)[-2:] == pytest.approx(numbers(TOLD_OF_PARQUET), rel=0.25)
 
 
 def test_the_sums_begin_with_what_was_measured() -> None:
-    of_pull, of_request, of_probe, requests = (numbers(line) for line in TOLD.splitlines())
+    (pull, pull_held), (request, request_held), (probe,), (of_pull,) = map(numbers, TOLD.splitlines())
+    packed = dict(zip(("pull", "request"), numbers(TOLD_OF_PARQUET), strict=True))
     given = assigned(SUMS[0][0])
-    pairs = list(zip(of_pull, of_request, strict=True))
-    for name, (pull, request) in zip(("journal", "parquet", "memory"), pairs, strict=True):
-        probe = {"probe": of_probe[0]} if name == "journal" else {}
-        assert given[name] == {"pull": pull, "request": request, **probe}
-    assert [given["requests"]] == requests
+    assert given["journal"] == {"pull": pull, "request": request, "probe": probe}
+    assert given["parquet"] == packed
+    assert given["memory"] == {"pull": pull_held, "request": request_held}
+    assert given["requests"] == of_pull
 
 
 def test_the_sums_use_the_limits_of_the_fleet() -> None:
