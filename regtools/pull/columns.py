@@ -10,7 +10,6 @@ from operator import itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
     import pandas as pd
@@ -197,13 +196,16 @@ def _shared(values: list[Any]) -> list[Any]:
     """Keep the texts in lists once."""
     known: dict[str, str] = {}
     share = known.setdefault
-    return [
-        [share(each, each) for each in value] if value and isinstance(value[0], str) else value
-        for value in values
-    ]
+    try:
+        return [
+            [share(each, each) for each in value] if value and isinstance(value[0], str) else value
+            for value in values
+        ]
+    except TypeError:  # lists beside texts, which no pull of ours writes
+        return values
 
 
-def _wrong(values: Iterable[Any], dtype: str) -> list[int]:
+def _wrong(values: list[Any], dtype: str) -> list[int]:
     """Give where the values stand that do not fit."""
     seen: dict[tuple[type, str], bool] = {}  # what stands in one row often stands in all
     found = []

@@ -28,6 +28,7 @@ def pulled(server: Server) -> Pull:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(columns, "_NEAR", 3)
     monkeypatch.setattr(columns, "_BATCH", 7)
     yield
 
@@ -74,6 +75,20 @@ def test_records_of_before_the_later_columns_are_read(pulled: Pull, tmp_path: Pa
     pulls, _ = read_journal(tmp_path / "j")
     assert pulls["store_s"].isna().all()
     assert len(read_probes(tmp_path / "j")) == 0
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_older_and_newer_records_stand_in_one_journal(pulled: Pull, tmp_path: Path) -> None:
+    rows = [{"format": 1, "row": "pull", **pulled.row(), "run_id": f"r{number}"} for number in range(10)]
+    rows[0]["attempts"] = ["a", ["b"]]
+    for number in (4, 5):  # in the middle of a batch
+        del rows[number]["store_s"], rows[number]["digest"]
+    (tmp_path / "j").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pulls, _ = read_journal(tmp_path / "j")
+    assert list(pulls["run_id"]) == [f"r{number}" for number in range(10)]
+    assert list(pulls["digest"].isna()) == [number in (4, 5) for number in range(10)]
+    assert pulls["attempts"].iloc[0] == ["a", ["b"]]
+    assert {name: str(dtype) for name, dtype in pulls.dtypes.items()} == PULL_COLUMNS
 
 
 def test_parquet_gives_back_what_it_was_given(pulled: Pull, tmp_path: Path) -> None:
