@@ -27,9 +27,15 @@ for _name in list(os.environ):
         del os.environ[_name]
 
 
-# Whoever starts the tests in the background hands down that Ctrl-C is ignored, and what it ends would never end.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Whoever starts the tests in the background hands down that Ctrl-C and its like are ignored; and what they are
+# to end would never end.
+for _signal, _usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, _usual)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

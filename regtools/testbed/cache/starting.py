@@ -73,7 +73,9 @@ def check_ports(settings: Settings) -> None:
     """Raise where somebody else has the registry's port."""
     for address in (settings.address, settings.debug_address):
         host, _, port = address.rpartition(":")
-        with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2):
+        with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as found:
+            if found.getsockname() == found.getpeername():
+                continue  # nobody listens: the system chose this very port for the question, and met itself
             raise trouble(
                 f"somebody else answers at {address} already",
                 "end it, or make the cache at another port: regtools cache init --port N --force",
