@@ -165,6 +165,7 @@ def _array(values: list[Any], dtype: str) -> Any:
 
 def _texts(values: list[Any]) -> Any:
     """Make texts that come again and again once, and keep them once."""
+    import numpy as np
     import pandas as pd
 
     try:
@@ -175,7 +176,8 @@ def _texts(values: list[Any]) -> Any:
         return None
     if 2 * len(distinct) > len(values):
         return pd.array(values, dtype="string")
-    return pd.array(list(distinct), dtype="string").take([distinct[value] for value in values])
+    places = np.array([distinct[value] for value in values], dtype="int64")  # pyarrow takes no others
+    return pd.array(list(distinct), dtype="string").take(places)
 
 
 def _times(values: list[Any], dtype: str) -> Any:
