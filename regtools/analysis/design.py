@@ -37,7 +37,7 @@ class Caution(NamedTuple):
 
 def cautions(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:
     """Yield what stands against a verdict in one group of prepared pulls."""
-    for look in (_rounds, _balance, _order, _load, _digests, _versions, _images, _number):
+    for look in (_rounds, _balance, _order, _load, _digests, _versions, _vantages, _images, _number):
         yield from look(table, blocks)
 
 
@@ -111,6 +111,17 @@ def _versions(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:
         if len(kinds) > 1:
             told = ", ".join(f"{each:g}" if isinstance(each, float) else str(each) for each in kinds[:_NAMED])
             yield Caution("client-differs", f"{len(kinds)} {words} were used ({told})")
+
+
+def _vantages(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:
+    there = sorted(map(str, table["vantage"].unique()))
+    if len(there) > 1:
+        more = ", …" if len(there) > _NAMED else ""
+        text = (
+            f"{len(there)} vantage points are in one pot ({', '.join(there[:_NAMED])}{more}), and which place "
+            'is fast depends on where one stands; compare(pulls, by="vantage") tells them apart'
+        )
+        yield Caution("vantages-pooled", text)
 
 
 def _images(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:

@@ -21,7 +21,7 @@ __all__ = ["overview", "report"]
 _BODY = "font-family:sans-serif;max-width:1160px;margin:2em auto;padding:0 1em;line-height:1.45;color:#222"
 _IMAGE = "max-width:100%;height:auto;border:1px solid #ddd"
 _PANEL = "panel"
-_VARYING = ("client", "cache_state", "image")
+_VARYING = ("vantage", "client", "cache_state", "image")
 _MOST_PANELS = 12
 
 # How the numbers came about, for a reader who has only this file.

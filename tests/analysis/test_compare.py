@@ -273,3 +273,28 @@ def test_a_pair_of_equal_numbers_of_a_coarse_clock_is_no_difference() -> None:
         {"place": list("ab") * 12, "round": np.repeat(np.arange(12), 2), "seconds": [0, 0] * 12, "ok": True}
     )
     assert rt.compare(table).pairs()["differs"].tolist() == [False]
+
+
+def test_vantage_points_in_one_pot_are_told_and_apart_they_are_not() -> None:
+    here, there = campaign({"near": 1.0, "far": 3.0}), campaign({"near": 3.0, "far": 1.0}, seed=1)
+    both = pd.concat([here.assign(vantage="tokyo"), there.assign(vantage="oslo")], ignore_index=True)
+    pot = rt.compare(both)
+    assert "vantages-pooled" in codes(pot)
+    assert any("2 vantage points are in one pot (oslo, tokyo)" in text for text in pot.warnings)
+    assert not pot.pairs()["differs"].any()
+    apart = rt.compare(both, by="vantage")
+    assert "vantages-pooled" not in codes(apart)
+    assert dict(zip(apart.pairs()["vantage"], apart.pairs()["place"], strict=True)) == {
+        "oslo": "far",
+        "tokyo": "near",
+    }
+
+
+def test_the_overview_and_the_report_draw_vantage_points_apart() -> None:
+    from regtools.analysis.report import overview, report
+
+    towns = [campaign({"near": 1.0, "far": 3.0}).assign(vantage=name) for name in ("oslo", "tokyo")]
+    both = pd.concat(towns, ignore_index=True)
+    titles = [ax.get_title() for ax in overview(both).axes]
+    assert ["oslo" in titles[0], "tokyo" in titles[1]] == [True, True]
+    assert "oslo" in report(rt.compare(both, by="vantage"), both)
