@@ -118,8 +118,8 @@ def _vantages(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:
     if len(there) > 1:
         more = ", …" if len(there) > _NAMED else ""
         text = (
-            f"{len(there)} vantage points are in one pot ({', '.join(there[:_NAMED])}{more}), and which place "
-            'is fast depends on where one stands; compare(pulls, by="vantage") tells them apart'
+            f"{len(there)} vantage points are in one pot ({', '.join(there[:_NAMED])}{more}), and which "
+            'place is fast depends on where one stands; compare(pulls, by="vantage") tells them apart'
         )
         yield Caution("vantages-pooled", text)
 

@@ -53,7 +53,10 @@ def test_rows_weigh_what_is_told(tmp_path: Path) -> None:
     assert "rounds=250," in MEASURED
     found = printed(MEASURED.replace("rounds=250,", "rounds=20,"), tmp_path)
     assert re.sub(r"\d+", "N", found) == re.sub(r"\d+", "N", TOLD)
-    assert numbers(found) == pytest.approx(numbers(TOLD), rel=0.15)
+    for place, (now, page) in enumerate(zip(numbers(found), numbers(TOLD), strict=True)):
+        # In memory an upper bound is told: pyarrow, or another release of pandas, may do with half of it.
+        least = 0.4 if place in (1, 3) else 0.85
+        assert least * page <= now <= 1.15 * page, (place, now, page)
 
 
 @pytest.mark.long
