@@ -12,12 +12,12 @@ FREEBIND = 15  # ip(7): IP_FREEBIND, for an address that a network is about to g
 
 
 class Gate:
-    """Passes connections on from ``host`` and a port of its own to ``target`` (``host:port``)."""
+    """Passes connections on from ``host`` and ``port`` (0: one of its own) to ``target`` (``host:port``)."""
 
-    def __init__(self, target: str, host: str = "127.0.0.1") -> None:
-        name, _, port = target.rpartition(":")
-        self._target = name, int(port)
-        self._host, self._port = host, 0
+    def __init__(self, target: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        name, _, its_port = target.rpartition(":")
+        self._target = name, int(its_port)
+        self._host, self._port = host, port
         self._socks: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
