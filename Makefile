@@ -21,7 +21,7 @@ NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_p
 	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-long lint types unit long notebooks-test notebooks data oldest pythons wheel clean
+.PHONY: help setup lab test test-long lint types unit parquet long notebooks-test notebooks data oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ setup: $(READY)  ## make the virtual environment in .venv, unless it is there
 lab: $(READY)  ## set up and open JupyterLab on the first notebook
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_ARGS) notebooks/00-start-here.ipynb
 
-test: lint types unit notebooks-test  ## set up and check everything that CI checks (under 10 minutes)
+test: lint types unit parquet notebooks-test  ## set up and check everything that CI checks (under 10 minutes)
 
 lint: $(READY)  ## style of modules, tests and notebook cells
 	$(BIN)/ruff check .
@@ -47,6 +47,15 @@ types: $(READY)  ## mypy --strict
 
 unit: $(READY)  ## tests and doctests, with the real programs where they are installed
 	$(CLEAN) $(BIN)/python -m pytest -q $(WORKERS)
+
+# pandas keeps text in another way where pyarrow is installed, so both ways are tested.
+parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, with pyarrow (the extra: parquet)
+	$(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python -m pytest -q $(WORKERS) \
+		tests/pull/test_reading.py tests/pull/test_journal.py tests/analysis tests/cli/test_compare.py tests/cli/test_advise.py
+
+.venv-parquet/.ready: constraints.txt $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade --target .venv-parquet pyarrow
+	@touch $@
 
 notebooks-test: $(READY)  ## run every notebook and compare each output with the stored one
 	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) $(WORKERS) -q $(NOTEBOOKS)
