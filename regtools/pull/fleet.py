@@ -28,6 +28,7 @@ __all__ = ["Courier", "Fleet"]
 
 _LOOK_S = 1.0  # how often it is looked who is there
 _HELD_S = 0.02  # how soon to try again what a limit holds back
+_KEPT = 50  # futures; letting go of one is a message, and Dask holds back what follows within 10 ms
 _FETCH_S = 10.0  # for rows to arrive that are done
 
 
@@ -131,8 +132,8 @@ class Courier:
         try:
             while self._flights or (self._queues and go_on()):
                 held = self._send(do) if go_on() else False
-                # Letting go of a future is a message, after which Dask holds the next one back for 10 ms.
-                self._home.clear()
+                if len(self._home) >= _KEPT:
+                    self._home.clear()
                 yield from self._receive(_HELD_S if held else _LOOK_S)
                 self._look()
         finally:
