@@ -14,59 +14,60 @@ Importing this package loads none of its rooms; each name is loaded when it is f
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING
+
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from typing import Any
 
     from . import testbed as testbed
     from .analysis import charts as charts
-    from .analysis.advise import advise as advise
-    from .analysis.compare import Comparison as Comparison
+    from .analysis.advice.advise import advise as advise
     from .analysis.compare import compare as compare
+    from .analysis.comparison import Comparison as Comparison
+    from .campaigns.campaign import run_campaign as run_campaign
+    from .campaigns.journal import read_journal as read_journal
     from .errors import Place as Place
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
-    from .machine import doctor as doctor
-    from .pull.campaign import run_campaign as run_campaign
-    from .pull.journal import read_journal as read_journal
+    from .notebook.doctor import doctor as doctor
+    from .notebook.share import data_path as data_path
     from .pull.timing import time_pull as time_pull
     from .reference import PullName as PullName
     from .reference import Reference as Reference
     from .registries.checks import Finding as Finding
-    from .registries.config import RegistriesConf as RegistriesConf
+    from .registries.conf import RegistriesConf as RegistriesConf
     from .registries.reasons import Reason as Reason
     from .registries.resolution import Candidate as Candidate
     from .registries.resolution import Resolution as Resolution
     from .registries.resolution import Source as Source
-    from .share import data_path as data_path
-    from .toml_json import toml_to_json as toml_to_json
-
-__version__ = "0.1.0"
+    from .toml.to_json import toml_to_json as toml_to_json
 
 # Where each public name lives; None marks a room that is itself public.
 _ROOMS: dict[str, str | None] = {
     "Candidate": "registries.resolution",
-    "Comparison": "analysis.compare",
+    "Comparison": "analysis.comparison",
     "Finding": "registries.checks",
     "Place": "errors",
     "PullName": "reference",
     "Reason": "registries.reasons",
     "Reference": "reference",
-    "RegistriesConf": "registries.config",
+    "RegistriesConf": "registries.conf",
     "RegtoolsError": "errors",
     "Resolution": "registries.resolution",
     "Source": "registries.resolution",
     "TomlError": "errors",
-    "advise": "analysis.advise",
+    "advise": "analysis.advice.advise",
     "charts": "analysis",
     "compare": "analysis.compare",
-    "data_path": "share",
-    "doctor": "machine",
-    "read_journal": "pull.journal",
-    "run_campaign": "pull.campaign",
+    "data_path": "notebook.share",
+    "doctor": "notebook.doctor",
+    "read_journal": "campaigns.journal",
+    "run_campaign": "campaigns.campaign",
     "testbed": None,
     "time_pull": "pull.timing",
-    "toml_to_json": "toml_json",
+    "toml_to_json": "toml.to_json",
 }
 
 __all__ = ["__version__", *_ROOMS]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .snippet import snippet
+from regtools.display import snippet
 
 if TYPE_CHECKING:
     from typing import Any

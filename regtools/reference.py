@@ -23,11 +23,10 @@ in references; ``registry-1.docker.io`` is the host that is really contacted. On
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import RegtoolsError
+from regtools.errors import RegtoolsError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -342,3 +341,18 @@ def _shown(text: str) -> str:
 
 def _error(kind: str, message: str, hint: str | None = None) -> RegtoolsError:
     return RegtoolsError(message, kind=kind, stage="parse", hint=hint)
+
+
+# Registries whose names are mistyped often enough to look for it.
+WELL_KNOWN = (
+    "docker.io",
+    "quay.io",
+    "gcr.io",
+    "ghcr.io",
+    "mcr.microsoft.com",
+    "registry.k8s.io",
+    "registry.access.redhat.com",
+    "registry.redhat.io",
+    "registry.fedoraproject.org",
+    "registry.gitlab.com",
+)

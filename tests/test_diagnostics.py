@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from regtools.errors import TomlError
-from regtools.toml_json import toml_to_json
+from regtools.toml.to_json import toml_to_json
 
 FOLDER = Path(__file__).parent / "diagnostics"
 CASES = sorted(FOLDER.glob("*.toml"))

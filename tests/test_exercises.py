@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools import RegtoolsError, TomlError
-from regtools.exercises import KINDS, Exercise, Wrong, grade, load_exercises
-from regtools.notebook import check
+from regtools.notebook.exercises import KINDS, Exercise, Wrong, grade, load_exercises
+from regtools.notebook.magics import check
 
 
 def exercise(kind: str, expected: object, *wrong: Wrong) -> Exercise:
@@ -162,7 +162,7 @@ def test_check_prints_one_line_and_never_raises(capsys: pytest.CaptureFixture[st
 def test_check_tells_when_the_exercises_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("regtools.share.notebooks_dir", lambda: tmp_path)
+    monkeypatch.setattr("regtools.notebook.share.notebooks_dir", lambda: tmp_path)
     check("06-1", 2)
     assert capsys.readouterr().out.startswith("not yet: the exercises cannot be read: ")
 

@@ -75,7 +75,7 @@ DOORS = {
     "regtools.registries.conf": ("regtools.registries.checks",),
     "regtools.registries.resolution": ("regtools.registries.frames",),
     "regtools.pull.records": ("regtools.pull.frames",),
-    "regtools.pull.timing": ("regtools.pull.engines.",),
+    "regtools.pull.timing": ("regtools.pull.engines.engine.",),
     "regtools.campaigns.campaign": ("regtools.campaigns.hosts.",),
 }
 # First words that say nothing of what happens (design: a docstring begins with what the function does).

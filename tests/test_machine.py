@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import regtools as rt
-from regtools.machine import PARTS, doctor, part
+from regtools.notebook.doctor import PARTS, doctor, part
 
 
 def put(folder: Path, name: str, says: str, *, to: str = "stdout") -> None:

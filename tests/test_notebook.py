@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 import regtools as rt
-from regtools.notebook import Beside, beside, examine
+from regtools.notebook.magics import Beside, beside, examine
 from regtools.testbed import Practice
 
 GOOD = '[[registry]]\nlocation = "docker.io"\n'
@@ -183,7 +183,7 @@ def test_beside_reads_files_and_names_them_without_their_folder(tmp_path: Path) 
 
 
 def test_nothing_of_ipython_is_needed_to_check_answers() -> None:
-    code = "import sys, regtools.notebook as n; n.check('06-1', 2); print('IPython' in sys.modules)"
+    code = "import sys, regtools.notebook.magics as n; n.check('06-1', 2); print('IPython' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
     )

@@ -11,7 +11,7 @@ import pytest
 
 import regtools
 import regtools as rt
-from regtools.share import is_checkout, notebooks_dir
+from regtools.notebook.share import is_checkout, notebooks_dir
 
 
 def test_a_checkout_gives_its_own_folders(root: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_installed_package_gives_what_it_carries(site: Path, root: Path) -> N
     for kind in ("data", "notebooks"):
         shutil.copytree(root / kind, site / "regtools/_share" / kind)
     code = (
-        "import regtools as rt, regtools.share as s;"
+        "import regtools as rt, regtools.notebook.share as s;"
         "print(rt.data_path('registries/two-mirrors.conf')); print(s.notebooks_dir()); print(s.is_checkout())"
     )
     data, notebooks, checkout = run_elsewhere(site, code).stdout.splitlines()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regtools.display import snippet, visible
 from regtools.errors import Place, RegtoolsError, Related
-from regtools.snippet import snippet, visible
 
 
 @pytest.mark.parametrize(

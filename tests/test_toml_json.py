@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools import RegtoolsError, TomlError, toml_to_json
-from regtools.toml_json import convert
-from regtools.toml_reader import read
+from regtools.toml.reader import read
+from regtools.toml.to_json import convert
 
 
 def line(source: str | bytes, **options: object) -> str:

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools.errors import TomlError
-from regtools.positions import locate
-from regtools.toml_dialect import check_toml10
-from regtools.toml_document import TomlDocument
-from regtools.toml_json import toml_to_json
-from regtools.toml_reader import decode, read
+from regtools.toml.positions import locate
+from regtools.toml.reader import TomlDocument, decode, read
+from regtools.toml.to_json import toml_to_json
+from regtools.toml.toml10 import check_toml10
 
 MISTAKES = [file.read_bytes() for file in sorted((Path(__file__).parent / "diagnostics").glob("*.toml"))]
 

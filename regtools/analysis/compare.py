@@ -6,15 +6,15 @@ for cold and warm caches, which are different questions and never one mean.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from .design import Caution, cautions
+from .cautions import cautions
+from .comparison import Comparison
 from .fit import fit_rows
-from .intake import prepared
+from .measurements import prepared
 from .pairing import blocks_of, pair_rows, shares
-from .summary import place_rows
+from .verdicts import place_rows
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
@@ -23,86 +23,11 @@ if TYPE_CHECKING:
 
     from regtools.pull.records import Pull
 
-__all__ = ["Comparison", "compare"]
+    from .cautions import Caution
+
+__all__ = ["compare"]
 
 SEED = 20
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """What measured pulls say about places. Print it; or take the frames.
-
-    Attributes:
-        keys: the columns by which groups are kept apart; ``client`` and ``cache_state`` are the last.
-        cautions: what stands against a verdict, each with the group that it is about (key → value).
-        facts: how it was measured: numbers of pulls, rounds, places, images, times of begin and end, seed.
-    """
-
-    keys: tuple[str, ...]
-    cautions: tuple[tuple[Mapping[str, str], Caution], ...]
-    facts: Mapping[str, Any]
-    _places: pd.DataFrame = field(repr=False)
-    _pairs: pd.DataFrame = field(repr=False)
-    _fits: pd.DataFrame = field(repr=False)
-
-    def places(self) -> pd.DataFrame:
-        """Give one row a place (and group): counts, success, quartiles, how often fastest.
-
-        Columns, after the keys: ``place``, ``n``, ``ok``, ``success`` with ``success_low`` and
-        ``success_high`` (Wilson, 95 %); ``q1``, ``median`` and ``q3`` of ``total`` and ``ttfb`` (seconds) and
-        of ``rate`` (bytes fetched a second of transfer), such as ``total_median_s``; ``fastest`` with
-        ``fastest_low`` and ``fastest_high``, the share of rounds (and images) that the place won.
-
-        In ``total`` a failed pull takes for ever: with half of them failed the median is infinite. First byte
-        and rate are of the pulls that were done.
-        """
-        return self._places.copy()
-
-    def pairs(self) -> pd.DataFrame:
-        """Give one row a pair of places (and group), the faster place first.
-
-        Columns, after the keys: ``place``, ``baseline``, ``ratio`` (the baseline's time over the place's, so
-        2 is "twice as fast") with ``low`` and ``high`` (95 %), ``differs``, ``verdict``; then ``n`` pairs in
-        ``rounds`` rounds, and in how many of them the one, the other or both ``failed``.
-        """
-        return self._pairs.copy()
-
-    def fits(self) -> pd.DataFrame:
-        """Give one row a place (and group): ``setup_s``, ``rtt_s``, ``rate_bytes_s``, ``residual``, ``note``.
-
-        See :mod:`regtools.analysis.fit`; a part that cannot be told is NaN, and ``note`` says why.
-        """
-        return self._fits.copy()
-
-    @property
-    def verdicts(self) -> tuple[str, ...]:
-        """The sentences of :meth:`pairs`, in its order."""
-        return tuple(self._pairs["verdict"])
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """The texts of :attr:`cautions`, each once."""
-        return tuple(dict.fromkeys(caution.text for _, caution in self.cautions))
-
-    def to_frame(self) -> pd.DataFrame:
-        """Give :meth:`places`."""
-        return self.places()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain data for JSON; what is infinite or unknown is None."""
-        from .showing import plain
-
-        return plain(self)
-
-    def __str__(self) -> str:
-        from .showing import text
-
-        return text(self)
-
-    def _repr_html_(self) -> str:
-        from .showing import html
-
-        return html(self)
 
 
 def compare(

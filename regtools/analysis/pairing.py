@@ -13,13 +13,13 @@ failed, the pair tells nothing of which is faster and is only counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .statistics import shift, win_shares
 from .verdicts import MIN_ROUNDS, verdict
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-
 __all__ = ["Blocks", "blocks_of", "image_conflicts", "pair_rows", "shares"]
+
+if TYPE_CHECKING:
+    Floats = NDArray[np.float64]
 
 _BLOCK = ("campaign", "vantage", "round", "image")
 _ROUND = ("campaign", "vantage", "round")

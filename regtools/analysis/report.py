@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from regtools import __version__
+from typing import TYPE_CHECKING
 
-from .showing import html as tables
+from regtools.version import __version__
 
-TYPE_CHECKING = False
+from .comparison import html as tables
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .compare import Comparison
+    from .comparison import Comparison
 
 __all__ = ["overview", "report"]
 
@@ -97,7 +98,7 @@ def _charts(pulls: pd.DataFrame) -> Iterator[str]:
 
 def _panels(pulls: pd.DataFrame, chart: Callable[..., Axes]) -> Figure:
     from .charts import small_multiples
-    from .charts.looks import pulls_frame
+    from .charts.style import pulls_frame
 
     table = pulls_frame(pulls)
     varying = [name for name in _VARYING if name in table.columns and table[name].nunique() > 1]

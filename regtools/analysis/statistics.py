@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-
 __all__ = ["BOOTSTRAP", "Estimate", "shift", "signed_rank", "wilson", "win_shares"]
+
+if TYPE_CHECKING:
+    Floats = NDArray[np.float64]
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 BOOTSTRAP = 1000

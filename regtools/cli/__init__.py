@@ -7,8 +7,8 @@ imported, and only its parser is built: starting up is a good part of what a sho
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,7 +57,7 @@ def _dispatch(arguments: list[str]) -> int:
         print(_overview())
         return OK if arguments else USAGE
     if name == "--version":
-        from regtools import __version__
+        from regtools.version import __version__
 
         print(f"regtools {__version__}")
         return OK
@@ -87,7 +87,7 @@ def _run(name: str, arguments: list[str]) -> int:
         status: int = module.run(options)
         sys.stdout.flush()
     except Exception as error:
-        from regtools.errors import RegtoolsError  # good input never needs it
+        from regtools.errors import RegtoolsError
 
         if not isinstance(error, RegtoolsError):
             raise

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from regtools.cli import NO, OK, sources
 from regtools.errors import Place, RegtoolsError
 
-TYPE_CHECKING = False
+from . import NO, OK
+from . import options as sources
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from regtools.analysis.vantages import Advice
+    from regtools.analysis.advice.vantages import Advice
 
 __all__ = ["configure", "run"]
 
@@ -45,8 +47,9 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Advise; give 0, or 1 where nothing can be advised or written."""
-    from regtools.analysis.advise import advise
-    from regtools.cli.measurements import measured
+    from regtools.analysis.advice.advise import advise
+
+    from .output import measured
 
     pulls, requests = measured("advise", options.files)
     conf = sources.load(options, sources.release(options))
@@ -96,7 +99,7 @@ def _file_name(vantage: str) -> str:
 
 
 def _write(text: str, path: str, *, force: bool) -> int:
-    from regtools.cli.files import reason, write_text
+    from .output import reason, write_text
 
     present = _present(path)
     if present == text:

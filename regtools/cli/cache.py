@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from regtools.testbed.cache import Cache
+    from regtools.cache import Cache
 
 EPILOG = """\
   regtools cache init hub
@@ -108,7 +108,7 @@ def run(options: Namespace) -> int:
 def _init(options: Namespace) -> int:
     from pathlib import Path
 
-    from regtools.testbed.cache import Cache
+    from regtools.cache import Cache
 
     names = ("registry", "redis", "port", "bind", "ttl", "prefix", "name", "registry_image", "redis_image")
     cache = Cache(
@@ -138,7 +138,7 @@ def _warn(cache: Cache) -> None:
 
 
 def _password(options: Namespace) -> str | None:
-    from regtools.testbed.cache.settings import bad
+    from regtools.cache.settings import bad
 
     if options.username is None:
         if options.password_file or options.password_stdin:
@@ -161,8 +161,8 @@ def _password(options: Namespace) -> str | None:
 
 
 def _up(options: Namespace) -> int:
-    from regtools.testbed.cache import Cache
-    from regtools.testbed.cache.engines import ENGINES
+    from regtools.cache import Cache
+    from regtools.cache.cache import ENGINES
 
     cache = Cache.open(options.folder, engine=options.engine)
     if sys.stderr.isatty() and cache.engine is None:
@@ -176,7 +176,7 @@ def _up(options: Namespace) -> int:
 
 
 def _status(options: Namespace) -> int:
-    from regtools.testbed.cache import Cache
+    from regtools.cache import Cache
 
     found = Cache.open(options.folder).status()
     print(json.dumps(found.to_dict(), indent=2) if options.json else found)
@@ -184,7 +184,7 @@ def _status(options: Namespace) -> int:
 
 
 def _down(options: Namespace) -> int:
-    from regtools.testbed.cache import Cache
+    from regtools.cache import Cache
 
     cache = Cache.open(options.folder)
     if options.purge and not (options.yes or _agreed(cache)):
@@ -199,7 +199,7 @@ def _down(options: Namespace) -> int:
 
 def _agreed(cache: Cache) -> bool:
     if not sys.stdin.isatty():
-        from regtools.testbed.cache.settings import bad
+        from regtools.cache.settings import bad
 
         raise bad("nobody is here to be asked whether to remove what is stored", "say --yes if you mean it")
     question = f"Remove all that the cache of {cache.settings.upstream} has stored? [y/N] "
@@ -210,14 +210,14 @@ def _agreed(cache: Cache) -> bool:
 
 
 def _logs(options: Namespace) -> int:
-    from regtools.testbed.cache import Cache
+    from regtools.cache import Cache
 
     sys.stdout.write(Cache.open(options.folder).logs(options.part, options.tail))
     return 0
 
 
 def _verify(options: Namespace) -> int:
-    from regtools.testbed.cache import Cache
+    from regtools.cache import Cache
 
     found = Cache.open(options.folder).verify(options.image)
     print(json.dumps(found.to_dict(), indent=2) if options.json else found)

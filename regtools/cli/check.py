@@ -11,7 +11,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from regtools.cli import NO, OK, USAGE, sources, wants_colour
 from regtools.errors import RegtoolsError
 from regtools.registries.checks import (
     ERROR,
@@ -23,9 +22,12 @@ from regtools.registries.checks import (
     check_machine,
     check_texts,
 )
-from regtools.registries.document import dialect
-from regtools.registries.machine import Surroundings
-from regtools.registries.releases import release
+from regtools.registries.reading.document import dialect
+from regtools.registries.reading.host import Surroundings
+from regtools.registries.reading.releases import release
+
+from . import NO, OK, USAGE, wants_colour
+from . import options as sources
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from regtools.cli import OK
 from regtools.errors import Place, RegtoolsError
 
-TYPE_CHECKING = False
+from . import OK
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     import pandas as pd
 
-    from regtools.analysis.compare import Comparison
+    from regtools.analysis.comparison import Comparison
 
 __all__ = ["configure", "run"]
 
@@ -38,7 +39,8 @@ def configure(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Compare and tell; give 0."""
     from regtools.analysis.compare import compare
-    from regtools.cli.measurements import measured
+
+    from .output import measured
 
     pulls, _ = measured("compare", options.files)
     comparison = compare(pulls, by=options.by, baseline=options.baseline)
@@ -57,7 +59,8 @@ def run(options: Namespace) -> int:
 
 def _plot(pulls: pd.DataFrame, path: str) -> None:
     from regtools.analysis.report import overview
-    from regtools.cli.figures import save, without_window
+
+    from .output import save, without_window
 
     without_window()
     save(overview(pulls), path)
@@ -66,8 +69,8 @@ def _plot(pulls: pd.DataFrame, path: str) -> None:
 
 def _report(comparison: Comparison, pulls: pd.DataFrame, path: str) -> None:
     from regtools.analysis.report import report
-    from regtools.cli.figures import without_window
-    from regtools.cli.files import reason, write_text
+
+    from .output import reason, without_window, write_text
 
     without_window()
     text = report(comparison, pulls)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from regtools.reference import physical_host
-from regtools.registries.credentials import certificates, credentials
+from regtools.registries.reading.credentials import certificates, credentials
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
+    from typing import Any
 
-    from regtools.registries.config import RegistriesConf
-    from regtools.registries.credentials import Certificates, Credentials, Step
+    from regtools.registries.conf import RegistriesConf
+    from regtools.registries.reading.credentials import Certificates, Credentials, Step
     from regtools.registries.resolution import Candidate, Resolution, Source
 
 __all__ = ["access", "contact", "looked_in", "wrapped"]
@@ -91,7 +92,7 @@ def wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
     """Break a text into lines of at most 100 columns, between words; control characters as escapes."""
     from textwrap import wrap
 
-    from regtools.snippet import visible
+    from regtools.display import visible
 
     rest = first if rest is None else rest
     return wrap(

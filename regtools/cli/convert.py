@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from regtools.cli import NO, OK, wants_colour
-from regtools.cli.files import reason, write_text
 from regtools.errors import RegtoolsError
 from regtools.registries.convert import convert
-from regtools.registries.machine import Surroundings
+from regtools.registries.reading.host import Surroundings
+
+from . import NO, OK, wants_colour
+from .output import reason, write_text
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -14,7 +15,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Print the check-up. A missing part is information, not a failure: the exit status is 0."""
-    from regtools.machine import doctor
+    from regtools.notebook.doctor import doctor
 
     answer = doctor(details=True)
     if options.json:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from regtools.cli import NO, OK, sources, wants_colour
-from regtools.cli.contact import access, contact, looked_in, wrapped
 from regtools.errors import RegtoolsError
 from regtools.reference import PullName
-from regtools.registries.differences import Outcome, differences
+from regtools.registries.advice import Outcome, differences
+
+from . import NO, OK, wants_colour
+from . import options as sources
+from .contact import access, contact, looked_in, wrapped
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from regtools.registries.advice import Note
     from regtools.registries.resolution import Resolution
@@ -73,9 +76,9 @@ def _outcome(options: Namespace, podman: str) -> Outcome:
 
 def _files(options: Namespace, podman: str) -> tuple[Any, Any]:
     """Find the files of a configuration that cannot be loaded."""
-    from regtools.registries.lookup import look_up
-    from regtools.registries.machine import Surroundings
-    from regtools.registries.releases import release
+    from regtools.registries.reading.host import Surroundings
+    from regtools.registries.reading.lookup import look_up
+    from regtools.registries.reading.releases import release
 
     try:
         around = Surroundings(options.root or "/", None, options.uid)
@@ -197,10 +200,10 @@ def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[
     """Say what a file that is not read would have had for these names."""
     from stat import S_ISREG
 
-    from regtools.registries.document import Document
-    from regtools.registries.machine import Surroundings
-    from regtools.registries.matching import best_prefix
-    from regtools.registries.releases import release
+    from regtools.registries.entries import best_prefix
+    from regtools.registries.reading.document import Document
+    from regtools.registries.reading.host import Surroundings
+    from regtools.registries.reading.releases import release
 
     around = Surroundings("/" if options.conf else options.root or "/", None, options.uid)
     for path, _ in outcome.files_ignored:

@@ -12,8 +12,8 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def run(options: Namespace) -> int:  # noqa: RET503 - the last step never return
     from importlib.util import find_spec
 
     from regtools.errors import RegtoolsError
-    from regtools.share import is_checkout, notebooks_dir
+    from regtools.notebook.share import is_checkout, notebooks_dir
 
     if options.dir is None and is_checkout():
         folder = notebooks_dir()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from regtools.cli import NO, OK, sources
-from regtools.cli.progress import Line, pull_line
+from regtools.display import seconds
 from regtools.errors import Place, RegtoolsError
-from regtools.pull.display import seconds
 from regtools.pull.meter import Meter
 from regtools.pull.timing import time_pull
 
-TYPE_CHECKING = False
+from . import NO, OK
+from . import options as sources
+from .output import Line, pull_line
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
@@ -65,7 +67,7 @@ def run(options: Namespace) -> int:
     pulls = []
     for pull in _pulls(options):
         if options.journal is not None:
-            from regtools.pull.journal import append
+            from regtools.campaigns.journal import append
 
             append(options.journal, pull)
         if not options.json:

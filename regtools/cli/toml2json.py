@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-from regtools.cli import OK, USAGE, wants_colour
-from regtools.cli.files import reason, write_text
-from regtools.toml_json import BIGINT, NONFINITE, convert
-from regtools.toml_reader import DIALECTS, MAX_BYTES
+from regtools.toml.reader import DIALECTS, MAX_BYTES
+from regtools.toml.to_json import BIGINT, NONFINITE, convert
 
-TYPE_CHECKING = False
+from . import OK, USAGE, wants_colour
+from .output import reason, write_text
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -68,7 +69,7 @@ def run(options: Namespace) -> int:
             file=name,
         )
     except ValueError as error:
-        from regtools.errors import TomlError  # good input never needs it
+        from regtools.errors import TomlError
 
         if not isinstance(error, TomlError):
             raise

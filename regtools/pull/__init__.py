@@ -4,3 +4,5 @@
 ``certs`` find logins and certificates where podman does; ``distribution`` speaks the registry's protocol;
 ``sources`` and ``timing`` walk a resolution and make a :class:`Pull`; ``records`` and ``journal`` keep it.
 """
+
+from __future__ import annotations

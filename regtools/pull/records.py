@@ -9,22 +9,36 @@ for podman and skopeo together with ``start_s`` (until the first source is tried
 last byte), which are empty for our own client.
 ``ttfb_s``, of the first blob, lies inside ``transfer_s``. A request's ``dns_s``, ``tcp_s``, ``tls_s``,
 ``ttfb_s`` and ``body_s`` add up to its ``total_s``; ``t0_s`` counts from the pull's start.
+
+How a pull shows itself: a few lines on the terminal, a small table in JupyterLab.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from regtools.display import seconds, size
 from regtools.errors import RegtoolsError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
     import pandas as pd
 
-__all__ = ["FORMAT", "PHASES", "PULL_COLUMNS", "REQUEST_COLUMNS", "Failure", "Pull", "Request", "frames"]
+__all__ = [
+    "FORMAT",
+    "PHASES",
+    "PULL_COLUMNS",
+    "REQUEST_COLUMNS",
+    "Failure",
+    "Pull",
+    "Request",
+    "frames",
+    "html",
+    "text",
+]
 
 FORMAT = 1
 
@@ -257,12 +271,10 @@ class Pull:
         return frames([], [request.to_dict() for request in self.requests])[1]
 
     def __str__(self) -> str:
-        from .display import text
 
         return text(self)
 
     def _repr_html_(self) -> str:
-        from .display import html
 
         return html(self)
 
@@ -288,3 +300,61 @@ def _frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
             cells = pd.to_datetime(cells, utc=True, format="ISO8601")
         made[name] = cells.astype(dtype)
     return pd.DataFrame(made, columns=list(columns))
+
+
+_CELL = "text-align:left;padding:2px 12px 2px 0"
+
+
+def facts(pull: Pull) -> list[tuple[str, str]]:
+    """Give what matters of a pull as pairs of a word and a value."""
+    found = [("total", seconds(pull.total_s))]
+    if pull.served_by:
+        found.append(("served by", pull.served_by))
+    if pull.digest:
+        found.append(("digest", pull.digest))
+    if pull.ok:
+        fetched = pull.bytes_fetched or 0
+        rate = f" at {size(fetched / pull.transfer_s)}/s" if pull.transfer_s > 0 else ""
+        layers = f"{pull.n_layers} layer{'' if pull.n_layers == 1 else 's'}"
+        verified = ", every digest verified" if pull.client == "builtin" else ""
+        found.append(("fetched", f"{size(fetched)} in {layers}{rate}{verified}"))
+    phases = [
+        ("starting", pull.start_s or 0.0),
+        ("ping and token", pull.auth_s),
+        ("manifest", pull.manifest_s),
+        ("transfer", pull.transfer_s),
+        ("waiting", pull.wait_s),
+        ("storing", pull.store_s or 0.0),
+    ]
+    found.append(("time", ", ".join(f"{name} {seconds(value)}" for name, value in phases if value > 0)))
+    if pull.client != "builtin":
+        memory = size(pull.max_rss_kb * 1024)
+        found.append(("client", f"{pull.client} {pull.client_version}, peak memory {memory}"))
+    repeated = f", {pull.n_retries} of them repeated" if pull.n_retries else ""
+    found.append(("requests", f"{pull.n_requests}{repeated}"))
+    return found
+
+
+def text(pull: Pull) -> str:
+    """Give the pull in a few lines for a terminal."""
+    lines = [f"{pull.reference or pull.image}: {_verdict(pull)}"]
+    lines += [f"  {name + ':':<11}{value}" for name, value in facts(pull)]
+    lines += [f"  {'failed:':<11}{failure}" for failure in pull.failures]
+    return "\n".join(lines)
+
+
+def html(pull: Pull) -> str:
+    """Give the pull as a small table; inline style only, so that it shows in an untrusted notebook."""
+    from html import escape
+
+    rows = [*facts(pull), *(("failed", str(failure)) for failure in pull.failures)]
+    body = "".join(
+        f'<tr><th style="{_CELL}">{escape(name)}</th><td style="{_CELL}">{escape(value)}</td></tr>'
+        for name, value in rows
+    )
+    head = f"<b>{escape(pull.reference or pull.image)}</b>: {escape(_verdict(pull))}"
+    return f'<div>{head}<table style="border-collapse:collapse">{body}</table></div>'
+
+
+def _verdict(pull: Pull) -> str:
+    return "pulled" if pull.ok else f"failed [{pull.error_kind}]"

@@ -12,37 +12,35 @@ import threading
 import time
 from collections import deque
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pycurl
 
-from regtools import __version__
 from regtools.errors import RegtoolsError
 from regtools.reference import Reference
+from regtools.version import __version__
 
-from .distribution import discard, pull_blobs
-from .fetch import Lane
-from .platforms import host_platform, parse_platform
+from .failover import Failover, open_source
+from .http.fetch import Lane
+from .http.transport import Client, Limits
+from .manifests import host_platform, parse_platform
+from .recorder import Run, Usage, other_cpu, utc
 from .records import Failure, Pull
-from .run import Run, utc
-from .sources import Failover, open_source
-from .transport import Client, Limits
-from .usage import Usage, other_cpu
+from .repository import discard, pull_blobs
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from typing import Any
 
-    from regtools.registries.config import RegistriesConf
+    from regtools.registries.conf import RegistriesConf
     from regtools.registries.resolution import Candidate, Resolution, Source
 
-    from .distribution import Keep, Repository
+    from .failover import Open
     from .layout import Layout
-    from .manifests import Image
+    from .manifests import Image, Platform
     from .meter import Meter
-    from .platforms import Platform
-    from .sources import Open
+    from .repository import Keep, Repository
 
 __all__ = ["CLIENT_VERSION", "time_pull", "time_resolution"]
 
@@ -76,7 +74,7 @@ def time_pull(
         workers: blobs fetched at the same time, each over a connection of its own.
         into: a folder that does not exist yet or is empty; becomes an OCI image layout, whole or not at all.
         place: a name for what is measured, for comparing.
-        limits: time and repetition limits; None for :class:`~regtools.pull.transport.Limits` as it is.
+        limits: time and repetition limits; None for :class:`~regtools.pull.http.transport.Limits` as it is.
         engine: ``builtin``, or ``podman`` or ``skopeo``: the program itself, into storage of its own that is
             empty before and gone afterwards. They have no use for ``workers``, ``into`` and ``limits``.
         timeout_s: seconds after which podman or skopeo is killed; None for half an hour.
@@ -94,7 +92,7 @@ def time_pull(
         raise ValueError(f"workers must be 1 to {_MOST_WORKERS}, not {workers}")
     wanted = host_platform() if platform is None else parse_platform(platform)
     if conf is None:
-        from regtools.registries.config import RegistriesConf
+        from regtools.registries.conf import RegistriesConf
 
         conf = RegistriesConf.load()
     resolution = conf.resolve(image)
@@ -132,7 +130,7 @@ def _by_program(
     place: str,
     timeout_s: float | None,
 ) -> Pull:
-    from .engines import TIMEOUT_S, time_engine
+    from .engines.engine import TIMEOUT_S, time_engine
 
     if into is not None:
         raise RegtoolsError(

@@ -6,5 +6,7 @@
     (lookup)   (document,    (config)          (resolution)  (reasons, rendering)
                 validation)
 
-What differs between podman 4, 5 and 6 stands in one table, :mod:`regtools.registries.releases`.
+What differs between podman 4, 5 and 6 stands in one table, :mod:`regtools.registries.reading.releases`.
 """
+
+from __future__ import annotations

@@ -9,20 +9,25 @@ Source: containers-registries.conf(5), "VERSION 1"; Docker's documentation of do
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Place, RegtoolsError
-from ..reference import HUB, Reference, is_host, is_qualified
-from ..toml_reader import decode, parse
-from .document import Document
-from .releases import release
-from .schema import OLD_LISTS, Path, Table, fold_key
-from .validation import check
+from regtools.errors import Place, RegtoolsError
+from regtools.reference import HUB, Reference, is_host, is_qualified
+from regtools.toml.reader import decode, parse
+
+from .reading.document import Document
+from .reading.releases import release
+from .reading.schema import OLD_LISTS, fold_key
+from .reading.validation import check
+from .writing import _list, entries_toml, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
-__all__ = ["Conversion", "convert", "docker_toml", "entries_toml", "old_entries", "old_toml", "quote"]
+    from .reading.schema import Path, Table
+
+__all__ = ["Conversion", "convert", "docker_toml", "old_entries", "old_toml"]
 
 SEARCH = "unqualified-search-registries"
 # Of podman's refusals, those that converting removes.
@@ -55,28 +60,6 @@ def convert(source: str | bytes, *, file: str | None = None) -> Conversion:
     result = _from_docker(text, file) if text.lstrip().startswith("{") else _from_old(text, file)
     Document.read(result.text, release("6"), file=file)
     return result
-
-
-def quote(text: str) -> str:
-    r"""Write a TOML string.
-
-    >>> quote('a "b"')
-    '"a \\"b\\""'
-    """
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _list(values: Iterable[str]) -> str:
-    return "[" + ", ".join(map(quote, values)) + "]"
-
-
-def entries_toml(entries: Mapping[str, Mapping[str, bool]]) -> str:
-    """Write ``[[registry]]`` tables: location → its flags."""
-    blocks = []
-    for location, flags in entries.items():
-        lines = [f"{flag} = {str(value).lower()}" for flag, value in flags.items()]
-        blocks.append("\n".join(["[[registry]]", f"location = {quote(location)}", *lines]))
-    return "\n\n".join(blocks)
 
 
 # -- the old format --------------------------------------------------------------------------------------
@@ -156,7 +139,7 @@ def _from_old(text: str, file: str | None) -> Conversion:
 
 def _without_old(document: Document, raw: Table) -> tuple[str, list[str]]:
     """Cut the old tables out of a text; what they had besides their lists is kept as comments."""
-    from ..positions import locate
+    from regtools.toml.positions import locate
 
     text = document.text
     spans = locate(text)
@@ -202,7 +185,7 @@ def _unknown(path: Path) -> bool:
 
 
 def _has_tables(text: str) -> bool:
-    from ..positions import locate
+    from regtools.toml.positions import locate
 
     return any(span.header_line is not None for span in locate(text).values())
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Place, RegtoolsError
-from ..reference import HUB, HUB_HOST, HUB_OLD, PullName, Reference, is_qualified
-from .matching import matched, matching_prefixes
-from .resolution import PRIMARY, applies
+from regtools.errors import RegtoolsError
+from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference, is_qualified
+
+from .entries import PRIMARY, applies, matched, matching_prefixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .config import RegistriesConf
+    from regtools.errors import Place
+    from regtools.reference import PullName
+
+    from .conf import RegistriesConf
     from .entries import Registry
     from .resolution import Candidate, Resolution, Source
 
@@ -28,6 +31,7 @@ SEARCH = "unqualified-search-registries"
 class Reason(NamedTuple):
     """One fact, and where it was decided.
 
+    >>> from regtools.errors import Place
     >>> print(Reason("mirror of quay.io", Place("registries.conf", 5, 12)))
     mirror of quay.io (registries.conf:5:12)
     """

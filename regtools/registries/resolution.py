@@ -8,29 +8,34 @@ What is decided here is decided without looking for reasons; each value remember
 :mod:`regtools.registries.reasons` finds the words and the line when somebody asks.
 
 Source: containers-registries.conf(5); podman-pull(1) for short names.
+
+How a resolution is shown: a tree for the terminal, a table for JupyterLab, rows for analysis.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import textwrap
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import RegtoolsError
-from ..reference import GRAMMAR, HUB, HUB_OLD, LONGEST_NAME, PullName, Reference, is_qualified
-from .matching import matched
+from regtools.display import visible
+from regtools.reference import GRAMMAR
+
+from .entries import PRIMARY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from typing import Any
 
     import pandas as pd
 
-    from .config import RegistriesConf
+    from regtools.errors import RegtoolsError
+    from regtools.reference import PullName
+
+    from .conf import RegistriesConf
     from .entries import Registry
     from .reasons import Reason
 
-__all__ = ["Candidate", "Resolution", "Source", "resolve", "resolve_many"]
-
-PRIMARY = -1
-"""In place of a mirror's index: the entry itself."""
+__all__ = ["Candidate", "Columns", "Resolution", "Source", "frame", "html", "tree"]
 
 
 class Source(NamedTuple):
@@ -184,141 +189,16 @@ class Resolution(NamedTuple):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row a source, with its reason, file and line; one row for a candidate that fails."""
-        from .rendering import frame
 
         return frame(self)
 
     def __str__(self) -> str:
-        from .rendering import tree
 
         return tree(self)
 
     def _repr_html_(self) -> str:
-        from .rendering import html
 
         return html(self)
-
-
-def resolve(conf: RegistriesConf, image: str | Reference, *, tty: bool = False) -> Resolution:
-    """Do the work of :meth:`RegistriesConf.resolve`."""
-    pull = PullName.parse(image)
-    reference = pull.reference
-    suffix = reference.suffix or ":latest"
-    prompt = False
-    if reference.domain is not None or pull.docker:
-        how = "docker" if pull.docker else "qualified"
-        candidates = [_candidate(conf, reference.normalized().name, suffix)]
-    else:
-        how, target = _alias(conf, reference.path)
-        if target:
-            candidates = [_candidate(conf, target, suffix)]
-        else:
-            names = _search(conf, pull)
-            candidates = [_candidate(conf, name, suffix, index) for index, name in enumerate(names)]
-            prompt = len(names) > 1 and _asks(conf, pull, tty)
-    return Resolution(pull.typed, tuple(candidates), prompt, how, conf, tty, pull)
-
-
-def _alias(conf: RegistriesConf, name: str) -> tuple[str, str]:
-    """Look a short name up: remembered answers first, and an empty one hides what the files say."""
-    remembered = conf.remembered
-    if name in remembered:
-        return ("remembered", remembered[name]) if remembered[name] else ("search", "")
-    target = conf.aliases.get(name)
-    return ("alias", target) if target else ("search", "")
-
-
-def _search(conf: RegistriesConf, pull: PullName) -> list[str]:
-    """Put each entry of the search list in front of a short name."""
-    if not conf.unqualified_search_registries:
-        from .reasons import no_search_registries
-
-        raise no_search_registries(conf, pull)
-    path = pull.reference.path
-    names = []
-    for index, entry in enumerate(conf.unqualified_search_registries):
-        if entry in (HUB, HUB_OLD):
-            name = f"{HUB}/{path}" if "/" in path else f"{HUB}/library/{path}"
-        elif is_qualified(entry):
-            name = f"{entry}/{path}"
-        else:  # no host to podman, so it becomes a part of the path
-            name = f"{HUB}/{entry}/{path}"
-        if len(name) > LONGEST_NAME or not (is_qualified(entry) or entry.lower() == entry):
-            from .reasons import bad_search_name
-
-            raise bad_search_name(conf, index, f"{entry}/{path}{pull.reference.suffix}")
-        names.append(name)
-    return names
-
-
-def _asks(conf: RegistriesConf, pull: PullName, tty: bool) -> bool:
-    """Say whether podman asks which of several names is meant."""
-    if conf.short_name_mode == "disabled":
-        return False
-    if not tty and conf.short_name_mode == "enforcing":
-        from .reasons import enforcing_without_terminal
-
-        raise enforcing_without_terminal(conf, pull)
-    return tty
-
-
-def _candidate(conf: RegistriesConf, repository: str, suffix: str, origin: int | None = None) -> Candidate:
-    """Find the entry for one name and build its sources: mirrors that apply, then the primary."""
-    name = repository + suffix
-    entry = conf.find(repository)
-    if entry is None:
-        source = Source(name, False, "primary", None, None, PRIMARY, conf)
-        return Candidate(name, (source,), None, None, origin, PRIMARY, conf)
-    end = matched(entry.prefix, repository)
-    by_digest = "@" in suffix
-    sources = []
-    for index, mirror in enumerate(entry.mirrors):
-        if not applies(entry, mirror.pull_from_mirror, by_digest):
-            continue
-        reference = mirror.location + name[end:]
-        fault = _fault(reference)
-        if fault:
-            return Candidate(name, (), fault, entry, origin, index, conf)
-        blocked_by = _blocked_by(conf, reference, suffix)
-        sources.append(Source(reference, mirror.insecure, "mirror", blocked_by, entry, index, conf))
-    reference = name
-    if entry.location:  # a wildcard without location leaves the name as it is
-        reference = entry.location + name[end:]
-        fault = _fault(reference)
-        if fault:
-            return Candidate(name, (), fault, entry, origin, PRIMARY, conf)
-    blocked_by = _blocked_by(conf, reference, suffix)
-    sources.append(Source(reference, entry.insecure, "primary", blocked_by, entry, PRIMARY, conf))
-    return Candidate(name, tuple(sources), None, entry, origin, PRIMARY, conf)
-
-
-def applies(entry: Registry, pull_from_mirror: str, by_digest: bool) -> bool:
-    """Say whether a mirror is used for a name with (or without) a digest."""
-    if entry.mirror_by_digest_only:
-        return by_digest
-    return pull_from_mirror != ("tag-only" if by_digest else "digest-only")
-
-
-def _fault(reference: str) -> str | None:
-    """Say what keeps a rewritten name from being a full, canonical one; None if nothing does."""
-    match = GRAMMAR(reference)
-    if match and len(match["name"]) <= LONGEST_NAME:
-        domain = match["domain"]
-        if is_qualified(domain) and domain != HUB_OLD and (domain != HUB or "/" in match["path"]):
-            return None
-    try:
-        Reference.parse(reference)
-    except RegtoolsError as error:
-        return error.kind
-    return "not-canonical"
-
-
-def _blocked_by(conf: RegistriesConf, reference: str, suffix: str) -> str | None:
-    """Give the prefix of the entry that forbids a place, judged by the place's own name."""
-    if not conf.blocks:
-        return None
-    entry = conf.find(reference[: -len(suffix)])
-    return entry.prefix if entry is not None and entry.blocked else None
 
 
 def _bare(name: str) -> str:
@@ -326,14 +206,176 @@ def _bare(name: str) -> str:
     return match["name"] if match else name
 
 
-def resolve_many(conf: RegistriesConf, images: Iterable[str], *, tty: bool = False) -> pd.DataFrame:
-    """Do the work of :meth:`RegistriesConf.resolve_many`."""
-    from .rendering import Columns
+WIDTH = 100
+_CELL = "padding:2px 12px 2px 0;text-align:left;vertical-align:top"
+
+
+# -- the terminal ----------------------------------------------------------------------------------------
+
+
+def tree(res: Resolution) -> str:
+    """Draw the explanation as a tree of at most 100 columns."""
+    lines = _wrap(res.image, "", "   ", name=True)
+    lines += _wrap(f"podman {res.conf.podman}: {res.why}", "│  ", "│  ")
+    if res.prompt:
+        lines += _wrap("podman asks which one is meant; only the choice is pulled", "│  ", "│  ")
+    notes = [("not used: ", str(reason)) for reason in res.unused]
+    notes += [("not read: ", str(ignored)) for ignored in res.conf.files_ignored]
+    read = ", ".join(res.conf.files_read)
+    notes.append(("files: ", read or "none"))
+    for number, candidate in enumerate(res.candidates, 1):
+        head = f"candidate {number}: " if len(res.candidates) > 1 else ""
+        lines += _branch(head + candidate.name, list(_candidate(candidate)), last=False)
+    for index, (label, note) in enumerate(notes):
+        last = index == len(notes) - 1
+        lines += _wrap(label + note, "└─ " if last else "├─ ", "   " if last else "│  ", hang=len(label))
+    return "\n".join(lines)
+
+
+def _candidate(candidate: Candidate) -> Iterator[tuple[str, list[str]]]:
+    """Yield the branches below a candidate: head, and the lines below it."""
+    if candidate.error is not None:
+        error = candidate.error
+        yield f"fails: {error.message} [{error.kind}]", [str(error.where), error.hint or ""]
+    for number, source in enumerate(candidate.sources, 1):
+        yield f"{number}. {source.kind}  {source.reference}", [str(source.why), str(source.transport)]
+    for reason in candidate.unused:
+        yield f"not used: {reason}", []
+
+
+def _branch(head: str, below: list[tuple[str, list[str]]], *, last: bool) -> list[str]:
+    trunk = "   " if last else "│  "
+    lines = _wrap(head, "└─ " if last else "├─ ", trunk, name=True)
+    for index, (text, details) in enumerate(below):
+        end = index == len(below) - 1
+        inner = trunk + ("   " if end else "│  ")
+        lines += _wrap(text, trunk + ("└─ " if end else "├─ "), inner, hang=3, name=text[0].isdigit())
+        for detail in filter(None, details):
+            lines += _wrap(detail, inner + "   ", inner + "   ")
+    return lines
+
+
+def _wrap(text: str, first: str, rest: str, *, hang: int = 0, name: bool = False) -> list[str]:
+    """Break a text at blanks; a name that does not fit before its digest, then anywhere."""
+    text = visible(text)
+    if name and len(first) + len(text) > WIDTH:
+        text = text.replace("@", " @", 1)
+    rest += " " * hang
+    wrapped = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    return wrapped or [first]
+
+
+# -- JupyterLab ------------------------------------------------------------------------------------------
+
+
+def html(res: Resolution) -> str:
+    """Make a table that also reads well without its style."""
+    head = "".join(
+        f'<th style="{_CELL}">{title}</th>' for title in ("", "source", "kind", "transport", "why")
+    )
+    body = "".join(_html_candidate(candidate) for candidate in res.candidates)
+    reasons: list[Any] = [*res.unused, *(r for c in res.candidates for r in c.unused)]
+    notes = [f"not used: {reason}" for reason in reasons]
+    notes += [f"not read: {ignored}" for ignored in res.conf.files_ignored]
+    notes.append(f"files: {', '.join(res.conf.files_read) or 'none'}")
+    asks = "<p>podman asks which one is meant; only the choice is pulled</p>" if res.prompt else ""
+    items = "".join(f"<li>{_safe(note)}</li>" for note in notes)
+    return (
+        f"<div><p><b>{_safe(res.image)}</b> (podman {res.conf.podman}): {_safe(str(res.why))}</p>{asks}"
+        f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f'<ul style="margin:4px 0">{items}</ul></div>'
+    )
+
+
+def _html_candidate(candidate: Candidate) -> str:
+    rows = f'<tr><th colspan="5" scope="rowgroup" style="{_CELL}">{_safe(candidate.name)}</th></tr>'
+    if candidate.error is not None:
+        error = candidate.error
+        text = f"fails: {error.message} [{error.kind}] ({error.where})"
+        rows += f'<tr><td colspan="5" style="{_CELL}">{_safe(text)}</td></tr>'
+    for number, source in enumerate(candidate.sources, 1):
+        cells = (str(number), source.reference, source.kind, str(source.transport), str(source.why))
+        rows += "<tr>" + "".join(f'<td style="{_CELL}">{_safe(cell)}</td>' for cell in cells) + "</tr>"
+    return rows
+
+
+def _safe(text: str) -> str:
+    from html import escape
+
+    return escape(visible(text))
+
+
+# -- rows ------------------------------------------------------------------------------------------------
+
+
+class Columns:
+    """Collects one row a source, column by column: a million rows as dictionaries would not fit."""
+
+    NAMES = (
+        "image",
+        "candidate",
+        "order",
+        "name",
+        "reference",
+        "kind",
+        "insecure",
+        "blocked_by",
+        "error",
+        "stage",
+    )
+
+    def __init__(self) -> None:
+        self.values: tuple[list[Any], ...] = tuple([] for _ in self.NAMES)
+
+    def add(self, res: Resolution) -> None:
+        """Add the rows of one resolution."""
+        for number, candidate in enumerate(res.candidates, 1):
+            name = candidate.name
+            if candidate.failed:
+                self._row(res.image, number, 1, name, None, None, None, None, candidate.failed, "sources")
+            for order, source in enumerate(candidate.sources, 1):
+                reference = name if source.reference == name else source.reference  # one object, not two
+                place = (reference, source.kind, source.insecure, source.blocked_by)
+                self._row(res.image, number, order, name, *place, None, None)
+
+    def add_error(self, image: Any, error: RegtoolsError) -> None:
+        """Add the row of a name that leads nowhere."""
+        self._row(image, 0, 0, None, None, None, None, None, error.kind, error.stage)
+
+    def _row(self, *row: Any) -> None:
+        for column, value in zip(self.values, row, strict=True):
+            column.append(value)
+
+    def frame(self) -> pd.DataFrame:
+        """Make the frame, and let go of the columns."""
+        import pandas as pd
+
+        types = {"candidate": "int32", "order": "int32", "insecure": "boolean"}
+        types |= dict.fromkeys(("kind", "blocked_by", "error", "stage"), "category")
+        series = {}
+        for name, column in zip(self.NAMES, self.values, strict=True):
+            series[name] = pd.Series(column, dtype=types.get(name, "object"))
+            column.clear()
+        return pd.DataFrame(series)
+
+
+def frame(res: Resolution) -> pd.DataFrame:
+    """Give one row a source of one resolution, with the reasons."""
+    import pandas as pd
 
     columns = Columns()
-    for image in images:
-        try:
-            columns.add(resolve(conf, image, tty=tty))
-        except RegtoolsError as error:
-            columns.add_error(image, error)
-    return columns.frame()
+    columns.add(res)
+    table = columns.frame()
+    reasons = [reason for candidate in res.candidates for reason in _reasons(candidate)]
+    table["why"] = pd.Series([reason.text for reason in reasons], dtype="object")
+    table["file"] = pd.Series([r.where.file if r.where else None for r in reasons], dtype="object")
+    table["line"] = pd.Series([r.where.line if r.where else None for r in reasons], dtype="Int64")
+    return table
+
+
+def _reasons(candidate: Candidate) -> list[Reason]:
+    from .reasons import Reason
+
+    if candidate.error is not None:
+        return [Reason(candidate.error.message, candidate.error.where)]
+    return [source.why for source in candidate.sources]

@@ -9,24 +9,21 @@
         print(bed.image("hello"))       # origin.test/hello:latest
 
 The images are the same on every machine (:mod:`.images`), the registry speaks the OCI distribution
-specification (:mod:`.registry`), a link delays and limits what passes through it (:mod:`.link`), and a cache
-keeps what has passed (:mod:`.cache`). Real podman, buildah and skopeo get a home of their own to work in
-(:mod:`.practice`).
+specification (:mod:`.registry`), and a link delays and limits what passes through it
+(:mod:`.link`). Real podman, buildah and skopeo get a home of their own to work in (:mod:`.practice`).
 """
 
 from __future__ import annotations
 
 from .bed import DEFAULT_MIRRORS, Place, Testbed
-from .cache import Cache
-from .counters import Count, Counters
 from .images import DEFAULT_IMAGES, Hello, Payload
 from .link import Link, Links
 from .practice import Practice, Said
+from .store import Count, Counters
 
 __all__ = [
     "DEFAULT_IMAGES",
     "DEFAULT_MIRRORS",
-    "Cache",
     "Count",
     "Counters",
     "Hello",

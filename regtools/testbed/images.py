@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
-from .elf import ARCHITECTURES, executable
-from .layers import SMALLEST, Layer, file_layer, payload_layer, sha256
+from .layers import ARCHITECTURES, SMALLEST, executable, file_layer, payload_layer, sha256
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from .layers import Layer
 
 __all__ = ["DEFAULT_IMAGES", "INDEX", "MANIFEST", "Content", "Hello", "Payload", "build", "from_dict"]
 

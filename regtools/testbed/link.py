@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
-from .closing import Closing
-from .process import Helper
+from .process import Closing, Helper
 
 if TYPE_CHECKING:
     from typing import Any

@@ -9,7 +9,7 @@ The commands are those that anybody would type. What differs is around them: a h
 which holds images, containers and ``~/.config/containers``, and which is gone afterwards. The images of the
 machine's user are neither seen nor touched, and no file of ``/etc/containers`` is changed.
 
-In a notebook, ``%%terminal`` (see :mod:`regtools.notebook`) types a whole cell into it.
+In a notebook, ``%%terminal`` (see :mod:`regtools.notebook.magics`) types a whole cell into it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
-from .closing import Closing
+from .process import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -32,12 +32,9 @@ from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from .counters import Tally
-from .helper import raise_file_limit
 from .images import build, from_dict
-from .ranges import Unsatisfiable, byte_range
-from .store import Store
-from .tokens import Tokens
+from .process import raise_file_limit
+from .store import Store, Tally, Tokens, Unsatisfiable, byte_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +42,7 @@ if TYPE_CHECKING:
 
     from tornado.iostream import IOStream
 
-    from .helper import Control
+    from .process import Control
 
 __all__ = ["Front", "serve"]
 

@@ -31,12 +31,12 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .helper import raise_file_limit
+from .process import raise_file_limit
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from .helper import Control
+    from .process import Control
 
 __all__ = ["serve"]
 

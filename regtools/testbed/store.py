@@ -1,13 +1,36 @@
-"""What a registry holds: repositories, tags, manifests and blobs, found by name."""
+"""What a registry holds: repositories, tags, manifests and blobs, found by name.
+
+What the testbed's registry was asked for: one row per place, repository, kind of request, and answer.
+
+The ``Range`` header of HTTP (RFC 9110, section 14): one range of bytes, or none.
+
+Tokens, as Docker Hub wants them even from those who have no account.
+
+A request without a token is answered with 401 and a challenge that names a *realm* (where tokens are given)
+and a *scope* (for what). The realm answers anybody with a token for one repository, which opens that
+repository, and ``/v2/``. Source: the distribution project's token authentication specification.
+
+Tokens are not remembered but computed: the repository's name, signed with a key that lives as long as the
+registry. Nothing here guards a secret; it lets a client practise what it must do elsewhere.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import hmac
+import os
+import re
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
     from .images import Content
 
-__all__ = ["Store"]
+__all__ = ["KINDS", "Count", "Counters", "Store", "Tally", "Tokens", "Unsatisfiable", "byte_range"]
 
 
 class Store:
@@ -34,3 +57,151 @@ class Store:
         """Find a config or a layer."""
         content = self._contents.get(repository)
         return content.blobs.get(digest) if content else None
+
+
+# Endpoints of the OCI distribution specification; "refused" are connections that did not begin with HTTP,
+# such as a TLS hello on this plain port; "other" is every other path.
+KINDS = ("ping", "token", "manifest", "blob", "tags", "catalog", "other", "refused")
+
+
+class Count(NamedTuple):
+    """How often one thing was asked of one place, and the bytes of the answers' bodies.
+
+    ``place`` is the mirror's name, or ``origin``; ``repository`` is empty where the request names none, or
+    one that is not there; ``status`` is 0 for refused connections.
+    """
+
+    place: str
+    repository: str
+    kind: str
+    method: str
+    status: int
+    requests: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """A snapshot of all counts, in no particular order."""
+
+    rows: tuple[Count, ...]
+
+    def requests(self, **where: str | int) -> int:
+        """Add up requests, e.g. ``requests(place="near", kind="blob", method="GET")``."""
+        return sum(row.requests for row in self._matching(where))
+
+    def bytes(self, **where: str | int) -> int:
+        """Add up the bytes of bodies, chosen like :meth:`requests`."""
+        return sum(row.bytes for row in self._matching(where))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the rows as plain data for JSON."""
+        return {"rows": [row._asdict() for row in self.rows]}
+
+    def _matching(self, where: dict[str, str | int]) -> list[Count]:
+        if unknown := where.keys() - set(Count._fields):
+            raise TypeError(f"a count has no {', '.join(sorted(unknown))}; it has {', '.join(Count._fields)}")
+        return [row for row in self.rows if all(getattr(row, key) == value for key, value in where.items())]
+
+
+class Tally:
+    """Where the registry's process counts; read from another thread than it is written."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[tuple[str, str, str, str, int], list[int]] = {}
+
+    def request(self, place: str, repository: str, kind: str, method: str, status: int) -> None:
+        """Count one request, before its answer leaves: who has the answer finds it counted."""
+        with self._lock:
+            self._rows.setdefault((place, repository, kind, method, status), [0, 0])[0] += 1
+
+    def sent(self, place: str, repository: str, kind: str, method: str, status: int, size: int) -> None:
+        """Count bytes of a body, of a request that has been counted."""
+        with self._lock:
+            row = self._rows.get((place, repository, kind, method, status))
+            if row:  # else a reset came in between
+                row[1] += size
+
+    def take(self) -> list[tuple[str | int, ...]]:
+        """Give all rows in the order of :class:`Count`."""
+        with self._lock:
+            return [(*key, *value) for key, value in self._rows.items()]
+
+    def reset(self) -> None:
+        """Start from nothing."""
+        with self._lock:
+            self._rows.clear()
+
+
+ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})[ \t]*", re.IGNORECASE)
+
+
+class Unsatisfiable(Exception):  # noqa: N818 - it is an answer (416), not an accident
+    """The range begins behind the end."""
+
+
+def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Give what a ``Range`` header asks of ``size`` bytes, as start and stop (exclusive).
+
+    None where the whole is the answer: no header, another unit, several ranges, or a header that is not
+    valid; a server may ignore all of these (14.2).
+
+    Raises:
+        Unsatisfiable: the range is valid, but no byte of it is there.
+
+    >>> byte_range("bytes=2-", 10), byte_range("bytes=-3", 10), byte_range("bytes=0-99", 10)
+    ((2, 10), (7, 10), (0, 10))
+    """
+    match = ONE_RANGE.fullmatch(header or "")
+    if not match or match["first"] == match["last"] == "":
+        return None
+    first, last = (int(text or 0) for text in match.groups())
+    if not match["first"]:
+        start, stop = max(0, size - last), size
+    else:
+        start, stop = first, min(last + 1, size) if match["last"] else size
+        if match["last"] and last < first:
+            return None
+    if start >= size:
+        raise Unsatisfiable
+    return start, stop
+
+
+LIFE_S = 300  # what is promised; they are good until the registry ends
+SERVICE = "registry.test"
+HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
+SCOPE = re.compile(r"repository:(?P<name>[a-z0-9._/-]+):(?:.*,)?(?:pull|\*)(?:,.*)?")
+
+
+class Tokens:
+    """Gives and checks the tokens of one registry."""
+
+    def __init__(self) -> None:
+        self._key = os.urandom(32)
+
+    def challenge(self, host: str, name: str | None) -> str:
+        """Give the ``WWW-Authenticate`` header for a request to ``host`` about repository ``name``."""
+        host = host if HOST.fullmatch(host) else "127.0.0.1"
+        scope = f"repository:{name}:pull"
+        asked = f',scope="{scope}"' if name and SCOPE.fullmatch(scope) else ""
+        return f'Bearer realm="http://{host}/token",service="{SERVICE}"{asked}'
+
+    def grant(self, scopes: Iterable[str]) -> dict[str, Any]:
+        """Give the realm's answer: a token for the first scope that is a pull, else for no repository."""
+        names = (match["name"] for scope in scopes if (match := SCOPE.fullmatch(scope)))
+        name = next(names, "")
+        return {"token": f"{name}~{self._signature(name)}", "expires_in": LIFE_S}
+
+    def open(self, authorization: str, name: str | None) -> bool:
+        """Say whether the ``Authorization`` header opens repository ``name``, or what belongs to none."""
+        scheme, _, token = authorization.partition(" ")
+        granted, _, signature = token.strip().rpartition("~")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(
+            signature.encode(), self._signature(granted).encode()
+        ):
+            return False
+        return name is None or name == granted
+
+    def _signature(self, name: str) -> str:
+        return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:32]

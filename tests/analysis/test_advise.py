@@ -12,7 +12,14 @@ import pandas as pd
 import pytest
 
 import regtools as rt
-from regtools.analysis.expected import FAILURE_S, SILENCE_S, Measured, best_order, expected, failure_cost
+from regtools.analysis.advice.expected import (
+    FAILURE_S,
+    SILENCE_S,
+    Measured,
+    best_order,
+    expected,
+    failure_cost,
+)
 from tests.support.synthetic import campaign
 
 IMAGE = "docker.io/library/nginx:latest"
@@ -227,7 +234,7 @@ def test_exchanging_finds_for_many_mirrors_what_trying_all_orders_does(
         made, names = figures(seed, 6, 2)
         tried = best_order(made, names)
         with monkeypatch.context() as patch:
-            patch.setattr("regtools.analysis.expected._EVERY_ORDER", 1)
+            patch.setattr("regtools.analysis.advice.expected._EVERY_ORDER", 1)
             found = best_order(made, names)
         one, other = (float(expected(made, each, np.ones((1, 1)))[0]) for each in (tried, found))
         assert other == pytest.approx(one, rel=0.01)

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 import regtools as rt
-from regtools.analysis.attempts import failed_attempts
+from regtools.analysis.failures import failed_attempts
 from regtools.pull.records import Pull, frames
 from tests.analysis.test_charts import FAILED, REQUEST, REUSED, pull
 from tests.support.synthetic import campaign

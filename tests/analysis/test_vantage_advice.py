@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import regtools as rt
-from regtools.analysis.vantages import Advice
+from regtools.analysis.advice.vantages import Advice
 from tests.analysis.test_advise import CONF, IMAGE, measured, order
 
 PLACES = ("dead", "slow", "fast")  # in the order of the entry

@@ -16,7 +16,8 @@ from statistics import quantiles
 
 import pytest
 
-from regtools.pull.transport import Client, Limits, Trust
+from regtools.pull.http.transport import Client, Limits
+from regtools.pull.http.trust import Trust
 from regtools.testbed.link import Link, Links
 from tests.support import certificates, images
 from tests.support.certificates import Certificate

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from regtools.pull.journal import read_journal
+from regtools.campaigns.journal import read_journal
 from tests.conftest import ROOT
 from tests.support.synthetic import multiplied, write_journal
 

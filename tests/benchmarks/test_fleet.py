@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import regtools as rt
-from regtools.pull.fleet import Fleet
+from regtools.campaigns.hosts.fleet import Fleet
 from regtools.testbed import Link, Testbed
 
 pytestmark = pytest.mark.benchmark
@@ -18,7 +18,7 @@ ROUNDS, REPEATS = 100, 7
 
 def test_dask_adds_less_than_five_milliseconds_to_a_pull(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    from regtools.pull.localfleet import LocalFleet
+    from regtools.campaigns.hosts.local import LocalFleet
 
     with Testbed({"near": Link(rtt_ms=2)}) as bed, LocalFleet(1) as local, local.client() as client:
         fleet = Fleet(client, per_minute=None, at_once=None)

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from regtools.pull.journal import append
-from regtools.pull.receiver import Receiver
-from regtools.pull.run import Run
+from regtools.campaigns.journal import append
+from regtools.pull.http.receiving import Receiver
+from regtools.pull.recorder import Run
 from regtools.pull.timing import time_pull
 from tests.benchmarks.measure import process, ratio
 from tests.support import images

@@ -121,7 +121,7 @@ def best(call: Callable[[str], object], text: str) -> float:
 
 
 def test_positions_cost_a_few_times_the_reading() -> None:
-    from regtools.positions import locate
+    from regtools.toml.positions import locate
 
     text = registries(2000)
     found = ratio(lambda: [locate(text) for _ in range(50)], lambda: [tomli.loads(text) for _ in range(50)])

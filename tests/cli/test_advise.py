@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from regtools.pull.journal import append
+from regtools.campaigns.journal import append
 from tests.analysis.test_advise import LOCATIONS, TEXT
 from tests.analysis.test_charts import pull
 

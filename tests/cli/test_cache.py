@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from regtools.cache import Cache
 from regtools.cli import main
-from regtools.testbed import Cache, Link, Testbed
+from regtools.testbed import Link, Testbed
 from tests.conftest import ROOT
 
 REAL = pytest.mark.needs("docker-registry", "redis-server")

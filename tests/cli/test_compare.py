@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from regtools.pull.journal import append
+from regtools.campaigns.journal import append
 from tests.analysis.test_charts import pull
 from tests.support.synthetic import campaign
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from regtools import RegistriesConf, RegtoolsError
 from regtools.cli import main
 from regtools.registries.checks import check_texts
-from regtools.registries.convert import convert, quote
-from regtools.registries.releases import release
-from regtools.toml_reader import parse
+from regtools.registries.convert import convert
+from regtools.registries.reading.releases import release
+from regtools.registries.writing import quote
+from regtools.toml.reader import parse
 
 OLD = """\
 # our registries

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from regtools.pull.journal import read_journal
+from regtools.campaigns.journal import read_journal
 from tests.support import images, scripted
 from tests.support.scripted import Server
 

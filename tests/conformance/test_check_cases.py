@@ -11,8 +11,8 @@ import pytest
 from regtools import RegistriesConf, RegtoolsError
 from regtools.registries.checks import check_machine
 from regtools.registries.convert import convert
-from regtools.registries.machine import Surroundings
-from regtools.registries.releases import release
+from regtools.registries.reading.host import Surroundings
+from regtools.registries.reading.releases import release
 
 TABLE = json.loads(Path(__file__).with_name("resolution-cases.json").read_text(encoding="utf-8"))
 CASES = {case["id"]: case for case in TABLE["cases"]}

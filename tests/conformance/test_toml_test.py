@@ -12,9 +12,9 @@ import pytest
 import tomli
 
 from regtools.errors import TomlError
-from regtools.positions import locate
-from regtools.toml_json import toml_to_json
-from regtools.toml_reader import read
+from regtools.toml.positions import locate
+from regtools.toml.reader import read
+from regtools.toml.to_json import toml_to_json
 from tests.conftest import absent
 
 COUNTS = {("valid", "1.0"): 210, ("valid", "1.1"): 220, ("invalid", "1.0"): 499, ("invalid", "1.1"): 492}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 
-from regtools.pull.transport import Limits
+from regtools.pull.http.transport import Limits
 from tests.support import images, scripted, tcp
 from tests.support.certificates import Certificate
 from tests.support.images import sha256

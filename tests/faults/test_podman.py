@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from regtools.pull.timing import time_pull
-from regtools.registries.config import RegistriesConf
+from regtools.registries.conf import RegistriesConf
 from tests.faults.places import BLOB, CASES, IMAGE, LIMITS, MANIFEST, SHORT, Case, World, always, passes
 from tests.faults.test_table import prepare
 from tests.support import certificates, scripted

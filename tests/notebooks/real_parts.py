@@ -1,6 +1,6 @@
 """A pytest plugin beside nbval: cells that need a real part run where it is, and are skipped where it is not.
 
-A cell tagged ``needs-podman`` (``needs-registry``, ``needs-redis``, …; the words of ``regtools.machine.PARTS``) is
+A cell tagged ``needs-podman`` (``needs-registry``, ``needs-redis``, …; the words of ``regtools.notebook.doctor.PARTS``) is
 compared like any other where the program is installed. Where it is not, it is skipped with a reason that names it;
 under REGTOOLS_REAL=required that is a failure instead. Loaded with ``-p tests.notebooks.real_parts``.
 """
@@ -11,7 +11,7 @@ import os
 
 import pytest
 
-from regtools.machine import part
+from regtools.notebook.doctor import part
 
 PREFIX = "needs-"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from regtools.exercises import Exercise, load_exercises
-from regtools.notebook import check
+from regtools.notebook.exercises import Exercise, load_exercises
+from regtools.notebook.magics import check
 from tests.notebooks.stored import CHAPTERS, code_cells, prose
 
 EXERCISES = load_exercises()

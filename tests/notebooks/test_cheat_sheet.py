@@ -14,8 +14,8 @@ import pytest
 import regtools as rt
 from regtools.cli import COMMANDS
 from regtools.registries.checks import check_texts
-from regtools.registries.releases import release
-from regtools.testbed.attempts import attempts
+from regtools.registries.reading.releases import release
+from regtools.testbed.watch import attempts
 from tests.notebooks.stored import NOTEBOOKS
 from tests.notebooks.test_stored import HOSTS, WELL_KNOWN
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from regtools import RegistriesConf, RegtoolsError, data_path
-from regtools.cli.sources import installed_release
-from regtools.exercises import Exercise, Wrong, load_exercises
-from regtools.notebook import examine
-from regtools.testbed.attempts import attempts, watch
+from regtools.cli.options import installed_release
+from regtools.notebook.exercises import Exercise, Wrong, load_exercises
+from regtools.notebook.magics import examine
+from regtools.testbed.watch import attempts, watch
 from tests.notebooks.stored import NOTEBOOKS, code_cells, prose
 
 CHAPTER = NOTEBOOKS / "10-broken-files-clinic.ipynb"

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import regtools as rt
+from regtools.campaigns.hosts.fleet import Fleet
 from regtools.cli.bench import configure
-from regtools.pull.fleet import Fleet
 from tests.notebooks.stored import NOTEBOOKS
 from tests.notebooks.test_stored import HOSTS, WELL_KNOWN
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from regtools.machine import PARTS
+from regtools.notebook.doctor import PARTS
 from tests.notebooks.stored import CHAPTERS, NOTEBOOKS, code_cells, prose, read, tags
 
 KNOWN_TAGS = {"raises-exception", *(f"needs-{part.tag}" for part in PARTS)}

@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools.errors import RegtoolsError
-from regtools.pull.auth import Authorizer, origin_of
-from regtools.pull.challenges import Order, parse_challenges
+from regtools.pull.http.logins import Secret
+from regtools.pull.http.tokens import Authorizer, Order, origin_of, parse_challenges
+from regtools.pull.http.transport import Limits
 from regtools.pull.records import Pull
-from regtools.pull.secret import Secret
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits
 from tests.pull.conftest import SMALL
 from tests.support import scripted
 from tests.support.confs import leading_to
@@ -194,7 +193,7 @@ def test_a_token_service_that_fails_is_told(server: Server, code: int) -> None:
 
 
 def test_no_secret_in_any_row_text_or_other_origin(server: Server, tmp_path: Path) -> None:
-    from regtools.pull.journal import append
+    from regtools.campaigns.journal import append
 
     guarded(server)
     with Server() as storage:

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import regtools as rt
-from regtools.pull.campaign import Progress, conduct, in_turn
-from regtools.pull.jobs import Job, _probe, carry_out
-from regtools.pull.journal import read_probes
-from regtools.pull.plan import Plan
+from regtools.campaigns.campaign import Progress, conduct, in_turn
+from regtools.campaigns.job import Job, _probe, carry_out
+from regtools.campaigns.journal import read_probes
+from regtools.campaigns.plan import Plan
 from regtools.testbed import Link, Testbed
 from tests.conftest import LONG
 from tests.support import scripted
@@ -250,7 +250,7 @@ def test_another_executor_may_finish_jobs_in_any_order(bed: Testbed, tmp_path: P
         for job in reversed(jobs):
             yield job, carry_out(job)
 
-    from regtools.pull.campaign import _Stop
+    from regtools.campaigns.campaign import _Stop
 
     made = plan(bed, rounds=1, **QUICK)
     pulls = conduct(made, str(tmp_path / "j"), _Stop(None, None, True), execute=backwards)  # type: ignore[arg-type]

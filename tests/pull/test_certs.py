@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from regtools.errors import RegtoolsError
-from regtools.pull.certs import find_trust
+from regtools.pull.http.transport import Limits
+from regtools.pull.http.trust import Trust, find_trust
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits, Trust
-from regtools.registries.config import RegistriesConf
+from regtools.registries.conf import RegistriesConf
 from tests.pull.conftest import SMALL
 from tests.support import certificates
 from tests.support.certificates import Certificate

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from regtools.pull.journal import append, read_journal
+from regtools.campaigns.journal import append, read_journal
+from regtools.pull.http.transport import Limits
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits
 from tests.pull.conftest import SMALL
 from tests.support import images, scripted
 from tests.support.confs import leading_to

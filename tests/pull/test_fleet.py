@@ -22,14 +22,14 @@ from typing import Any
 import pytest
 
 import regtools as rt
-from regtools.pull.campaign import Progress
-from regtools.pull.fleet import Fleet
-from regtools.pull.jobs import Job, carry_out
-from regtools.pull.journal import read_probes, read_vantages
-from regtools.pull.localfleet import LocalFleet, connect
-from regtools.pull.vantage import in_turn_on_this_host
+from regtools.campaigns.campaign import Progress
+from regtools.campaigns.hosts.fleet import Fleet
+from regtools.campaigns.hosts.local import LocalFleet, connect
+from regtools.campaigns.hosts.vantage import in_turn_on_this_host
+from regtools.campaigns.job import Job, carry_out
+from regtools.campaigns.journal import read_probes, read_vantages
 from regtools.testbed import Link, Testbed
-from regtools.testbed.conf import registries_conf
+from regtools.testbed.bed import registries_conf
 from tests.support.confs import leading_to
 from tests.support.processes import await_true, runs
 
@@ -304,7 +304,7 @@ def test_when_the_scheduler_dies_what_came_home_is_kept_and_another_goes_on(
 
 OTHER_WORKER = """
 import asyncio, json, sys
-from regtools.pull import fleetprocess
+from regtools.campaigns.hosts import local as fleetprocess
 {change}
 asyncio.run(fleetprocess.serve(json.loads(sys.argv[1])))
 """
@@ -317,7 +317,7 @@ OLD_DASK = (
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("import regtools; regtools.__version__ = '0.0.9'", "has regtools 0.0.9"),
+        ("from regtools.campaigns.hosts import vantage; vantage.__version__ = '0.0.9'", "has regtools 0.0.9"),
         ("sys.modules['regtools'] = None", "has no regtools"),
         (OLD_DASK, "has dask 2001.1.0"),
         (OLD_DASK.replace("'dask': '2001.1.0'", "'python': '3.9.2'"), "has Python 3.9"),
@@ -420,7 +420,7 @@ def test_a_local_fleet_ends_with_its_block_and_with_its_owner(tmp_path: Path) ->
         assert all(map(runs, pids))
     assert not any(map(runs, pids))
     code = (
-        "from regtools.pull.localfleet import LocalFleet\n"
+        "from regtools.campaigns.hosts.local import LocalFleet\n"
         "import time\n"
         "local = LocalFleet(['here'])\n"
         "print(local.scheduler_pid, *local.pids('here'), flush=True)\n"

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import regtools as rt
-from regtools.pull.fleet import Fleet
-from regtools.pull.journal import read_vantages
-from regtools.pull.localfleet import LocalFleet
+from regtools.campaigns.hosts.fleet import Fleet
+from regtools.campaigns.hosts.local import LocalFleet
+from regtools.campaigns.journal import read_vantages
 from tests.conftest import absent
 from tests.pull.conftest import SMALL
 from tests.support import farhosts
@@ -102,7 +102,7 @@ def worker(local: LocalFleet, vantage: str, home: Home) -> subprocess.Popen[byte
     """Start a worker whose user has a home of its own; it ends when its standard input is closed."""
     order = {"scheduler": local.address, "vantage": vantage, "folder": str(home.folder)}
     return subprocess.Popen(
-        [sys.executable, "-m", "regtools.pull.fleetprocess", json.dumps(order)],
+        [sys.executable, "-m", "regtools.campaigns.hosts.local", json.dumps(order)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         env=dict(os.environ) | home.environ,

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from regtools.campaigns.journal import JournalWarning, append, read_journal
 from regtools.errors import RegtoolsError
-from regtools.pull.journal import JournalWarning, append, read_journal
 from regtools.pull.records import PULL_COLUMNS, REQUEST_COLUMNS, Pull, Request
 from regtools.pull.timing import time_pull
 from tests.support.confs import leading_to

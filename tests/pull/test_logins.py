@@ -13,12 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from regtools.errors import RegtoolsError
-from regtools.pull import auth
-from regtools.pull.auth import Login, find_login
-from regtools.pull.secret import Secret
+from regtools.pull.http import logins as auth
+from regtools.pull.http.logins import Login, Secret, find_login
+from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits
-from regtools.registries.config import RegistriesConf
+from regtools.registries.conf import RegistriesConf
 from tests.pull.conftest import SMALL
 from tests.support import logins, scripted
 from tests.support.images import sha256
@@ -361,7 +360,7 @@ def test_a_token_service_that_redirects_elsewhere_gets_no_secret_there(
 def test_a_token_that_ends_midway_is_renewed(
     server: Server, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("regtools.pull.challenges.TOKEN_LIFE_S", 0.0)  # the least life that is believed
+    monkeypatch.setattr("regtools.pull.http.tokens.TOKEN_LIFE_S", 0.0)  # the least life that is believed
     bearer(server, life=1)
     home.login(server.host)
     server.script.fault("/manifests/", scripted.late(0.6, lambda handler, answer: handler.reply(answer)))
@@ -423,7 +422,7 @@ def test_an_error_nobody_foresaw_shows_no_secret_either(
     def stumble(*_: object) -> None:
         raise RuntimeError("stumbled")
 
-    for target in ("regtools.pull.distribution.read_manifest", "regtools.pull.fetch._judge"):
+    for target in ("regtools.pull.repository.read_manifest", "regtools.pull.http.fetch._judge"):
         with monkeypatch.context() as patched:
             patched.setattr(target, stumble)
             with pytest.raises(RuntimeError) as caught:

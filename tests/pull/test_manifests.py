@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools.errors import RegtoolsError
-from regtools.pull.manifests import Image, Index, read_manifest
-from regtools.pull.platforms import Platform, choose, host_platform, parse_platform
+from regtools.pull.manifests import (
+    Image,
+    Index,
+    Platform,
+    choose,
+    host_platform,
+    parse_platform,
+    read_manifest,
+)
 from tests.support import images
 
 MADE = images.image(10, 20, seed=2)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regtools.pull.proxies import proxy_for
-from regtools.pull.run import idle
+from regtools.pull.http.proxies import proxy_for
+from regtools.pull.recorder import idle
 
 SPANS = st.lists(
     st.tuples(st.integers(0, 30), st.integers(0, 10)).map(lambda pair: (pair[0], pair[0] + pair[1])),

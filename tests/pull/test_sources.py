@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from regtools.errors import RegtoolsError
+from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits
-from regtools.registries.config import RegistriesConf
+from regtools.registries.conf import RegistriesConf
 from tests.pull.conftest import SMALL
 from tests.support import images, scripted
 from tests.support.confs import leading_to

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import regtools as rt
-from regtools.pull.journal import append
+from regtools.campaigns.journal import append
 from regtools.testbed import Link, Testbed
 from regtools.testbed.images import Payload
 from tests.support.podman import engine

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from regtools.cache import Cache, starting
+from regtools.cache import processes as resp
 from regtools.errors import RegtoolsError
 from regtools.pull.timing import time_pull
-from regtools.testbed import Cache, Link, Payload, Testbed
-from regtools.testbed.cache import resp, starting
+from regtools.testbed import Link, Payload, Testbed
 from tests.conftest import LONG
 from tests.support.debianimages import REDIS, Box, box
 from tests.support.gate import Gate

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from regtools import RegtoolsError
+from regtools.cache import Cache
+from regtools.cache.config import config_yml, on_host
+from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits
-from regtools.testbed import Cache, Link, Payload, Testbed
-from regtools.testbed.cache.config import config_yml, on_host
+from regtools.testbed import Link, Payload, Testbed
 from tests.support.processes import await_true
 
 pytestmark = pytest.mark.needs("docker-registry", "redis-server")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from regtools.testbed import Cache
+from regtools.cache import Cache
 from tests.support.podman import engine
 
 pytestmark = pytest.mark.needs("mmdebstrap")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from regtools.cache import Cache
 from regtools.pull.timing import time_pull
-from regtools.testbed import Cache, Practice, Testbed, practice
+from regtools.testbed import Practice, Testbed, practice
 from tests.conftest import absent
 from tests.support.debianimages import add_images
 from tests.support.processes import await_true

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from regtools.cli.sources import installed_release
+from regtools.cli.options import installed_release
 from tests.registries.test_checks import GOOD, ROWS, check
 
 # podman 5 takes the last of two equal keys, and so on: nothing of that kind is among these.

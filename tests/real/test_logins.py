@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from regtools.pull.http.transport import Limits
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits
 from tests.support import certificates, images, logins
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.logins import IDENTITY, PAIR, PASSWORD, USER, Home

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from regtools import RegistriesConf, RegtoolsError, time_pull
-from regtools.pull.enginehome import EngineHome, effective_toml
-from regtools.pull.enginelog import Story, kind_of
-from regtools.pull.enginerun import interrupt_later
+from regtools.pull.engines.home import EngineHome
+from regtools.pull.engines.log import Story, kind_of
+from regtools.pull.engines.process import interrupt_later
 from regtools.pull.records import PULL_COLUMNS, Pull
+from regtools.registries.writing import effective_toml
 from regtools.testbed import Link, Testbed
 from tests.support import scripted
 from tests.support.confs import leading_to
@@ -179,7 +180,7 @@ def test_ctrl_c_waits_until_the_program_has_an_owner() -> None:
 def test_a_program_that_is_not_there_is_told(
     engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from regtools.pull.engines import engine_version
+    from regtools.pull.engines.engine import engine_version
 
     engine_version.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from regtools.errors import RegtoolsError
+from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
-from regtools.pull.transport import Limits
 from tests.support import certificates, images, scripted
 from tests.support.confs import leading_to
 from tests.support.dockerregistry import DockerRegistry

@@ -33,9 +33,10 @@ from pathlib import Path
 from typing import Any
 
 from regtools import __version__
+from regtools.cache import Cache
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
-from regtools.testbed import Cache, Link, Payload, Testbed
+from regtools.testbed import Link, Payload, Testbed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RTT_MS = 40

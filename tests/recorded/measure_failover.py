@@ -24,13 +24,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from regtools.pull.campaign import run_campaign
-from regtools.pull.engines import engine_version
-from regtools.pull.journal import append
+from regtools.campaigns.campaign import run_campaign
+from regtools.campaigns.journal import append
+from regtools.pull.engines.engine import engine_version
 from regtools.pull.timing import time_pull
-from regtools.registries.config import RegistriesConf
+from regtools.registries.conf import RegistriesConf
 from regtools.testbed import Link, Links, Payload, Testbed
-from regtools.testbed.conf import registries_conf
+from regtools.testbed.bed import registries_conf
 from tests.conftest import ROOT
 from tests.recorded.measure_cache import machine
 from tests.recorded.measure_mirrors import rounded

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regtools.registries.config import RegistriesConf
+from regtools.registries.conf import RegistriesConf
 from regtools.testbed import Link, Payload, Testbed
-from regtools.testbed.conf import registries_conf
+from regtools.testbed.bed import registries_conf
 from regtools.testbed.process import Helper
 from tests.recorded.servers import beside, serve_flaky, serve_status
 from tests.support.dockerregistry import DockerRegistry, free_port

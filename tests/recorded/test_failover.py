@@ -11,7 +11,7 @@ import pytest
 
 import regtools as rt
 from regtools import data_path
-from regtools.analysis.attempts import failed_attempts
+from regtools.analysis.failures import failed_attempts
 from tests.conftest import ROOT
 from tests.recorded.measure_failover import ENDLESS_S, LATE_S, QUICK, SILENT, SILENT_PULLS
 

@@ -12,7 +12,7 @@ import pytest
 
 import regtools as rt
 from regtools import data_path
-from regtools.pull.journal import read_probes
+from regtools.campaigns.journal import read_probes
 from tests.conftest import ROOT
 from tests.recorded.measure_mirrors import CLIENTS, STATES
 from tests.recorded.mirrors import CACHES, FAILING, IMAGES, MIRRORS, UPSTREAM

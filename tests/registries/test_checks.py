@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from regtools import Finding, RegistriesConf, RegtoolsError
 from regtools.registries.checks import Report, check_machine, check_texts
-from regtools.registries.machine import Surroundings
-from regtools.registries.releases import release
-from regtools.registries.schema import ENTRY, MIRROR, TOP
+from regtools.registries.reading.host import Surroundings
+from regtools.registries.reading.releases import release
+from regtools.registries.reading.schema import ENTRY, MIRROR, TOP
 
 Texts = list[tuple[str, str | bytes, bool]]
 ENTRY_OF_HUB = '[[registry]]\nlocation = "docker.io"\n'

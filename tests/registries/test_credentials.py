@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regtools.registries.credentials import Credentials, certificates, credentials
+from regtools.registries.reading.credentials import Credentials, certificates, credentials
 
 SECRET = "c2VjcmV0LXVzZXI6c2VjcmV0LXBhc3M="
 LOGIN = {"auth": SECRET}

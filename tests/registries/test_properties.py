@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regtools import RegistriesConf, RegtoolsError
-from regtools.registries.document import Document
-from regtools.registries.matching import best_prefix, matched, matching_prefixes
-from regtools.registries.releases import RELEASES
-from regtools.registries.schema import ENTRY, MIRROR, TOP
+from regtools.registries.entries import best_prefix, matched, matching_prefixes
+from regtools.registries.reading.document import Document
+from regtools.registries.reading.releases import RELEASES
+from regtools.registries.reading.schema import ENTRY, MIRROR, TOP
 
 HOSTS = st.sampled_from(["a.io", "x.a.io", "a.io.a.io", "b.io:5000", "localhost", "docker.io"])
 PARTS = st.sampled_from(["a", "b", "a.io", "ab", "library"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from regtools import RegistriesConf, RegtoolsError, TomlError
-from regtools.registries.document import Document
-from regtools.registries.releases import RELEASES
-from regtools.registries.validation import Checked, check
+from regtools.registries.reading.document import Document
+from regtools.registries.reading.releases import RELEASES
+from regtools.registries.reading.validation import Checked, check
 
 # text → kind, line, column, and a part of the hint
 REFUSED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from regtools.registries.config import RegistriesConf
+from regtools.registries.conf import RegistriesConf
 
 
 def leading_to(primary: str, **more: Any) -> RegistriesConf:

@@ -104,10 +104,10 @@ def begin(command: tuple[str, ...], closing: ExitStack) -> subprocess.Popen[str]
 def measure(journal: Path) -> dict[str, Any]:
     """Make the hosts, run a campaign from all of them, one more from nowhere; tell what came of them."""
     import regtools as rt
-    from regtools.pull.fleet import Fleet
-    from regtools.pull.localfleet import connect
+    from regtools.campaigns.hosts.fleet import Fleet
+    from regtools.campaigns.hosts.local import connect
     from regtools.testbed import Link, Testbed
-    from regtools.testbed.conf import registries_conf
+    from regtools.testbed.bed import registries_conf
     from tests.support.gate import Gate
 
     quick: dict[str, Any] = {"pause_s": 0, "probes": 0}

@@ -9,9 +9,9 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from regtools.pull.journal import append
+from regtools.campaigns.journal import append
 from regtools.pull.records import Pull
-from regtools.registries.config import RegistriesConf
+from regtools.registries.conf import RegistriesConf
 from tests.support.confs import text_leading_to
 
 USER, PASSWORD, TOKEN, IDENTITY = "ann", "s3cr3t-p4ssw0rd", "s3cr3t-t0ken", "s3cr3t-1dentity"

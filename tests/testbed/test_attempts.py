@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from regtools import RegistriesConf, RegtoolsError
-from regtools.cli.sources import installed_release
-from regtools.testbed.attempts import attempts, choices, watch
+from regtools.cli.options import installed_release
+from regtools.testbed.watch import attempts, choices, watch
 
 SEARCH = 'unqualified-search-registries = ["docker.io", "quay.io"]\n'
 BLOCK = '[[registry]]\nlocation = "quay.io"\nblocked = true\n'

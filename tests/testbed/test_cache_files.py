@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from regtools import RegistriesConf, RegtoolsError
-from regtools.testbed import Cache
-from regtools.testbed.cache.config import config_yml, in_container, on_host, redis_conf
-from regtools.testbed.cache.files import File, plan, read_secrets, secrets_env, write
-from regtools.testbed.cache.settings import Settings, load
-from regtools.testbed.cache.traffic import traffic
-from regtools.testbed.cache.units import drop_in, podman_script, quadlet
+from regtools.cache import Cache
+from regtools.cache.config import config_yml, in_container, on_host, redis_conf
+from regtools.cache.files import File, plan, read_secrets, secrets_env, write
+from regtools.cache.settings import Settings, load
+from regtools.cache.status import traffic
+from regtools.cache.units import drop_in, podman_script, quadlet
 
 # The keys below the top that distribution's "Configuring a registry" documents, for what is used here.
 COMMON = {

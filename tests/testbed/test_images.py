@@ -20,9 +20,15 @@ from hypothesis import strategies as st
 
 from regtools import RegtoolsError
 from regtools.testbed import DEFAULT_IMAGES, Hello, Payload
-from regtools.testbed.elf import ARCHITECTURES, executable, greeting
 from regtools.testbed.images import INDEX, MANIFEST, Content, build, from_dict
-from regtools.testbed.layers import SMALLEST, incompressible, payload_layer
+from regtools.testbed.layers import (
+    ARCHITECTURES,
+    SMALLEST,
+    executable,
+    greeting,
+    incompressible,
+    payload_layer,
+)
 
 # What every machine and every Python must make; a change here breaks notebooks that show these digests.
 DIGESTS = {

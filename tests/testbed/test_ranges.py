@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regtools.testbed.ranges import Unsatisfiable, byte_range
+from regtools.testbed.store import Unsatisfiable, byte_range
 
 WHOLE = None
 NOTHING = "416"

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 import pytest
 
 import regtools as rt
-from regtools.pull.challenges import parse_challenges
+from regtools.pull.http.tokens import parse_challenges
 from regtools.testbed import Link, Practice, Testbed
-from regtools.testbed.tokens import Tokens
+from regtools.testbed.store import Tokens
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,11 @@ figure of its own, 1152 pixels wide.
 """
 
 # Cheap: matplotlib and pandas are loaded when a chart is drawn.
-from .names import resolution
-from .one_pull import throughput, waterfall
-from .panels import small_multiples
-from .parts import failover, phases
-from .spread import ecdf, slopes
+from __future__ import annotations
 
-__all__ = [
-    "ecdf",
-    "failover",
-    "phases",
-    "resolution",
-    "slopes",
-    "small_multiples",
-    "throughput",
-    "waterfall",
-]
+from .phases import failover, phases
+from .pull import throughput, waterfall
+from .pulls import ecdf, slopes, small_multiples
+from .resolution import resolution
+
+__all__ = ["ecdf", "failover", "phases", "resolution", "slopes", "small_multiples", "throughput", "waterfall"]

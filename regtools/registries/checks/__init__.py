@@ -12,24 +12,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..config import RegistriesConf
-from ..document import dialect
-from ..lookup import Files
+from ..conf import RegistriesConf
+from ..reading.document import dialect
+from ..reading.lookup import Files
 from .entries import entries
-from .files import find, ignored, unreadable
+from .files import find, ignored, unreadable, upgrade
 from .finding import ERROR, NOTE, WARNING, Finding, Findings
 from .keys import keys
-from .merged import replaced, whole
-from .names import modes, search_list, shown_aliases
+from .lenient import Sheet
+from .merged import modes, replaced, search_list, shown_aliases, whole
 from .refused import faults, old_format, problems
-from .sheet import Sheet
-from .upgrade import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..machine import Surroundings
-    from ..releases import Release
+    from ..reading.host import Surroundings
+    from ..reading.releases import Release
 
 __all__ = [
     "ERROR",
@@ -105,7 +103,7 @@ def check_machine(
     Args:
         release: whose rules.
         around: the machine.
-        paths: ``path``, ``dropins`` and ``aliases`` of :func:`~regtools.registries.lookup.look_up`.
+        paths: ``path``, ``dropins`` and ``aliases`` of :func:`~regtools.registries.reading.lookup.look_up`.
     """
     files, failed = find(release, around, paths)
     toml = dialect(release, around.environ)

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import RegtoolsError
-from ...reference import HUB, HUB_HOST, HUB_OLD, is_host, is_qualified, split
-from ..advice import WELL_KNOWN
-from ..convert import quote
-from .finding import NOTE, WARNING, Finding
+from regtools.errors import RegtoolsError
+from regtools.reference import HUB, HUB_HOST, HUB_OLD, WELL_KNOWN, is_host, is_qualified, split
+
+from ..writing import quote
+from .finding import NOTE, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..releases import Release
-    from ..schema import Path, Table
-    from .sheet import Sheet
+    from ..reading.releases import Release
+    from ..reading.schema import Path, Table
+    from .finding import Finding
+    from .lenient import Sheet
 
 __all__ = ["entries", "never"]
 
@@ -33,7 +34,6 @@ OFFICIAL: frozenset[str] = frozenset(
     ubuntu vault wordpress zookeeper
     """.split()
 )
-
 
 _LETTERS = {"".join(sorted(name)): name for name in WELL_KNOWN}
 

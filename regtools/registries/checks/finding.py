@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...snippet import snippet, visible
+from regtools.display import snippet, visible
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import pandas as pd
 
-    from ...errors import Place, RegtoolsError
+    from regtools.errors import Place, RegtoolsError
 
 __all__ = ["ERROR", "NOTE", "WARNING", "Finding", "Findings"]
 

@@ -6,18 +6,20 @@ Source: containers-registries.conf(5), which says what belongs where.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..convert import docker_toml
-from ..schema import ENTRY, LAYER_HELPER, MIRROR, OLD_LISTS, TOP, fold_key
-from .finding import NOTE, WARNING, Finding
+from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, OLD_LISTS, TOP, fold_key
+from .finding import NOTE, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
-    from ..config import RegistriesConf
-    from ..schema import Path, Table
-    from .sheet import Sheet
+    from ..conf import RegistriesConf
+    from ..reading.schema import Path, Table
+    from .finding import Finding
+    from .lenient import Sheet
 
 __all__ = ["keys"]
 

@@ -6,16 +6,18 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..convert import old_lists, old_toml, quote
-from ..schema import TOP, fold_key
+from ..convert import old_lists, old_toml
+from ..reading.schema import TOP, fold_key
+from ..writing import quote
 from .finding import ERROR, NOTE, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...errors import RegtoolsError
-    from ..schema import Path, Problem
-    from .sheet import Sheet
+    from regtools.errors import RegtoolsError
+
+    from ..reading.schema import Path, Problem
+    from .lenient import Sheet
 
 __all__ = ["faults", "old_format", "problems"]
 

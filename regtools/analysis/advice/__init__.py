@@ -1,0 +1,1 @@
+"""From measured pulls to the order of mirrors that they speak for."""

@@ -1,0 +1,251 @@
+"""Which mirror, how fast, why: every source of a name is asked for itself, in the order of the resolution.
+
+podman stops at the first source that delivers; here each one is asked, once and without repetition, and what
+podman would make of the answers is derived by its rules.
+
+The sources of names as places to be compared: each with a configuration that leads there only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from regtools.errors import RegtoolsError
+from regtools.pull.http.transport import Limits
+from regtools.pull.timing import time_resolution
+from regtools.reference import Reference
+from regtools.registries.conf import DEFAULT_HELPERS, RegistriesConf
+from regtools.registries.writing import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from regtools.pull.manifests import Platform
+    from regtools.pull.meter import Meter
+    from regtools.pull.records import Failure, Pull
+    from regtools.registries.resolution import Candidate, Resolution, Source
+
+__all__ = ["Bench", "Tried", "bench", "source_places"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One source, and what it gave.
+
+    Attributes:
+        candidate: the full name that it is a source of.
+        source: as the resolution gives it.
+        pull: the pull from there and from nowhere else.
+    """
+
+    candidate: str
+    source: Source = field(repr=False)
+    pull: Pull
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it answered anything in HTTP."""
+        return any(each.status is not None for each in self.pull.requests)
+
+    @property
+    def has_image(self) -> bool:
+        """Whether it gave the manifest."""
+        return self.pull.digest is not None
+
+    @property
+    def manifest_s(self) -> float | None:
+        """Seconds until the manifest was there, connecting and token included."""
+        return self.pull.auth_s + self.pull.manifest_s if self.has_image else None
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second of the layers; None where they did not come whole."""
+        if not self.pull.ok or not self.pull.transfer_s:
+            return None
+        return (self.pull.bytes_fetched or 0) / self.pull.transfer_s
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it did not give the image; None if it did."""
+        return None if self.pull.ok else self.pull.failures[-1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        failure = self.failure
+        return {
+            "candidate": self.candidate,
+            "reference": self.source.reference,
+            "kind": self.source.kind,
+            "blocked": self.source.blocked,
+            "reachable": self.reachable,
+            "has_image": self.has_image,
+            "digest": self.pull.digest,
+            "manifest_s": self.manifest_s,
+            "layers_ok": self.pull.ok,
+            "bytes_per_s": self.rate,
+            "total_s": self.pull.total_s,
+            "error_kind": failure.kind if failure else None,
+            "error": failure.message if failure else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Every source of a name, asked once.
+
+    Attributes:
+        resolution: what the name means.
+        tried: the sources in the order of the resolution.
+    """
+
+    resolution: Resolution
+    tried: tuple[Tried, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether podman would get the image today."""
+        return self.served is not None
+
+    @property
+    def chosen(self) -> Tried | None:
+        """The source that podman takes today: the first that gives the manifest."""
+        return next((each for each in self.tried if each.has_image), None)
+
+    @property
+    def served(self) -> Tried | None:
+        """The source whose candidate comes whole, by podman's rules; None if none does.
+
+        A candidate whose layers fail is given up for the next candidate, not for its next source; podman 6
+        alone takes a layer from the next source.
+        """
+        moves_on = self.resolution.conf.release.blobs_move_on
+        for candidate in self.resolution.candidates:
+            mine = [each for each in self.tried if each.candidate == candidate.name]
+            first = next((index for index, each in enumerate(mine) if each.has_image), None)
+            if first is None:
+                continue
+            if mine[first].pull.ok:
+                return mine[first]
+            if moves_on and any(each.pull.ok for each in mine[first + 1 :]):
+                return mine[first]
+        return None
+
+    @property
+    def digests(self) -> set[str]:
+        """The digests that were delivered; more than one means that the sources hold different images."""
+        return {each.pull.digest for each in self.tried if each.pull.digest}
+
+    @property
+    def fastest(self) -> tuple[Tried, ...]:
+        """The sources that gave the whole image, fastest first."""
+        whole = (each for each in self.tried if each.pull.ok)
+        return tuple(sorted(whole, key=lambda each: each.pull.total_s))
+
+    @property
+    def dead(self) -> tuple[Tried, ...]:
+        """The sources that did not."""
+        return tuple(each for each in self.tried if not each.pull.ok and not each.source.blocked)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain data for JSON."""
+        chosen, served = self.chosen, self.served
+        return {
+            "image": self.resolution.image,
+            "podman": self.resolution.conf.podman,
+            "ok": self.ok,
+            "sources": [each.to_dict() for each in self.tried],
+            "would_use": chosen.source.reference if chosen else None,
+            "would_succeed": served is not None,
+            "same_digest": len(self.digests) == 1 if self.digests else None,
+            "fastest": [each.source.reference for each in self.fastest],
+        }
+
+
+def bench(
+    image: str,
+    conf: RegistriesConf,
+    *,
+    platform: Platform | None = None,
+    workers: int = 4,
+    meter: Meter | None = None,
+) -> Bench:
+    """Ask every source of ``image`` for the whole image, one after the other; nothing is kept.
+
+    Raises:
+        RegtoolsError: the name is wrong, or leads nowhere.
+    """
+    resolution = conf.resolve(image)
+    tried = []
+    for candidate, source in _sources(resolution):
+        alone = candidate._replace(sources=(source,))
+        pull = time_resolution(
+            resolution._replace(candidates=(alone,)),
+            platform=platform,
+            workers=workers,
+            limits=Limits(retries=0),
+            meter=meter,
+        )
+        tried.append(Tried(candidate.name, source, pull))
+    return Bench(resolution, tuple(tried))
+
+
+def _sources(resolution: Resolution) -> Iterator[tuple[Candidate, Source]]:
+    for candidate in resolution.candidates:
+        for source in candidate.sources:
+            yield candidate, source
+
+
+def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str], dict[str, RegistriesConf]]:
+    """Give the images' full names, and name → configuration of every source that all of them have.
+
+    A place is called by its host; a second one at the same host has ``#2`` behind it. Of a short name that
+    may stand for several full ones, the first counts. Blocked sources are left out.
+
+    Raises:
+        RegtoolsError: a name is wrong or leads nowhere, or the images have not the same sources.
+    """
+    names: list[str] = []
+    entries: dict[str, list[str]] = {}
+    for image in images:
+        candidate = next(each for each in conf.resolve(image).candidates if each.sources)
+        names.append(candidate.name)
+        for place, source in _named(candidate).items():
+            entries.setdefault(place, []).append(_entry(candidate, source))
+    if any(len(each) != len(names) for each in entries.values()) or not entries:
+        raise RegtoolsError(
+            "these images do not have the same sources, so they cannot be compared in one campaign",
+            kind="bad-campaign",
+            stage="pull",
+            hint="measure them one after the other, each with a journal of its own",
+        )
+    head = "unqualified-search-registries = []\n"
+    if conf.credential_helpers != DEFAULT_HELPERS:
+        head += f"credential-helpers = [{', '.join(map(quote, conf.credential_helpers))}]\n"
+    files = {place: head + "\n".join(dict.fromkeys(texts)) for place, texts in entries.items()}
+    return names, {
+        place: RegistriesConf.from_toml(text, podman=conf.podman, file=place) for place, text in files.items()
+    }
+
+
+def _named(candidate: Candidate) -> dict[str, Source]:
+    named: dict[str, Source] = {}
+    for source in candidate.sources:
+        if source.blocked:
+            continue
+        host = source.reference.partition("/")[0]
+        number = 1 + sum(each.partition("#")[0] == host for each in named)
+        named[host if number == 1 else f"{host}#{number}"] = source
+    return named
+
+
+def _entry(candidate: Candidate, source: Source) -> str:
+    name = Reference.parse(source.reference)
+    lines = [
+        "[[registry]]",
+        f"prefix = {quote(candidate.repository)}",
+        f"location = {quote(f'{name.domain}/{name.path}')}",
+        f"insecure = {str(source.insecure).lower()}",
+    ]
+    return "\n".join(lines)

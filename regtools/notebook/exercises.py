@@ -1,0 +1,355 @@
+"""Exercises as data: an answer in, one deterministic line out.
+
+``notebooks/exercises.toml`` has one table for each exercise::
+
+    [06-1]
+    kind = "value"            # how answers are compared, a row of KINDS
+    expected = "..."          # the right answer
+    because = "..."           # why it is right; follows "correct, because"
+    solution = '''"..."'''    # Python source that gives a right answer
+    hints = ["...", "..."]    # from a nudge to nearly all
+
+    [[06-1.wrong]]            # a known wrong answer
+    answer = "..."
+    reply = "..."             # what to say to somebody who believes it; follows "not yet:"
+
+Of the kind ``conf``, answers are the text of a ``registries.conf``, and there is one key more: ``names``, the
+image names about which the files are asked (:mod:`regtools.notebook.exercises`).
+
+Nothing that a reader passes can raise: an answer may be any object, with any ``__eq__``.
+
+Answers to an exercise that are a ``registries.conf``: compared by what podman makes of them.
+
+Two files are the same answer when the names that the exercise asks about lead to the same places, and when
+the same is refused or passed over in silence. So a reader may write a repair in any way that works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING
+
+from regtools.errors import Place, RegtoolsError, TomlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Final
+
+    from regtools.registries.checks import Finding
+    from regtools.registries.conf import RegistriesConf
+
+__all__ = [
+    "KINDS",
+    "Exercise",
+    "Meaning",
+    "Refused",
+    "Wrong",
+    "explain",
+    "grade",
+    "load_exercises",
+    "meaning",
+]
+
+NOT_ATTEMPTED: Final = "not attempted yet"
+DEEPEST = 50  # nesting of an answer; nobody's answer is deeper, except one that contains itself
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A known wrong answer and the reply to it."""
+
+    answer: object
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """One exercise: what is right, why, and what people believe instead."""
+
+    name: str
+    kind: str
+    expected: object
+    because: str
+    solution: str
+    hints: tuple[str, ...]
+    wrong: tuple[Wrong, ...]
+    names: tuple[str, ...] = ()
+
+    def reduce(self, answer: object) -> object:
+        """Bring an answer into the form whose equality counts."""
+        return KINDS[self.kind](answer, self.names)
+
+
+class _UnusableError(Exception):
+    """An answer that cannot be compared; its text says what was wanted."""
+
+
+def load_exercises(path: Path | None = None) -> dict[str, Exercise]:
+    """Read the exercises of all chapters, by name such as ``"06-1"``.
+
+    Args:
+        path: the file; None for the one that came with the notebooks.
+
+    Raises:
+        RegtoolsError: kind ``bad-exercise`` for a table without its keys; ``TomlError`` for broken TOML.
+    """
+    from regtools.toml.reader import read
+
+    if path is None:
+        from .share import notebooks_dir
+
+        path = notebooks_dir() / "exercises.toml"
+    document = read(path.read_bytes(), file=path.name)
+    return {name: _exercise(name, table, path.name) for name, table in document.data.items()}
+
+
+def grade(exercise: Exercise, answer: object) -> str:
+    """Give the one line for an answer: *not attempted yet*, *correct, because …* or *not yet: …*.
+
+    ``...`` and None count as not attempted. Never raises.
+    """
+    if answer is ... or answer is None:
+        return NOT_ATTEMPTED
+    reduce = exercise.reduce
+    try:
+        given = reduce(answer)
+        if given == reduce(exercise.expected):
+            return _line(f"correct, because {exercise.because}")
+        for known in exercise.wrong:
+            if given == reduce(known.answer):
+                return _line(f"not yet: {known.reply}")
+        return _line(f"not yet: {_nudge(given, exercise)}")
+    except _UnusableError as error:
+        return _line(f"not yet: {error}")
+    except Exception:  # whatever the answer's own methods do, the reader gets a line
+        return "not yet: this answer cannot be compared; give plain text, numbers, lists or dictionaries"
+
+
+def _value(value: object, _: object = None) -> object:
+    return _plain(value)
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    """Copy a value to a form in which 1, 1.0 and True differ, and nothing has an __eq__ of its own."""
+    if depth > DEEPEST:
+        raise _UnusableError("this answer is nested too deeply to be compared")
+    if isinstance(value, Mapping):
+        return ("table", {str(key): _plain(item, depth + 1) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        return ("list", [_plain(item, depth + 1) for item in value])
+    for kind in (bool, int, float, str, datetime, date, time):  # bool is an int, datetime is a date
+        if isinstance(value, kind):
+            return (kind.__name__, _own(value))
+    if value is None:
+        return ("nothing", None)
+    raise _UnusableError(
+        f"an answer of type {type(value).__name__} cannot be compared; "
+        "give plain text, numbers, lists or dictionaries"
+    )
+
+
+def _own(value: bool | int | float | str | date | time) -> object:
+    """Strip a subclass off a value, and with it any __eq__ of its own."""
+    if isinstance(value, bool | datetime | date | time):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    return float(value) if isinstance(value, float) else str.__str__(value)
+
+
+def _word(value: object, _: object = None) -> object:
+    """Compare text without regard to case and to blanks around and between words."""
+    if not isinstance(value, str):
+        raise _UnusableError(f"the answer is a word in quotes, not {_named(value)}")
+    return ("word", " ".join(str(value).split()).casefold())
+
+
+def _toml(value: object, _: object = None) -> object:
+    """Compare TOML by what it means; broken TOML by what is wrong with it."""
+    from regtools.toml.reader import read
+
+    if not isinstance(value, str):
+        raise _UnusableError(f"the answer is TOML as text in quotes, not {_named(value)}")
+    try:
+        return ("toml", _plain(read(str(value)).data))
+    except TomlError as error:
+        return _Broken(error.code, f"line {error.line}, column {error.column}: {error.message}")
+
+
+def _conf(value: object, names: tuple[str, ...] = ()) -> object:
+    """Compare configurations by where podman goes with them."""
+    if not isinstance(value, str):
+        raise _UnusableError(f"the answer is a registries.conf as text in quotes, not {_named(value)}")
+    return meaning(str.__str__(value), names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """Broken TOML: equal when the same thing is wrong, wherever it stands."""
+
+    code: str
+    told: str = field(compare=False)
+
+
+# How answers are compared: each row turns an answer into a form whose equality is what counts.
+KINDS: dict[str, Callable[[object, tuple[str, ...]], object]] = {
+    "value": _value,
+    "word": _word,
+    "toml": _toml,
+    "conf": _conf,
+}
+
+
+def _nudge(given: object, exercise: Exercise) -> str:
+    """Say something useful to an answer that nobody foresaw."""
+    if isinstance(given, _Broken):
+        return given.told
+    if exercise.kind == "toml":
+        return "this is good TOML, but it says something else; turn it into JSON and compare"
+    wanted = exercise.reduce(exercise.expected)
+    if isinstance(given, Meaning | Refused) and isinstance(wanted, Meaning | Refused):
+        return explain(given, wanted)
+    if isinstance(given, tuple) and isinstance(wanted, tuple) and given[0] != wanted[0]:
+        return f"the answer is {_article(wanted[0])}, and this is {_article(given[0])}; open a hint below"
+    return "that is another answer; open a hint below"
+
+
+_NAMES = {
+    "bool": "a boolean",
+    "int": "an integer",
+    "float": "a float",
+    "str": "text",
+    "list": "a list",
+    "table": "a dictionary",
+    "nothing": "nothing",
+}
+
+
+def _article(word: str) -> str:
+    return _NAMES.get(word, f"a {word}")
+
+
+def _named(value: object) -> str:
+    return _article(type(value).__name__ if not isinstance(value, dict) else "table")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _exercise(name: str, table: object, file: str) -> Exercise:
+    keys = {"kind", "expected", "because", "solution", "hints", "wrong"}
+    if isinstance(table, dict) and table.get("kind") == "conf":
+        keys.add("names")
+    if not isinstance(table, dict) or set(table) != keys or table["kind"] not in KINDS:
+        missing = ", ".join(sorted(keys.symmetric_difference(table if isinstance(table, dict) else ())))
+        raise _bad_exercise(
+            f"exercise {name} is not complete or has a kind that is not known ({missing or 'kind'})",
+            file,
+            f"its keys are {', '.join(sorted(keys))}; the kinds are {', '.join(KINDS)}",
+        )
+    exercise = Exercise(
+        name,
+        table["kind"],
+        table["expected"],
+        table["because"],
+        table["solution"],
+        tuple(table["hints"]),
+        tuple(Wrong(entry["answer"], entry["reply"]) for entry in table["wrong"]),
+        tuple(table.get("names", ())),
+    )
+    if exercise.kind == "toml" and isinstance(exercise.reduce(exercise.expected), _Broken):
+        raise _bad_exercise(f"exercise {name} expects TOML that is broken", file)
+    return exercise
+
+
+def _bad_exercise(message: str, file: str, hint: str | None = None) -> RegtoolsError:
+    return RegtoolsError(message, kind="bad-exercise", stage="load", where=Place(file), hint=hint)
+
+
+PODMAN = "6"  # the strictest release: what it accepts, the others accept too, but for TOML 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file at which podman stops; equal when it stops for the same reason."""
+
+    code: str
+    told: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a file means: each name's places in order or why it has none, and codes of what has no effect."""
+
+    places: tuple[tuple[str, tuple[object, ...]], ...]
+    silent: tuple[str, ...]
+    told: str = field(compare=False)
+
+
+def meaning(text: str, names: tuple[str, ...]) -> Meaning | Refused:
+    """Read a file as podman 6 would, and ask it about ``names``. Never raises for a bad file."""
+    from regtools.registries.checks import ERROR, WARNING, check_texts
+    from regtools.registries.conf import RegistriesConf
+    from regtools.registries.reading.releases import release
+
+    try:
+        conf = RegistriesConf.from_toml(text, podman=PODMAN)
+    except RegtoolsError as error:
+        found = check_texts(release(PODMAN), [("registries.conf", text, False)]).findings
+        worst = next((each for each in found if each.severity == ERROR), None)
+        told = _told(worst) if worst else error.message
+        return Refused(worst.code if worst else error.label, told)
+    warnings = [each for each in conf.check() if each.severity == WARNING]
+    codes = tuple(sorted(each.code for each in warnings))
+    return Meaning(
+        tuple((name, _places(conf, name)) for name in names), codes, _told(warnings[0]) if warnings else ""
+    )
+
+
+def explain(given: Meaning | Refused, wanted: Meaning | Refused) -> str:
+    """Say what is still to do, to somebody whose file is not the wanted one."""
+    if isinstance(given, Refused):
+        return f"podman refuses this file: {given.told}"
+    if isinstance(wanted, Meaning) and given.places == wanted.places:
+        return f"the places are right, but something has no effect: {given.told}"
+    if given.told:
+        return f"podman accepts this file, but {given.told}"
+    expected = dict(wanted.places) if isinstance(wanted, Meaning) else {}
+    for name, places in given.places:
+        if places != expected.get(name):
+            return f"for {name} podman would now try {_shown(places)}; that is not what is wanted"
+    return "podman accepts this file, but it means something else; open a hint below"
+
+
+def _places(conf: RegistriesConf, name: str) -> tuple[object, ...]:
+    try:
+        found = conf.resolve(name)
+    except RegtoolsError as error:
+        return (error.kind,)
+    return tuple(
+        candidate.failed or tuple((s.reference, s.insecure, s.blocked) for s in candidate.sources)
+        for candidate in found.candidates
+    )
+
+
+def _shown(places: tuple[object, ...]) -> str:
+    """Give the places in words, in order."""
+    words: list[str] = []
+    for candidate in places:
+        if isinstance(candidate, str):
+            words.append(f"nothing ({candidate})")
+            continue
+        assert isinstance(candidate, tuple)
+        for reference, insecure, blocked in candidate:
+            notes = [word for word, so in (("insecure", insecure), ("blocked", blocked)) if so]
+            words.append(f"{reference} ({', '.join(notes)})" if notes else reference)
+    return ", then ".join(words)
+
+
+def _told(finding: Finding) -> str:
+    line = f"line {finding.where.line}: " if finding.where and finding.where.line else ""
+    return f"{line}{finding.message}"

@@ -1,0 +1,249 @@
+"""The notebook's face: the cell magics ``%%toml`` and ``%%terminal``, diagnostics, ``check`` for exercises.
+
+``%%terminal`` types the cell into the practice terminal that was opened last (see
+:mod:`regtools.testbed.practice`); ``%%terminal NAME`` also keeps what was said, as text.
+``%load_ext regtools`` turns magics and diagnostics on. From then on an error of regtools is shown as its
+diagnostic (place, line, caret, hint) without the traceback; ``%unload_ext regtools`` turns that off again.
+"""
+
+from __future__ import annotations
+
+import keyword
+import shlex
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regtools.errors import RegtoolsError, TomlError
+
+if TYPE_CHECKING:
+    import os
+    from typing import Any, NoReturn
+
+    from regtools.registries.checks import Findings
+
+__all__ = ["Beside", "beside", "check", "examine", "load_ipython_extension", "unload_ipython_extension"]
+
+DIALECT_OF = {"4": "1.0", "5": "1.0", "6": "1.1"}
+CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
+_TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"
+
+
+def check(exercise: str, answer: object = ...) -> None:
+    """Print one line about an answer: *not attempted yet*, *correct, because …* or *not yet: …*.
+
+    Args:
+        exercise: its number, such as ``"06-1"``.
+        answer: any object; ``...`` and None count as not attempted.
+
+    Never raises, so a wrong answer does not stop *Run All*.
+    """
+    from .exercises import grade, load_exercises
+
+    try:
+        known = load_exercises()
+    except (RegtoolsError, OSError) as error:
+        print("not yet: the exercises cannot be read:", str(error).splitlines()[0])
+        return
+    try:
+        found = known.get(exercise)
+    except Exception:  # something that cannot even be looked up
+        found = None
+    if found is None:
+        print(f"not yet: there is no such exercise; there are {', '.join(known)}")
+        return
+    print(grade(found, answer))
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """TOML and the JSON made of it, side by side; the answer of a ``%%toml`` cell."""
+
+    toml: str
+    json: str
+    dialect: str
+
+    def __repr__(self) -> str:
+        left = [f"TOML {self.dialect}", *self.toml.expandtabs(4).splitlines()]
+        right = ["JSON", *self.json.splitlines()]
+        left += [""] * (len(right) - len(left))
+        right += [""] * (len(left) - len(right))
+        width = max(map(_columns, left))
+        pairs = zip(left, right, strict=True)
+        return "\n".join(f"{a}{' ' * (width - _columns(a))}  │ {b}".rstrip() for a, b in pairs)
+
+    def _repr_html_(self) -> str:
+        # JupyterLab shades every second row and boxes every <pre>; both would cut the picture into pieces.
+        titles = (f"TOML {self.dialect}", "JSON")
+        texts = (self.toml.rstrip("\n"), self.json.rstrip("\n"))
+        head = "".join(f'<th style="{_TOP_LEFT}">{title}</th>' for title in titles)
+        body = "".join(
+            f'<td style="{_TOP_LEFT}"><pre style="background:none">{escape(text, quote=False)}</pre></td>'
+            for text in texts
+        )
+        return f'<table><tr>{head}</tr><tr style="background:none">{body}</tr></table>'
+
+
+def beside(source: str | os.PathLike[str], *, podman: str = "6", tagged: bool = False) -> Beside:
+    """Show TOML and its JSON side by side; the function behind ``%%toml``, for files and variables.
+
+    Args:
+        source: text, or a path-like object whose file is read.
+        podman: the release whose dialect counts: ``"4"`` and ``"5"`` read TOML 1.0, ``"6"`` reads 1.1.
+        tagged: also show the type of every value.
+
+    Raises:
+        TomlError: the text is not acceptable TOML, or cannot be shown as JSON.
+        RegtoolsError: ``file-missing`` or ``file-unreadable``.
+
+    >>> beside('location = "quay.io"')
+    TOML 1.1              │ JSON
+    location = "quay.io"  │ {
+                          │   "location": "quay.io"
+                          │ }
+    """
+    from regtools.toml.reader import decode
+    from regtools.toml.to_json import read_file, toml_to_json
+
+    if podman not in DIALECT_OF:
+        raise ValueError(f"podman must be one of {', '.join(DIALECT_OF)}, not {podman!r}")
+    dialect = DIALECT_OF[podman]
+    file = None if isinstance(source, str) else Path(source).name
+    text, _ = decode(source if isinstance(source, str) else read_file(source), file=file)
+    return Beside(text, toml_to_json(text, toml=dialect, tagged=tagged, file=file), dialect)
+
+
+def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
+    """Give all that ``regtools check`` finds in a registries.conf, also in one that podman refuses.
+
+    Args:
+        source: text, or a path-like object whose file is read.
+        podman: the release that would read it, ``"4"``, ``"5"`` or ``"6"``.
+
+    Raises:
+        RegtoolsError: ``file-missing`` or ``file-unreadable``.
+
+    >>> print(examine('[[registry]]\\nlocation = quay.io'))
+    registries.conf:2:12: error: this value needs quotes [unquoted-value]
+      2 | location = quay.io
+        |            ^^^^^^^
+      hint: write location = "quay.io"
+      fix:
+        location = "quay.io"
+    """
+    from regtools.registries.checks import check_texts
+    from regtools.registries.reading.releases import release
+    from regtools.toml.to_json import read_file
+
+    file = "registries.conf" if isinstance(source, str) else Path(source).name
+    data = source if isinstance(source, str) else read_file(source)
+    return check_texts(release(podman), [(file, data, False)]).findings
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics and show this package's errors as diagnostics; IPython calls it."""
+
+    def toml(line: str, cell: str) -> Beside | None:
+        return _toml_cell(shell, line, cell)
+
+    toml.__doc__ = _parser().format_help()
+    shell.register_magic_function(toml, "cell", "toml")
+
+    def terminal(line: str, cell: str) -> None:
+        _terminal_cell(shell, line, cell)
+
+    terminal.__doc__ = "Type this cell into the practice terminal opened last; NAME keeps the text it said."
+    shell.register_magic_function(terminal, "cell", "terminal")
+    # IPython asks an exception how it wants to be shown; only in a notebook do we want to be asked.
+    RegtoolsError._render_traceback_ = _diagnostic  # type: ignore[attr-defined]
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take back what :func:`load_ipython_extension` did."""
+    for name in ("toml", "terminal"):
+        shell.magics_manager.magics["cell"].pop(name, None)
+    if hasattr(RegtoolsError, "_render_traceback_"):
+        del RegtoolsError._render_traceback_
+
+
+def _toml_cell(shell: Any, line: str, cell: str) -> Beside | None:
+    """Show the cell's JSON beside it and bind its value; or print what is wrong, and bind nothing."""
+    from regtools.toml.reader import read
+    from regtools.toml.to_json import toml_to_json
+
+    chosen = _arguments(line)
+    dialect = chosen.toml or DIALECT_OF.get(chosen.podman, "1.1")
+    try:
+        text = toml_to_json(cell, toml=dialect, tagged=chosen.tagged, file=CELL)
+        if chosen.name:
+            shell.push({chosen.name: read(cell, toml=dialect, file=CELL).data})
+    except TomlError as error:
+        print(error)
+        return None
+    return Beside(cell, text, dialect)
+
+
+def _terminal_cell(shell: Any, line: str, cell: str) -> None:
+    """Print what the practice terminal says to the cell; a status other than 0 is a line of its own."""
+    from IPython.core.error import UsageError
+
+    from regtools.testbed.practice import latest
+
+    name = line.strip()
+    if name and not _can_be_name(name):
+        raise UsageError(f"%%terminal: {name!r} cannot be the name of a variable")
+    said = latest().run(cell)
+    if name:
+        shell.push({name: said.text})
+    print(said, end="")
+
+
+def _can_be_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _arguments(line: str) -> Any:
+    from IPython.core.error import UsageError
+
+    try:
+        chosen = _parser().parse_args(shlex.split(line))
+    except ValueError as error:  # a quote that is not closed
+        raise UsageError(f"%%toml: {error}") from None
+    if chosen.name and not _can_be_name(chosen.name):
+        raise UsageError(f"%%toml: {chosen.name!r} cannot be the name of a variable")
+    return chosen
+
+
+class _Parser(ArgumentParser):
+    """Tells wrong usage as IPython does, instead of leaving the process."""
+
+    def error(self, message: str) -> NoReturn:
+        from IPython.core.error import UsageError
+
+        raise UsageError(f"%%toml: {message}\n{self.format_usage().rstrip()}")
+
+
+def _parser() -> ArgumentParser:
+    parser = _Parser(
+        prog="%%toml",
+        add_help=False,
+        description="Show the JSON beside the TOML of this cell; on bad TOML, show what is wrong.",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--podman", choices=tuple(DIALECT_OF), help="read it as this podman would")
+    which.add_argument("--toml", choices=("1.0", "1.1"), help="read this dialect (default 1.1)")
+    parser.add_argument("--tagged", action="store_true", help="also show the type of every value")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="variable that gets the value")
+    return parser
+
+
+def _diagnostic(error: RegtoolsError) -> list[str]:
+    return [f"\x1b[31m{type(error).__name__}\x1b[39m: {error.render()}"]
+
+
+def _columns(text: str) -> int:
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,0 +1,1 @@
+"""podman and skopeo pull instead of the built-in client, in storage of their own."""

@@ -1,0 +1,178 @@
+"""What podman and skopeo tell in their debug log, read while they run: sources tried, stages, failures.
+
+Both are built on containers/image, whose debug messages name every source that is tried and every request.
+The moments are those of the lines' arrival on our clock; the log's own clock knows whole seconds only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..records import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Story", "kind_of"]
+
+_LINE = re.compile(r'time="[^"]*" level=(\w+) msg=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
+_ESCAPE = re.compile(r"\\(.)")
+_TRYING = re.compile(r'Trying to access "(.+)"$')
+_FAILED = re.compile(r'Accessing "(.+?)" failed: (.+)$', re.DOTALL)
+_CANDIDATE = re.compile(r"Attempting to pull candidate (\S+) for ")
+_LOADED = re.compile(r'Loading registries configuration "(.+)"$')
+_REQUEST = re.compile(r"(?:GET|HEAD) https?://[^/]+/(?:v2/.+/(manifests|blobs)/)?")
+_AGAIN = re.compile(r"Failed, retrying in ")
+_STAGES = {"manifests": "manifest", "blobs": "transfer"}
+_ORDER = ("auth", "manifest", "transfer")
+
+# Where a signed address stands in a message, its query is a key for those who have it.
+_QUERY = re.compile(r"\?[^\s\"']+")
+
+# What the messages of containers/image, Go's net and x509 mean, most telling first → error kind.
+_KINDS = tuple(
+    (re.compile(pattern, re.IGNORECASE), kind)
+    for pattern, kind in (
+        (r"is blocked in ", "blocked"),
+        (r"x509:|certificate (?:is|has|signed)|unknown authority", "certificate"),
+        (r"no space left on device|disk quota exceeded", "disk"),
+        (r"digest (?:did|does) not match|does not match .*digest|wrong digest", "digest-mismatch"),
+        (r"no image found in (?:manifest list|image index)|no matching (?:manifest|image)", "no-platform"),
+        (r"toomanyrequests|too many requests|rate limit", "http-429"),
+        (r"manifest unknown|name unknown|no such manifest|blob unknown|repository .*not found", "http-404"),
+        (r"(?:status(?: code)?(?: from registry)?[: ]+|StatusCode: )(?P<status>[1-5]\d\d)\b", "http"),
+        (r"unauthorized|authentication required|invalid username/password", "http-401"),
+        (r"denied|forbidden", "http-403"),
+        (r"no such host|server misbehaving|name resolution", "dns"),
+        (r"connection refused|network is unreachable|no route to host", "connect"),
+        (r"i/o timeout|deadline exceeded|handshake timeout|timed out", "timeout"),
+        (r"server gave HTTP response to HTTPS client|tls: |remote error", "tls"),
+        (r"connection reset|unexpected EOF|: EOF|broken pipe", "cut"),
+        (r"unsupported (?:schema|manifest)|unknown manifest|schema1", "unsupported-manifest"),
+        (r"short-name", "no-candidates"),
+    )
+)
+
+
+def kind_of(message: str) -> str:
+    """Give the error kind that a message of podman or skopeo stands for; ``engine`` for an unknown one.
+
+    >>> kind_of('pinging container registry x: Get "https://x/v2/": dial tcp: lookup x: no such host')
+    'dns'
+    >>> kind_of("reading manifest 1 in x/y: received unexpected HTTP status: 503 Service Unavailable")
+    'http-503'
+    """
+    for pattern, kind in _KINDS:
+        if match := pattern.search(message):
+            return f"http-{match['status']}" if kind == "http" else kind
+    return "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A moment from which on a stage runs."""
+
+    at_s: float
+    stage: str
+
+
+class Story:
+    """What a program has told so far; :meth:`hear` takes its output as it comes.
+
+    Attributes:
+        attempts: the sources tried, in order, repetitions included.
+        failures: what was said of those that failed.
+        candidate: the full name that is being pulled, or None where it was not said.
+        loaded: the configuration files that it read.
+        requests: requests sent.
+        retries: how often the whole pull was begun again.
+        last: the last error in its own words.
+    """
+
+    def __init__(self) -> None:
+        self.attempts: list[str] = []
+        self.failures: list[Failure] = []
+        self.candidate: str | None = None
+        self.loaded: list[str] = []
+        self.requests = 0
+        self.retries = 0
+        self.last = ""
+        self._marks = [_Mark(0.0, "start")]
+        self._rest = b""
+
+    def hear(self, data: bytes, at_s: float) -> None:
+        """Take a piece of output that arrived at ``at_s`` seconds from the start."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._line(line.decode("utf-8", "replace"), at_s)
+
+    def stages(self, total_s: float, arrived_s: float | None) -> dict[str, float]:
+        """Give the seconds of each stage; together they are ``total_s``.
+
+        Arguments:
+            arrived_s: when the last byte had arrived, where that is known; what follows is ``store``.
+        """
+        spent = dict.fromkeys(("start", "auth", "manifest", "transfer", "wait", "store"), 0.0)
+        marks = list(self._marks)
+        if arrived_s is not None and marks[-1].stage == "transfer":
+            marks.append(_Mark(min(max(arrived_s, marks[-1].at_s), total_s), "store"))
+        ends = [*(mark.at_s for mark in marks[1:]), total_s]
+        for mark, end in zip(marks, ends, strict=True):
+            spent[mark.stage] += end - mark.at_s
+        return spent
+
+    def _line(self, line: str, at_s: float) -> None:
+        match = _LINE.match(line)
+        if match is None:
+            if line.startswith("Error: "):
+                self.last = _safe(line.removeprefix("Error: "))
+            return
+        level, text = match[1], _ESCAPE.sub(_plain, match[2] or match[3] or "")
+        if level in ("fatal", "error"):
+            self.last = _safe(text)
+        self._message(text, at_s)
+
+    def _message(self, text: str, at_s: float) -> None:
+        if match := _TRYING.match(text):
+            self.attempts.append(match[1])
+            self._enter("auth", at_s)
+        elif match := _FAILED.match(text):
+            self.failures.append(Failure(match[1], kind_of(match[2]), _safe(match[2])))
+        elif match := _REQUEST.match(text):
+            self.requests += 1
+            self._advance(_STAGES.get(match[1] or "", ""), at_s)
+        elif match := _CANDIDATE.match(text):
+            self.candidate = match[1]
+        elif match := _LOADED.match(text):
+            self.loaded.append(match[1])
+        elif _AGAIN.match(text):
+            self.retries += 1
+            self._enter("wait", at_s)
+
+    def _advance(self, stage: str, at_s: float) -> None:
+        """Go on to a later stage; an earlier one's request, such as another token, belongs to this one."""
+        now = self._marks[-1].stage
+        if stage and now in _ORDER and _ORDER.index(stage) > _ORDER.index(now):
+            self._enter(stage, at_s)
+
+    def _enter(self, stage: str, at_s: float) -> None:
+        self._marks.append(_Mark(at_s, stage))
+
+    def told(self) -> Iterator[Failure]:
+        """Give the failures, and last the error with which it all ended, if that is not one of them."""
+        yield from self.failures
+        if self.last and not any(each.message in self.last for each in self.failures):
+            place = self.attempts[-1] if self.attempts else self.candidate or ""
+            yield Failure(place, kind_of(self.last), self.last)
+
+
+def _plain(match: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t"}.get(match[1], match[1])
+
+
+def _safe(text: str) -> str:
+    from regtools.display import visible
+
+    return visible(_QUERY.sub("?…", text.replace("\n", "; ")))[:500]

@@ -1,0 +1,1 @@
+"""One HTTP exchange of a pull: proxies, certificates, logins, tokens, the bytes and their clock."""

@@ -1,0 +1,65 @@
+"""Aliases: what may stand on either side of one, in a configuration and in podman's own file of answers.
+
+Source: containers-registries.conf(5), "Short-name aliasing".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regtools.errors import RegtoolsError
+from regtools.reference import Reference, is_qualified, split
+
+from .schema import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["check_aliases"]
+
+
+def check_aliases(aliases: dict[str, str], targets: dict[str, str]) -> Iterator[Problem]:
+    """Yield one problem for all bad aliases together; put the good ones' targets in ``targets``."""
+    faults: list[tuple[str, str, str | None]] = []
+    for name, value in aliases.items():
+        fault = _bad_name(name)
+        if fault:
+            faults.append((name, f"{name!r} {fault}", None))
+            continue
+        try:
+            targets[name] = _target(value)
+        except _BadTargetError as error:
+            faults.append((name, f"{name!r} = {value!r}: {error.args[0]}", error.args[1]))
+    if faults:
+        count = f"{len(faults)} bad aliases: " if len(faults) > 1 else "bad alias "
+        message = count + "; ".join(fault for _, fault, _ in faults)
+        yield Problem("bad-alias", message, ("aliases", faults[0][0]), faults[0][2], at_key=True)
+
+
+class _BadTargetError(Exception):
+    """Carries what is wrong with an alias's value, and a hint or None."""
+
+
+def _bad_name(name: str) -> str | None:
+    try:
+        domain, _, tag, digest = split(name)
+    except RegtoolsError as error:
+        return f"is not a short name: {error.message}"
+    if tag is not None or digest is not None:
+        return "has a tag or digest, which an alias is without"
+    return "names a registry and so is no short name" if is_qualified(domain) else None
+
+
+def _target(value: str) -> str:
+    if not value:
+        return ""
+    try:
+        domain, path, tag, digest = split(value)
+    except RegtoolsError as error:
+        raise _BadTargetError(error.message, error.hint) from error
+    if tag is not None or digest is not None:
+        bare = value.partition("@")[0].removesuffix(f":{tag}")
+        raise _BadTargetError("the target has a tag or digest, which must be left out", f'write "{bare}"')
+    if not is_qualified(domain):
+        raise _BadTargetError("the target does not name a registry", f'for instance "docker.io/{value}"')
+    return Reference(domain, path).normalized().name

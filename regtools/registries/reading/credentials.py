@@ -1,0 +1,343 @@
+"""Where a login and certificates for a place would be found. Says that there is one; never what it is.
+
+Nothing secret leaves this module: of an entry it keeps the file and the key it stands under.
+
+Sources: containers-auth.json(5), containers-certs.d(5); for what they leave open (``DOCKER_CONFIG``, a named
+file, Docker Hub's other names) the image library's ``pkg/docker/config`` and debug logs of podman 4.3.1.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from regtools.errors import RegtoolsError
+from regtools.reference import GRAMMAR, HUB, HUB_HOST, HUB_OLD
+
+from .host import Surroundings
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+__all__ = ["AUTH_FILES", "Certificates", "Credentials", "Step", "certificates", "credentials"]
+
+AUTH_FILES = "containers-auth.json"
+"""In ``credential-helpers``: the place of the auth files among the programs."""
+
+# Whether a file named by a variable is the only one. Podman 4.3 still went on to the others after it.
+_NAMED_FILE_IS_ALONE = {"4": False, "5": True, "6": True}
+
+ENTRY, HELPER, EMPTY, NONE, MISSING, UNREADABLE = (
+    "entry",
+    "helper",
+    "empty-entry",
+    "no-entry",
+    "missing",
+    "unreadable",
+)
+
+
+# Named tuples, not dataclasses: three of those would cost `regtools explain` a tenth of its start.
+class Step(NamedTuple):
+    """One file or program that is asked for a login.
+
+    Attributes:
+        where: path of the file, or name of the program.
+        outcome: ``entry`` (a login stands there), ``helper`` (a program is asked, which may have one),
+            ``empty-entry`` (the key is there without a login), ``no-entry``, ``missing`` or ``unreadable``.
+        key: key of the entry, as written.
+        helper: program that is asked, ``docker-credential-…``.
+        problem: why the file cannot be used.
+        named_by: environment variable that names the file.
+    """
+
+    where: str
+    outcome: str
+    key: str | None = None
+    helper: str | None = None
+    problem: str | None = None
+    named_by: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain data, without what is unset."""
+        names = ("where", "outcome", "key", "helper", "problem", "named_by")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+class Credentials(NamedTuple):
+    """Where a login for one place would be looked up.
+
+    Attributes:
+        reference: the image's full name at that place.
+        registry: its host, as programs and ``podman login`` name it.
+        keys: keys that are looked for in a file, from the most to the least specific.
+        steps: files and programs in the order in which they are asked.
+    """
+
+    reference: str
+    registry: str
+    keys: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def found(self) -> Step | None:
+        """The first step that has a login or asks a program; None where the pull is anonymous."""
+        return next((step for step in self.steps if step.outcome in (ENTRY, HELPER)), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return {
+            "reference": self.reference,
+            "registry": self.registry,
+            "keys": list(self.keys),
+            "steps": [step.to_dict() for step in self.steps],
+        }
+
+
+class Certificates(NamedTuple):
+    """Where certificates for one place would be looked up.
+
+    Attributes:
+        host: name of the directory that is looked for.
+        searched: the directories, in order; the first that exists is the only one used.
+        directory: that one, or None: then the system's authorities alone count.
+        authorities: names of its ``*.crt`` files.
+        clients: names of its ``*.cert`` files that have a key of the same name.
+        problems: what in it cannot work.
+    """
+
+    host: str
+    searched: tuple[str, ...]
+    directory: str | None = None
+    authorities: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        lists = ("searched", "authorities", "clients", "problems")
+        return {
+            "host": self.host,
+            "directory": self.directory,
+            **{name: list(getattr(self, name)) for name in lists},
+        }
+
+
+def credentials(
+    reference: str,
+    *,
+    helpers: Sequence[str] = (AUTH_FILES,),
+    podman: str = "6",
+    root: str | os.PathLike[str] = "/",
+    environ: Mapping[str, str] | None = None,
+    uid: int | None = None,
+) -> Credentials:
+    """Tell where podman would look for a login.
+
+    Args:
+        reference: the image's full name at the place that is contacted: of a mirror, the mirror's.
+        helpers: ``credential-helpers`` of registries.conf.
+        podman: release.
+        root: directory that holds the file system looked at.
+        environ: environment variables instead of this process's.
+        uid: user ID instead of this process's.
+
+    Returns:
+        All steps, also those after a login was found. A file that cannot be used is a step, not an error.
+
+    Source: containers-auth.json(5).
+    """
+    around = Surroundings(root, environ, uid)
+    registry, keys = _keys(reference)
+    steps: list[Step] = []
+    for helper in helpers:
+        if helper == AUTH_FILES:
+            steps += [_look(around, file, registry, keys) for file in _files(around, podman)]
+        else:
+            program = f"docker-credential-{helper}"
+            steps.append(Step(program, HELPER, registry, program))
+    return Credentials(reference, registry, keys, tuple(steps))
+
+
+def certificates(
+    reference: str,
+    *,
+    root: str | os.PathLike[str] = "/",
+    environ: Mapping[str, str] | None = None,
+    uid: int | None = None,
+) -> Certificates:
+    """Tell where podman would look for certificates of the host in ``reference``.
+
+    Docker Hub's directory is called ``docker.io``, after the name and not after the host that is contacted.
+
+    Args:
+        reference, root, environ, uid: as of :func:`credentials`.
+
+    Source: containers-certs.d(5).
+    """
+    around = Surroundings(root, environ, uid)
+    host, _ = _keys(reference)
+    bases = ["/etc/containers/certs.d", "/etc/docker/certs.d"]
+    if around.home:
+        bases.insert(0, f"{around.home}/.config/containers/certs.d")
+    searched = tuple(f"{base}/{host}" for base in bases)
+    directory = next((path for path in searched if around.mode(path) is not None), None)
+    if directory is None:
+        return Certificates(host, searched)
+    try:
+        names = around.names(directory)
+    except RegtoolsError as error:
+        return Certificates(host, searched, directory, problems=(error.message,))
+    certs, keys = _stems(names, ".cert"), _stems(names, ".key")
+    problems = [
+        f"{stem}.cert has no {stem}.key beside it: podman stops" for stem in certs if stem not in keys
+    ]
+    problems += [
+        f"{stem}.key has no {stem}.cert beside it: podman stops" for stem in keys if stem not in certs
+    ]
+    authorities = tuple(name for name in names if name.endswith(".crt"))
+    clients = tuple(f"{stem}.cert" for stem in certs if stem in keys)
+    return Certificates(host, searched, directory, authorities, clients, tuple(problems))
+
+
+def _stems(names: list[str], ending: str) -> list[str]:
+    return [name.removesuffix(ending) for name in names if name.endswith(ending)]
+
+
+# -- auth files ------------------------------------------------------------------------------------------
+
+
+class _File(NamedTuple):
+    path: str
+    legacy: bool = False  # .dockercfg: the entries stand at the top, keys are hosts only
+    named_by: str | None = None
+
+
+def _files(around: Surroundings, podman: str) -> Iterator[_File]:
+    environ = around.environ
+    named = _named(environ)
+    primary = named or _primary(around)
+    if primary:
+        yield primary
+    if named and _NAMED_FILE_IS_ALONE[podman]:
+        return
+    config = environ.get("XDG_CONFIG_HOME") or (around.home and f"{around.home}/.config")
+    if config:
+        yield _File(posixpath.join(config, "containers", "auth.json"))
+    docker = environ.get("DOCKER_CONFIG")
+    if docker and not (named and named.named_by == "DOCKER_CONFIG"):
+        yield _File(posixpath.join(docker, "config.json"), named_by="DOCKER_CONFIG")
+    elif around.home and not docker:
+        yield _File(f"{around.home}/.docker/config.json")
+    if around.home:
+        yield _File(f"{around.home}/.dockercfg", legacy=True)
+
+
+def _named(environ: Mapping[str, str]) -> _File | None:
+    if environ.get("REGISTRY_AUTH_FILE"):
+        return _File(environ["REGISTRY_AUTH_FILE"], named_by="REGISTRY_AUTH_FILE")
+    if environ.get("DOCKER_CONFIG"):
+        return _File(posixpath.join(environ["DOCKER_CONFIG"], "config.json"), named_by="DOCKER_CONFIG")
+    return None
+
+
+def _primary(around: Surroundings) -> _File | None:
+    """Give the file that ``podman login`` writes; a runtime directory that is missing has none."""
+    runtime = around.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return _File(posixpath.join(runtime, AUTH)) if around.mode(runtime) is not None else None
+    session = f"/run/user/{around.uid}"  # podman sets the variable itself for users other than root
+    if around.uid and around.mode(session) is not None:
+        return _File(posixpath.join(session, AUTH))
+    return _File(f"/run/containers/{around.uid}/auth.json")
+
+
+AUTH = "containers/auth.json"
+
+
+def _look(around: Surroundings, file: _File, registry: str, keys: tuple[str, ...]) -> Step:
+    """Look into one file; of its content only the matching key leaves this function."""
+
+    def step(outcome: str, **more: str) -> Step:
+        return Step(file.path, outcome, named_by=file.named_by, **more)
+
+    mode = around.mode(file.path)
+    if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return step(UNREADABLE, problem="no ordinary file; a pipe would be used up by looking")
+    try:
+        data = around.read(file.path)
+    except RegtoolsError as error:
+        missing = error.kind == "file-missing"
+        return step(MISSING) if missing else step(UNREADABLE, problem=error.message)
+    if not data.strip():
+        return step(UNREADABLE, problem="the file is empty, which is no JSON")
+    try:
+        auths, helpers = _tables(data, legacy=file.legacy)
+    except ValueError as error:
+        return step(UNREADABLE, problem=str(error))
+    if registry in helpers:
+        return step(HELPER, key=registry, helper=f"docker-credential-{helpers[registry]}")
+    key = _match(auths, registry, (registry,) if file.legacy else keys, legacy=file.legacy)
+    if key is None:
+        return step(NONE)
+    return step(ENTRY if auths[key] else EMPTY, key=key)
+
+
+def _tables(data: bytes, *, legacy: bool) -> tuple[dict[str, bool], dict[str, str]]:
+    """Give each key with whether a login stands there, and the programs for single registries."""
+    import json
+
+    try:
+        plain = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        raise ValueError(f"no JSON, from line {line} on" if line else "no JSON") from None
+    if not isinstance(plain, dict):
+        raise ValueError("no table of logins")
+    top = {name.lower(): value for name, value in plain.items()}
+    auths = plain if legacy else top.get("auths") or {}
+    helpers = {} if legacy else top.get("credhelpers") or {}
+    if not isinstance(auths, dict) or not isinstance(helpers, dict):
+        raise ValueError("its auths or credHelpers are no tables")
+    return (
+        {key: _has_login(entry) for key, entry in auths.items()},
+        {key: name for key, name in helpers.items() if isinstance(name, str)},
+    )
+
+
+def _has_login(entry: object) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    # An identity token alone is none: podman wants user and password of the entry, if only "user:".
+    return any(bool(value) and name.lower() == "auth" for name, value in entry.items())
+
+
+def _match(auths: Mapping[str, bool], registry: str, keys: Sequence[str], *, legacy: bool) -> str | None:
+    exact = next((key for key in keys if key in auths), None)
+    if exact is not None:
+        return exact
+    return next((key for key in auths if _host(key, legacy=legacy) == _one_hub(registry)), None)
+
+
+def _host(key: str, *, legacy: bool) -> str:
+    """Give the host that a key means; docker's keys may be addresses such as ``https://…/v1/``."""
+    bare = key.removeprefix("http://").removeprefix("https://")
+    return _one_hub(bare.partition("/")[0] if legacy or bare != key else bare)
+
+
+def _one_hub(host: str) -> str:
+    return HUB if host in (HUB_OLD, HUB_HOST) else host
+
+
+def _keys(reference: str) -> tuple[str, tuple[str, ...]]:
+    """Give host and keys: the repository, then each of its leading parts, then the host."""
+    match = GRAMMAR(reference)
+    name = match["name"] if match else reference
+    keys = [name]
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        keys.append(name)
+    return name, tuple(keys)

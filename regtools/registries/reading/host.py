@@ -1,0 +1,144 @@
+"""A machine as podman would see it: its file system below some root, its environment, its user.
+
+So another machine's files can be read as that machine would read them: absolute paths and absolute links
+lie inside the root, and are shown without it.
+"""
+
+# Paths are text here: pathlib would fold "a/../b" and "./a", and they are shown as podman knows them.
+# ruff: noqa: PTH100, PTH112, PTH114, PTH115, PTH116, PTH118, PTH208
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from regtools.errors import Place, RegtoolsError
+from regtools.toml.to_json import read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["Surroundings"]
+
+_LINKS = 40  # as many symbolic links in one path as Linux follows
+
+
+class Surroundings:
+    """A machine as podman would see it: file system, environment and user.
+
+    Args:
+        root: directory that holds the machine's file system.
+        environ: environment variables; None for this process's.
+        uid: user ID; None for this process's.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] = "/",
+        environ: Mapping[str, str] | None = None,
+        uid: int | None = None,
+    ) -> None:
+        self.root = os.path.abspath(os.fspath(root))
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self._uid = uid
+        self.uid = uid if uid is not None else os.getuid() if hasattr(os, "getuid") else 0
+        if self.root != "/" and not os.path.isdir(self.root):
+            raise RegtoolsError(
+                "there is no such directory", kind="file-missing", stage="load", where=Place(self.root)
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # This process's environment cannot travel; where it arrives, that process's own counts.
+        environ = None if self.environ is os.environ else dict(self.environ)
+        return type(self), (self.root, environ, self._uid)
+
+    def real(self, path: str) -> str:
+        """Give the path outside the root; links are followed as if the root were ``/``."""
+        if self.root == "/":
+            return path
+        todo, done, links = _parts(path), list[str](), 0
+        while todo:
+            part = todo.pop()
+            if part == "..":
+                del done[-1:]
+                continue
+            here = os.path.join(self.root, *done, part)
+            if not os.path.islink(here):
+                done.append(part)
+                continue
+            links += 1
+            if links > _LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            target = os.readlink(here)
+            if target.startswith("/"):
+                done.clear()
+            todo += _parts(target)
+        return os.path.join(self.root, *done)
+
+    def read(self, path: str) -> bytes:
+        """Read a file; errors name the path as shown.
+
+        Raises:
+            RegtoolsError: ``file-missing`` or ``file-unreadable``.
+        """
+        try:
+            return read_file(self.real(path))
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        except RegtoolsError as error:
+            error.where = Place(path)
+            raise
+
+    def mode(self, path: str, *, follow: bool = True) -> int | None:
+        """Give the file mode bits, or None where there is nothing (a link to nowhere included)."""
+        try:
+            if follow:
+                return os.stat(self.real(path)).st_mode
+            head, tail = os.path.split(path)
+            return os.lstat(os.path.join(self.real(head or "."), tail)).st_mode
+        except (OSError, ValueError):
+            return None
+
+    def names(self, path: str) -> list[str]:
+        """List a directory in byte order.
+
+        Raises:
+            RegtoolsError: ``file-unreadable``; a missing directory is an empty one.
+        """
+        try:
+            return sorted(os.listdir(self.real(path)), key=os.fsencode)
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, error, "directory") from error
+
+    @property
+    def home(self) -> str | None:
+        """The user's home directory: ``HOME``, else by the user database."""
+        return self.environ.get("HOME") or self._home_by_database()
+
+    def _home_by_database(self) -> str | None:
+        if self.root == "/":
+            try:
+                import pwd
+
+                return pwd.getpwuid(self.uid).pw_dir
+            except (ImportError, KeyError, OverflowError):
+                return None
+        try:
+            lines = self.read("/etc/passwd").decode(errors="replace").splitlines()
+        except RegtoolsError:
+            return None
+        rows = (line.split(":") for line in lines)
+        return next((row[5] for row in rows if len(row) > 5 and row[2] == str(self.uid)), None)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
+
+
+def _unreadable(path: str, error: OSError | ValueError, what: str = "file") -> RegtoolsError:
+    reason = getattr(error, "strerror", None) or str(error)
+    message = f"the {what} cannot be read: {reason}"
+    return RegtoolsError(message, kind="file-unreadable", stage="load", where=Place(path))

@@ -1,0 +1,321 @@
+"""What podman checks in one file, in its order, as problems that are found one after the other.
+
+Loading stops at the first problem, as podman does; a checker may go on and collect them all. Positions are
+paths into the text (:mod:`regtools.toml.positions`), looked up only when a problem is shown.
+
+Source: containers-registries.conf(5); the order is that of podman's image library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regtools.reference import is_host
+
+from .aliases import check_aliases
+from .schema import TOP, Problem, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .releases import Release
+    from .schema import Path, Table
+
+__all__ = ["Checked", "check"]
+
+MODES = ("enforcing", "permissive", "disabled")
+PULL_FROM_MIRROR = ("all", "digest-only", "tag-only")
+_SCHEMES = ("http://", "https://")
+
+
+class Checked:
+    """What one file sets, after its checks. None where the file says nothing.
+
+    Attributes:
+        entries: prefix → its ``[[registry]]`` table; of equal prefixes the first.
+        tables: all ``[[registry]]`` tables in the order of the file.
+        search: the search list.
+        mode: ``short-name-mode``, empty where it is not set.
+        aliases: short name → normalised repository, or empty.
+        helpers, layer_helper: the programs for logins.
+        old_format: whether the file was converted from the old format.
+        old_paths: of a converted file: prefix → where it came from.
+        unusual: whether there is anything that podman does not know or accept.
+    """
+
+    __slots__ = (
+        "aliases",
+        "entries",
+        "helpers",
+        "layer_helper",
+        "mode",
+        "old_format",
+        "old_paths",
+        "search",
+        "tables",
+        "unusual",
+    )
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Table] = {}
+        self.tables: list[Table] = []
+        self.search: list[str] | None = None
+        self.mode = ""
+        self.aliases: dict[str, str] = {}
+        self.helpers: list[str] | None = None
+        self.layer_helper = ""
+        self.old_format = False
+        self.old_paths: dict[str, Path] = {}
+        self.unusual = False
+
+
+def check(data: Table, checked: Checked, release: Release, *, dropin: bool) -> Iterator[Problem]:
+    """Yield everything that podman refuses in one file, in its order; fill ``checked`` on the way.
+
+    Args:
+        data: the file's values, changed in place.
+        checked: gets what the file sets.
+        release: whose rules.
+        dropin: whether the file is a drop-in, which must not be in the old format.
+    """
+    shape = Shape(data, layer_helper=release.knows_layer_helper)
+    for problem in shape.check():
+        checked.unusual = True
+        yield problem
+    top = shape.top
+    checked.unusual = shape.unusual
+    checked.search = top.get("unqualified-search-registries")
+    checked.mode = top.get("short-name-mode", "")
+    checked.helpers = top.get("credential-helpers")
+    if release.knows_layer_helper:
+        checked.layer_helper = top.get("additional-layer-store-auth-helper", "")
+    tables = top.get("registry", [])
+    old = _old_lists(top, release)
+    if old:
+        yield from _old_format(top, old, release, dropin=dropin)
+        checked.old_format = True
+        tables, checked.old_paths = _convert(old)
+        checked.search = old.get("search", [])
+    checked.tables = tables
+    paths = list(checked.old_paths.values())
+    yield from _entries(tables, paths, checked.entries, release)
+    yield from _search(checked)
+    if checked.mode and checked.mode not in MODES:
+        message = f"short-name-mode {checked.mode!r} is not one of {', '.join(MODES)}"
+        yield Problem("bad-short-name-mode", message, ("short-name-mode",), _nearest(checked.mode, MODES))
+    yield from _wildcards(checked.entries, tables, paths)
+    yield from check_aliases(top.get("aliases", {}), checked.aliases)
+
+
+# -- the old format --------------------------------------------------------------------------------------
+
+
+def _old_lists(top: Table, release: Release) -> dict[str, list[str]]:
+    """Give the lists of the old format that count; none where the file is in the current format."""
+    tables = top.get("registries", {})
+    lists: dict[str, list[str]] = {
+        name: tables[name]["registries"]
+        for name in ("search", "insecure", "block")
+        if "registries" in tables.get(name, ())
+    }
+    return lists if release.empty_old_list_counts or any(lists.values()) else {}
+
+
+def _old_format(
+    top: Table, old: dict[str, list[str]], release: Release, *, dropin: bool
+) -> Iterator[Problem]:
+    name = next(iter(old))
+    path = ("registries", name)
+    if dropin or not release.converts_old_format:
+        what = "drop-ins" if release.converts_old_format else "files"
+        only = f"podman {release.name} reads {what} in the current format only"
+        message = f"this is the old file format (version 1); {only}"
+        hint = f"instead of [registries.{name}] write {_instead(name)}"
+        yield Problem("v1-format", message, path, hint, at_key=True)
+        return
+    settings = [key for key in TOP if key in top and key != "registries"]
+    new = [key for key in settings if _counts(top[key], release)]
+    if new:
+        message = (
+            f"[registries.{name}] is the old file format (version 1), {new[0]!r} the current one (version 2),"
+            " and one file cannot have both"
+        )
+        yield Problem("mixed-v1-v2", message, path, f"instead write {_instead(name)}", at_key=True)
+
+
+def _instead(name: str) -> str:
+    if name == "search":
+        return "unqualified-search-registries = [...] at the top of the file"
+    flag = "blocked" if name == "block" else name
+    return f"for each one [[registry]], location = ..., {flag} = true"
+
+
+def _counts(value: Any, release: Release) -> bool:
+    """Say whether a setting of the current format makes a file in the old one a mixed one."""
+    return bool(value) or (release.empty_new_list_counts and not isinstance(value, str))
+
+
+def _convert(old: dict[str, list[str]]) -> tuple[list[Table], dict[str, Path]]:
+    """Turn the old lists into entries, and tell for each place where it came from."""
+    tables: dict[str, Table] = {}
+    paths: dict[str, Path] = {}
+    for name, flag in (("block", "blocked"), ("insecure", "insecure")):
+        for index, location in enumerate(old.get(name, [])):
+            place = location.rstrip("/")
+            tables.setdefault(place, {"location": place})[flag] = True
+            paths.setdefault(place, ("registries", name, "registries", index))
+    return list(tables.values()), paths
+
+
+# -- entries ---------------------------------------------------------------------------------------------
+
+
+def _entries(
+    tables: list[Any], paths: list[Path], entries: dict[str, Table], release: Release
+) -> Iterator[Problem]:
+    """Check the entries one by one, then against one another."""
+    first_at: dict[str, int] = {}
+    conflicts: dict[int, int] = {}  # first entry of a place → first one that disagrees with it
+    for index, table in enumerate(tables):
+        if table is None:  # had a wrong type
+            continue
+        location, prefix = table.get("location", ""), table.get("prefix", "")
+        named = prefix != ""
+        if location[-1:] == "/" or location[:4] == "http" or prefix[-1:] == "/" or prefix[:4] == "http":
+            yield from _addresses(table, ("location", "prefix"), _path(paths, index))
+            location, prefix = table.get("location", ""), table.get("prefix", "")
+        if not named:
+            prefix = location
+        if not location and prefix[:2] != "*.":
+            yield _no_location(prefix, _path(paths, index), named=named)
+        if "pull-from-mirror" in table or ("mirror" in table and not _plain(table["mirror"])):
+            yield from _mirrors(table, prefix, _path(paths, index), release)
+        entries.setdefault(prefix, table)
+        first = first_at.setdefault(location or prefix, index)
+        if first != index and first not in conflicts and _differ(tables[first], table):
+            conflicts[first] = index
+    for first in sorted(conflicts):
+        yield _conflict(tables, paths, first, conflicts[first])
+
+
+def _plain(mirrors: list[Any]) -> bool:
+    """Say whether all mirrors have a location that needs no closer look, and no pull-from-mirror."""
+    for mirror in mirrors:
+        location = mirror and mirror.get("location")
+        if not location or location[-1] == "/" or location[:4] == "http" or "pull-from-mirror" in mirror:
+            return False
+    return True
+
+
+def _path(paths: list[Path], index: int) -> Path:
+    return paths[index] if paths else ("registry", index)
+
+
+def _addresses(table: Table, keys: tuple[str, ...], path: Path, *, keep: bool = False) -> Iterator[Problem]:
+    """Trim the slashes of addresses, and refuse the two schemes that podman looks for."""
+    for key in keys:
+        text = table.get(key, "")
+        if text.startswith(_SCHEMES):
+            bare = text.partition("://")[2].rstrip("/")
+            hint = f'write "{bare}"' + ("; http is allowed by insecure = true" if text[:5] == "http:" else "")
+            where = path if path[0] == "registries" else (*path, key)
+            yield Problem("scheme-not-allowed", f"{key} {text!r} has a scheme, a host is wanted", where, hint)
+        if text and not keep:
+            table[key] = text.rstrip("/")
+
+
+def _no_location(prefix: str, path: Path, *, named: bool) -> Problem:
+    if not named:
+        message = "this [[registry]] has neither location nor prefix"
+        return Problem("location-and-prefix-unset", message, path, 'add location = "HOST[:PORT][/PATH]"')
+    message = f"the [[registry]] with prefix {prefix!r} has no location"
+    hint = f'add location = "{prefix}"; only a prefix that starts with *. may do without'
+    return Problem("location-unset", message, path, hint)
+
+
+def _mirrors(table: Table, prefix: str, path: Path, release: Release) -> Iterator[Problem]:
+    if table.get("pull-from-mirror"):
+        message = f"pull-from-mirror stands in the [[registry]] {prefix!r}, but belongs to a mirror"
+        hint = "move it below a [[registry.mirror]] header"
+        yield Problem("pull-from-mirror-on-registry", message, (*path, "pull-from-mirror"), hint, at_key=True)
+    by_digest = table.get("mirror-by-digest-only", False)
+    for index, mirror in enumerate(table.get("mirror", ())):
+        if mirror is None:
+            continue
+        here = (*path, "mirror", index)
+        location = mirror.get("location", "")
+        if location[-1:] == "/" or location[:4] == "http":
+            yield from _addresses(mirror, ("location",), here, keep=not release.trims_mirrors)
+            location = location.rstrip("/")
+        if not location:
+            message = f"a mirror of {prefix!r} has no location"
+            yield Problem("mirror-location-unset", message, here, 'add location = "HOST[:PORT][/PATH]"')
+        pull = mirror.get("pull-from-mirror", "")
+        if pull and by_digest:
+            message = (
+                f"mirror {location!r} sets pull-from-mirror although its registry sets mirror-by-digest-only"
+            )
+            hint = (
+                'keep one of them; mirror-by-digest-only = true is pull-from-mirror = "digest-only" for all'
+            )
+            yield Problem("pull-from-mirror-conflict", message, (*here, "pull-from-mirror"), hint)
+        elif pull and pull not in PULL_FROM_MIRROR:
+            message = f"pull-from-mirror {pull!r} of mirror {location!r} is not one of "
+            message += ", ".join(PULL_FROM_MIRROR)
+            where = (*here, "pull-from-mirror")
+            yield Problem("pull-from-mirror-value", message, where, _nearest(pull, PULL_FROM_MIRROR))
+
+
+def _differ(one: Table, other: Table) -> bool:
+    return any(one.get(flag, False) != other.get(flag, False) for flag in ("insecure", "blocked"))
+
+
+def _conflict(tables: list[Table], paths: list[Path], first: int, second: int) -> Problem:
+    one, other = tables[first], tables[second]
+    flag = "insecure" if one.get("insecure", False) != other.get("insecure", False) else "blocked"
+    place = one.get("location") or one["prefix"]
+    message = f"two entries lead to {place!r}, and only one of them says {flag} = true"
+    path = _path(paths, second)
+    where = (*path, flag) if flag in other and not paths else path
+    hint = f"give both the same value of {flag}"
+    return Problem(f"conflicting-{flag}", message, where, hint, related=(_path(paths, first), "the other"))
+
+
+def _wildcards(entries: dict[str, Table], tables: list[Table], paths: list[Path]) -> Iterator[Problem]:
+    bad = [p for p in entries if p[:2] == "*." and ("/" in p or "@" in p or ":" in p)]
+    for prefix in sorted(bad):
+        index = next(i for i, table in enumerate(tables) if table is entries[prefix])
+        path = _path(paths, index)
+        where = path if paths else (*path, "prefix" if tables[index].get("prefix") else "location")
+        message = f"a prefix that starts with *. may only be a host, without port or path: {prefix!r}"
+        host = "*." + prefix[2:].partition("/")[0].partition(":")[0].partition("@")[0]
+        yield Problem("bad-wildcard-prefix", message, where, f'write "{host}"')
+
+
+def _search(checked: Checked) -> Iterator[Problem]:
+    key: Path = (
+        ("registries", "search", "registries") if checked.old_format else ("unqualified-search-registries",)
+    )
+    for index, entry in enumerate(checked.search or ()):
+        host = entry.rstrip("/")
+        if host.startswith(_SCHEMES):
+            message = f"search list entry {entry!r} has a scheme, a host is wanted"
+            yield Problem("scheme-not-allowed", message, (*key, index), f'write "{host.partition("://")[2]}"')
+        elif not is_host(host):
+            what = "is empty" if not host else "is not HOST or HOST:PORT"
+            hint = (
+                f'write "{host.partition("/")[0]}"'
+                if "/" in host and is_host(host.partition("/")[0])
+                else None
+            )
+            yield Problem("bad-search-registry", f"search list entry {entry!r} {what}", (*key, index), hint)
+    if checked.search:
+        checked.search = [entry.rstrip("/") for entry in checked.search]
+
+
+def _nearest(word: str, words: tuple[str, ...]) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.lower(), words, 1)
+    return f'write "{near[0]}"' if near else None

@@ -1,0 +1,243 @@
+"""Mistakes in statements, lists and values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .failure import Finding, Other, complete_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from .failure import Failure
+
+__all__ = ["RULES"]
+
+_WORDS_FOR_TRUE: Final = {"true": "true", "yes": "true", "on": "true", "y": "true", "enabled": "true"}
+_WORDS_FOR_FALSE: Final = {"false": "false", "no": "false", "off": "false", "n": "false", "disabled": "false"}
+_STARTS_STATEMENT: Final = re.compile(r"[ \t]*(?:\[\[?[A-Za-z0-9_.\"' -]+\]|[A-Za-z0-9_.\"'-]+[ \t]*=)")
+_QUOTED: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+'")
+_NUMBER: Final = re.compile(r"[+-]?(?:0[xob])?[0-9._]+(?:[eE][+-]?[0-9_.]*)?|[+-]?\.[0-9]+")
+
+
+def foreign_comment(f: Failure) -> Finding | None:
+    """``// note``."""
+    found = re.compile(r"//|/\*|;|--(?=\s)|<!--").match(f.text, f.pos)
+    fits = f.msg in ("Invalid statement", "Expected newline or end of document after a statement")
+    if not found or not (fits or (f.text[f.pos : f.pos + 2] == "//" and f.key is None)):
+        return None
+    note = f.text[found.end() : f.line_end(f.pos)].strip()
+    return Finding(
+        "foreign-comment", f.pos, found.end(), "comments start with `#`", f"write # {note}".rstrip()
+    )
+
+
+def colon_for_equals(f: Failure) -> Finding | None:
+    """``location: "docker.io"``."""
+    if f.at() != ":" or f.key is None or not f.msg.startswith("Expected '='"):
+        return None
+    rest = f.text[f.pos + 1 : f.line_end(f.pos)].strip()
+    if "=" in rest and not rest.startswith(("'", '"', "=")):
+        return None  # host:port = ..., a key that needs quotes
+    message = "TOML uses `=` between key and value, not `:`"
+    value = rest.lstrip("= ")
+    hint = f"write {f.key[0]} = {_quoted(value)}" if value else f"write {f.key[0]} ="
+    return Finding("colon-for-equals", f.pos, f.pos + 1, message, hint)
+
+
+def append_operator(f: Failure) -> Finding | None:
+    """``key += [...]``."""
+    if f.text[f.pos : f.pos + 2] != "+=" or not f.msg.startswith("Expected '='"):
+        return None
+    hint = "repeat the whole list, or use a drop-in file as podman documents"
+    return Finding("append-operator", f.pos, f.pos + 2, "TOML cannot append", hint)
+
+
+def unquoted_key(f: Failure) -> Finding | None:
+    """``library/nginx = ...``."""
+    if f.msg != "Invalid statement" and not f.msg.startswith(("Expected '='", "Invalid initial")):
+        return None
+    line = f.text[f.start : f.line_end(f.start)]
+    found = re.match(r"([^\s\"'=#\[\]]+)[ \t]*=", line)
+    if not found or f.pos > f.start + found.end(1):
+        return None
+    message = "only letters, digits, `-` and `_` may stand in a bare key"
+    start = f.start + found.start(1)
+    rest = line[found.end() :].strip()
+    hint = f'write "{found[1]}" = {rest}' if rest else f'write "{found[1]}" ='
+    return Finding("unquoted-key", start, start + len(found[1]), message, hint)
+
+
+def two_on_a_line(f: Failure) -> Finding | None:
+    """``a = 1 b = 2``."""
+    if not f.msg.startswith("Expected newline"):
+        return None
+    found = re.compile(r"([A-Za-z0-9_.\"'-]+)[ \t]*=|\[\[?[A-Za-z0-9_.\"' -]+\]\]?").match(f.text, f.pos)
+    if not found or (f.pos and f.text[f.pos - 1] not in " \t]"):
+        return None
+    end = found.end(1) if found[1] else found.end()
+    return Finding("two-on-a-line", f.pos, end, "one `key = value` per line", "put it on a line of its own")
+
+
+def missing_equals(f: Failure) -> Finding | None:
+    """``location "docker.io"``, or a word alone."""
+    if f.key is None or f.equals is not None or not f.msg.startswith("Expected '='"):
+        return None
+    rest = f.text[f.key.end() : f.line_end(f.key.end())].split("#")[0].strip()
+    hint = f"write {f.key[0]} = {_quoted(rest)}" if rest else f"write {f.key[0]} = and a value"
+    end = max(f.pos, f.key.end() + 1)
+    return Finding("missing-equals", f.key.end(), end, "`=` missing", hint)
+
+
+def missing_value(f: Failure) -> Finding | None:
+    """``location =``."""
+    if f.msg != "Invalid value" or f.equals is None or f.in_list():
+        return None
+    if f.text[f.equals + 1 : f.line_end(f.equals)].split("#")[0].strip():
+        return None
+    return Finding("missing-value", f.equals + 1, f.equals + 2, "no value after `=`")
+
+
+def unclosed_list(f: Failure) -> Finding | None:
+    """``[`` with no ``]`` before the next header or key."""
+    if not f.in_list() or f.value is None or f.msg not in ("Unclosed array", "Invalid value"):
+        return None
+    line_start = f.line_start(f.pos)
+    starts_next = line_start > f.value and _STARTS_STATEMENT.match(f.text, line_start)
+    if not starts_next and f.pos < len(f.text):
+        return None
+    stopped = Other(f.pos, f.pos + 1, "reading stopped here")
+    related = (stopped,) if f.pos < len(f.text) else ()
+    hint = "add `]` after the last item"
+    return Finding("unclosed-array", f.value, f.value + 1, "this list is never closed", hint, related)
+
+
+def unclosed_inline_table(f: Failure) -> Finding | None:
+    """``{`` with no ``}``."""
+    if f.msg != "Unclosed inline table" or f.value is None:
+        return None
+    values = complete_values(f.text, f.value, f.pos)
+    if f.at() not in ("", "\n", "[") and values:
+        message = "comma missing between the pairs of this table"
+        return Finding("missing-comma", values[-1][1], max(f.pos, values[-1][1] + 1), message, "add `,`")
+    start = f.text.index("{", f.value)
+    return Finding(
+        "unclosed-inline-table", start, start + 1, "this table is never closed", "add `}` at its end"
+    )
+
+
+def missing_comma(f: Failure) -> Finding | None:
+    """``["a" "b"]``."""
+    if f.msg != "Unclosed array" or f.value is None:
+        return None
+    values = complete_values(f.text, f.value, f.pos)
+    if not values:
+        return None
+    start, end = values[-1]
+    following = _QUOTED.match(f.text, f.pos)
+    hint = f"write {f.text[start:end]}, {following[0]}" if following else f"write {f.text[start:end]}, ..."
+    stop = f.pos if f.line_of(end) == f.line_of(f.pos) else end + 1
+    return Finding("missing-comma", end, max(stop, end + 1), "comma missing between list items", hint)
+
+
+def wrong_boolean(f: Failure) -> Finding | None:
+    """``insecure = True`` or ``yes``."""
+    if f.msg != "Invalid value":
+        return None
+    word = f.word(f.pos)
+    right = (_WORDS_FOR_TRUE | _WORDS_FOR_FALSE).get(word.lower())
+    if right is None:
+        return None
+    message = "TOML booleans are `true` and `false`, lower case"
+    return Finding("wrong-boolean", f.pos, f.pos + len(word), message, f"write {right}")
+
+
+def bad_number(f: Failure) -> Finding | None:
+    """``01``, ``.5``, ``1__0``."""
+    found = _bare_value(f)
+    if found is None or not _NUMBER.fullmatch(found[2]) or found[2].count(".") > 1:
+        return None
+    start, end, word = found
+    if re.match(r"[+-]?0[0-9]", word):
+        return Finding("bad-number", start, end, "a number may not begin with 0", f"write {_trimmed(word)}")
+    if word.lstrip("+-").startswith(".") or ("." in word and not re.search(r"\.[0-9]", word)):
+        message = "a decimal point needs a digit on both sides"
+        return Finding("bad-number", start, end, message, "for instance 0.5 or 5.0")
+    return Finding(
+        "bad-number", start, end, "this is not a number that TOML knows", "if it is text, quote it"
+    )
+
+
+def unquoted_value(f: Failure) -> Finding | None:
+    """``location = docker.io``, ``location = 127.0.0.1:5000``."""
+    found = _bare_value(f)
+    if found is None:
+        return None
+    start, end, word = found
+    if re.fullmatch(r"\d{4}-\d\d-\d\d.*", word):
+        return Finding(
+            "bad-date", start, end, "there is no such date or time", "write it as 1979-05-27T07:32:00Z"
+        )
+    address = re.match(r"\d+(?:\.\d+){2,3}(?![\w.])", word)
+    message = "an address needs quotes" if address else "this value needs quotes"
+    return Finding("unquoted-value", start, end, message, f.rewrite(f'"{word}"'))
+
+
+def text_after_value(f: Failure) -> Finding | None:
+    """``a = ["b"]]``: a statement is complete, and something follows."""
+    if not f.msg.startswith("Expected newline"):
+        return None
+    end = max(f.line_end(f.pos), f.pos + 1)
+    return Finding("text-after-value", f.pos, end, "only a comment may follow on this line", "delete it")
+
+
+def _bare_value(f: Failure) -> tuple[int, int, str] | None:
+    """Give extent and text of the value without quotes that tomli stopped at or in, if there is one."""
+    if not f.in_value() or f.value is None:
+        return None
+    start = f.pos
+    if f.msg.startswith("Expected newline") or f.msg == "Unclosed array":
+        while start > f.value and f.text[start - 1] not in " \t\n,[":
+            start -= 1
+        if start == f.pos or f.text[start] in "\"'":
+            return None
+    elif f.msg != "Invalid value":
+        return None
+    stops = ",]#\n" if f.in_list() else "#\n"
+    end = start
+    while end < len(f.text) and f.text[end] not in stops:
+        end += 1
+    word = f.text[start:end].rstrip()
+    if not word or word[0] in "\"'[]{},=" or '"' in word:
+        return None
+    return start, start + len(word), word
+
+
+def _trimmed(word: str) -> str:
+    return re.sub(r"^([+-]?)0+(?=\d)", r"\1", word)
+
+
+def _quoted(value: str) -> str:
+    """Quote a value unless it reads as one already."""
+    plain = re.fullmatch(r"true|false|[+-]?\d+(\.\d+)?|\[.*\]|\{.*\}|\".*\"|'.*'", value)
+    return value if plain else f'"{value}"'
+
+
+RULES: Final[tuple[Callable[[Failure], Finding | None], ...]] = (
+    foreign_comment,
+    colon_for_equals,
+    append_operator,
+    unquoted_key,
+    missing_equals,
+    missing_value,
+    unclosed_list,
+    unclosed_inline_table,
+    missing_comma,
+    wrong_boolean,
+    bad_number,
+    two_on_a_line,
+    unquoted_value,
+    text_after_value,
+)

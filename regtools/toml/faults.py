@@ -1,0 +1,216 @@
+"""What is wrong with a TOML text, and where: the errors of the reader, made only when there is one.
+
+Good text never loads this module; starting up is most of what a short conversion costs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from regtools.errors import Place, TomlError
+
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from .positions import Path
+
+__all__ = ["MAX_DEPTH", "MAX_DIGITS", "error_at", "value_error"]
+
+MAX_DEPTH: Final = 200  # tables and lists inside one another; also the parts of one key
+MAX_DIGITS: Final = 4300  # of an integer; Python's own default for str(int)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# CJK ideographs, kana, and the punctuation that stands between them.
+_CJK = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uff60]")
+_LONG_INTEGER = re.compile(rf"[+-]?\d(?:_?\d){{{MAX_DIGITS}}}")
+
+
+def error_at(
+    text: str,
+    start: int,
+    end: int,
+    message: str,
+    *,
+    code: str,
+    file: str | None = None,
+    hint: str | None = None,
+) -> TomlError:
+    """Make an error that points at ``text[start:end]``, cut at the end of the line."""
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", start)
+    line_end = len(text) if line_end < 0 else line_end
+    source_line = text[line_start:line_end]
+    if source_line.endswith("\r"):
+        source_line, line_end = source_line[:-1], line_end - 1
+    return TomlError(
+        message,
+        code=code,
+        where=Place(file, text.count("\n", 0, start) + 1, start - line_start + 1),
+        offset=start,
+        hint=hint,
+        source_line=source_line,
+        end_column=max(min(end, line_end), start + 1) - line_start + 1,
+    )
+
+
+def value_error(
+    data: dict[str, Any],
+    value: object,
+    text: str,
+    message: str,
+    *,
+    code: str,
+    file: str | None,
+    hint: str | None = None,
+) -> TomlError:
+    """Make an error that points at where ``value``, an object inside ``data``, is written."""
+    from .positions import locate
+
+    span = locate(text)[_path_of(data, value)]
+    return error_at(text, span.value_start, span.value_end, message, code=code, file=file, hint=hint)
+
+
+def _path_of(data: dict[str, Any], wanted: object) -> Path:
+    stack: list[tuple[Path, Any]] = [((), data)]
+    while stack:
+        path, container = stack.pop()
+        pairs = container.items() if type(container) is dict else enumerate(container)
+        for key, value in pairs:
+            if value is wanted:
+                return (*path, key)
+            if type(value) is dict or type(value) is list:
+                stack.append(((*path, key), value))
+    raise KeyError(wanted)
+
+
+def check_characters(text: str, file: str | None, max_bytes: int | None) -> None:
+    """Refuse halves of surrogate pairs, and text whose UTF-8 form is too large."""
+    half = _SURROGATE.search(text)
+    if half:
+        raise error_at(
+            text,
+            half.start(),
+            half.end(),
+            f"U+{ord(half[0]):04X} is half of a surrogate pair, not a character",
+            code="not-utf8",
+            file=file,
+            hint="decode the text with the right encoding before handing it over",
+        )
+    if max_bytes is not None and len(text) * 4 > max_bytes and len(text.encode()) > max_bytes:
+        raise too_large(max_bytes, file)
+
+
+def utf16(data: bytes, file: str | None) -> TomlError:
+    """Make the error for UTF-16, told by its mark or by NUL bytes among the first."""
+    marked = data[0] >= 0xFE
+    return TomlError(
+        f"file {'is' if marked else 'has NUL bytes and looks like'} UTF-16, TOML must be UTF-8",
+        code="utf16",
+        where=Place(file, 1, 1),
+        offset=0,
+        hint='save as "UTF-8"',
+    )
+
+
+def not_utf8(data: bytes, error: UnicodeDecodeError, file: str | None) -> TomlError:
+    """Make the error for a byte that is not UTF-8, saying what the text looks like."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    error_start = len(data) - (len(error.object) - error.start)
+    before = data[:error_start].decode("utf-8")
+    line_end = data.find(b"\n", error_start)
+    rest = data[error_start : None if line_end < 0 else line_end].rstrip(b"\r")
+    line_start = before.rfind("\n") + 1
+    # Undecodable bytes are drawn as \xbe, so the caret is as wide as that.
+    source_line = before[line_start:] + rest.decode("ascii", "backslashreplace")
+    column = len(before) - line_start + 1
+    return TomlError(
+        f"byte 0x{data[error_start]:02X} is not valid UTF-8",
+        code="not-utf8",
+        where=Place(file, before.count("\n") + 1, column),
+        offset=len(before),
+        hint="this looks like GBK/GB18030 text; save the file as UTF-8"
+        if _looks_like_gb18030(data)
+        else "save the file as UTF-8",
+        source_line=source_line,
+        end_column=column + len(r"\xbe"),
+    )
+
+
+def _looks_like_gb18030(data: bytes) -> bool:
+    try:
+        return bool(_CJK.search(data.decode("gb18030")))
+    except UnicodeDecodeError:
+        return False
+
+
+def too_large(max_bytes: int, file: str | None) -> TomlError:
+    """Make the error for input over the limit."""
+    return TomlError(
+        f"input is larger than {max_bytes:,} bytes",
+        code="too-large",
+        where=Place(file),
+        hint="a registries.conf is a few kilobytes: is this the right file? The limit can be raised",
+    )
+
+
+def too_deep(text: str, file: str | None) -> TomlError:
+    """Make the error for the first place that goes too deep."""
+    from .positions import deep_place
+
+    start, end, what = deep_place(text, MAX_DEPTH) or (0, 0, "this text")
+    message = f"{what} goes deeper than {MAX_DEPTH} levels"
+    return error_at(text, start, end, message, code="too-deep", file=file)
+
+
+def check_depth(depth: int, text: str, file: str | None) -> None:
+    """Refuse values at ``depth``, or at its border a key of too many parts."""
+    from .positions import deep_place
+
+    # A key of 201 parts makes only 200 levels below the root, so its parts are counted in the text.
+    if depth > MAX_DEPTH or deep_place(text, MAX_DEPTH):
+        raise too_deep(text, file)
+
+
+def check_wide(value: int, data: dict[str, Any], text: str, file: str | None, *, wide_integers: bool) -> None:
+    """Refuse an integer outside 64 bits, or with ``wide_integers`` one of too many digits."""
+    if wide_integers and abs(value) < 10**MAX_DIGITS:
+        return
+    message = (
+        f"integer has more than {MAX_DIGITS} digits"
+        if wide_integers
+        else "integer does not fit in 64 bits, so podman refuses it too"
+    )
+    raise value_error(data, value, text, message, code="integer-range", file=file)
+
+
+def too_many_digits(text: str, file: str | None) -> TomlError:
+    """Find the integer that Python refused to convert."""
+    from .positions import Scanner
+
+    message = f"integer has more than {MAX_DIGITS} digits"
+    scanner = Scanner(text)
+    for statement in scanner.statements():
+        found = _LONG_INTEGER.search(text, statement.start, statement.end)
+        span = found and next((s for s in scanner.spans.values() if s.value_start == found.start()), None)
+        if span:
+            return error_at(text, span.value_start, span.value_end, message, code="integer-range", file=file)
+    return TomlError(message, code="integer-range", where=Place(file))
+
+
+def check_infinity(value: float, data: dict[str, Any], text: str, file: str | None) -> None:
+    """Tell ``inf`` from ``1e400``, which tomli quietly reads as infinity and podman refuses."""
+    from .positions import locate
+
+    if value != value:
+        return
+    span = locate(text)[_path_of(data, value)]
+    if "inf" not in text[span.value_start : span.value_end]:
+        raise error_at(
+            text,
+            span.value_start,
+            span.value_end,
+            "number is too large for a float, so podman refuses it too",
+            code="float-range",
+            file=file,
+        )
