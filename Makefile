@@ -51,7 +51,7 @@ unit: $(READY)  ## tests and doctests, with the real programs where they are ins
 # pandas keeps text in another way where pyarrow is installed, so both ways are tested.
 parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, with pyarrow (the extra: parquet)
 	$(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python -m pytest -q $(WORKERS) \
-		tests/pull/test_reading.py tests/pull/test_journal.py tests/analysis tests/cli/test_compare.py tests/cli/test_advise.py
+		tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/analysis tests/cli/test_compare.py tests/cli/test_advise.py
 
 .venv-parquet/.ready: constraints.txt $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade --target .venv-parquet pyarrow

@@ -15,10 +15,10 @@ from regtools.pull.http.tokens import Authorizer, Order, origin_of, parse_challe
 from regtools.pull.http.transport import Limits
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
-from tests.pull.conftest import SMALL
 from tests.support import scripted
 from tests.support.confs import leading_to
 from tests.support.images import sha256
+from tests.support.registries import SMALL
 from tests.support.rows import check
 from tests.support.scripted import Answer, Server
 

@@ -16,11 +16,11 @@ from regtools.pull.http.trust import Trust, find_trust
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
-from tests.pull.conftest import SMALL
 from tests.support import certificates
 from tests.support.certificates import Certificate
 from tests.support.confs import text_leading_to
 from tests.support.logins import Home
+from tests.support.registries import SMALL
 from tests.support.rows import check
 from tests.support.scripted import Server
 

@@ -16,10 +16,10 @@ from regtools.campaigns.journal import append, read_journal
 from regtools.pull.http.transport import Limits
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
-from tests.pull.conftest import SMALL
 from tests.support import images, scripted
 from tests.support.confs import leading_to
 from tests.support.images import sha256
+from tests.support.registries import SMALL
 from tests.support.rows import check
 from tests.support.scripted import Answer, Server
 

@@ -18,10 +18,10 @@ from regtools.pull.http.logins import Login, Secret, find_login
 from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
-from tests.pull.conftest import SMALL
 from tests.support import logins, scripted
 from tests.support.images import sha256
 from tests.support.logins import IDENTITY, PAIR, PASSWORD, TOKEN, USER, Home
+from tests.support.registries import SMALL
 from tests.support.rows import check
 from tests.support.scripted import Answer, Server
 

@@ -61,8 +61,8 @@ def test_a_proxy_is_chosen_by_gos_rules(
 
 def test_a_proxy_is_used_and_recorded_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     from regtools.pull.timing import time_pull
-    from tests.pull.conftest import SMALL
     from tests.support.confs import leading_to
+    from tests.support.registries import SMALL
     from tests.support.rows import check
     from tests.support.scripted import Server
 

@@ -15,11 +15,11 @@ from regtools.errors import RegtoolsError
 from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
-from tests.pull.conftest import SMALL
 from tests.support import images, scripted
 from tests.support.confs import leading_to
 from tests.support.images import sha256
 from tests.support.logins import Home
+from tests.support.registries import SMALL
 from tests.support.rows import check
 from tests.support.scripted import Answer, Server
 

@@ -17,10 +17,10 @@ from regtools.campaigns.hosts.fleet import Fleet
 from regtools.campaigns.hosts.local import LocalFleet
 from regtools.campaigns.journal import read_vantages
 from tests.conftest import absent
-from tests.pull.conftest import SMALL
 from tests.support import farhosts
 from tests.support.confs import leading_to
 from tests.support.logins import Home
+from tests.support.registries import SMALL
 from tests.support.scripted import Server
 
 pytest.importorskip("distributed")
