@@ -1,18 +1,31 @@
-"""One source line with a caret under it, as compilers show it.
+"""How things look, on a terminal and in JupyterLab: one of each.
 
+A source line with a caret under it, a table as text and as HTML, sizes, seconds, the width of the terminal.
 Columns on the screen are not characters: a tab is wide, an ideograph takes two columns, a combining mark
 none. The caret line therefore copies tabs from the source and counts the rest as a terminal would.
 """
 
 from __future__ import annotations
 
-from html import escape
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterable, Sequence
+    from typing import TextIO
 
-__all__ = ["seconds", "size", "snippet", "visible"]
+__all__ = [
+    "columns",
+    "escape",
+    "html_table",
+    "seconds",
+    "size",
+    "snippet",
+    "terminal_width",
+    "text_table",
+    "visible",
+]
 
 LIMIT = 120  # columns of source text; longer lines are cut around the caret
 _LEFT = 40  # columns kept before the caret of a cut line
@@ -95,33 +108,120 @@ def _width(char: str, *, escaped: bool = True) -> int:
     return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
 
 
-_CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
+_CELL = "text-align:{};padding:2px 12px 2px 0;vertical-align:top"
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+def text_table(
+    rows: Iterable[Sequence[str]], *, right: Container[int] = (), indent: str = "", width: int | None = None
+) -> list[str]:
+    """Return one line for each row, its columns aligned by what they take on a screen.
+
+    Args:
+        rows: cells, all rows equally long; the heading, where there is one, is the first row.
+        right: numbers of the columns (from 0) that are aligned to the right: those that hold numbers.
+        indent: text before each line.
+        width: columns of the screen; the last column wraps where a line would be longer. None never wraps.
+
+    >>> rows = [("source", "total"), ("near", "8 ms"), ("origin", "120 ms")]
+    >>> print(*text_table(rows, right={1}), sep="\\n")
+    source   total
+    near      8 ms
+    origin  120 ms
+    """
+    rows = [tuple(map(visible, row)) for row in rows]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    left = len(indent) + sum(widths[:-1]) + 2 * (len(widths) - 1)
+    lines = []
+    for row in rows:
+        cells = [
+            " " * (wide - columns(cell)) + cell if at in right else cell + " " * (wide - columns(cell))
+            for at, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ]
+        last = cells.pop()
+        parts = (
+            [last] if width is None or left + columns(last.rstrip()) <= width else _wrap(last, width - left)
+        )
+        lines.append(indent + "  ".join([*cells, parts[0]]).rstrip())
+        lines += [" " * left + part for part in parts[1:]]
+    return lines
+
+
+def html_table(
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Container[int] = (),
+    heading: bool = True,
+    named: bool = False,
+    caption: str = "",
+) -> str:
+    """Return a table with inline style only, which an untrusted JupyterLab shows; every cell is escaped.
+
+    Args:
+        rows: cells; a row of one cell spans the whole table.
+        right: numbers of the columns (from 0) that are aligned to the right.
+        heading: whether the first row names the columns.
+        named: whether the first cell of each row names it.
+        caption: text above the table.
+
+    >>> "<td" in html_table([("<b>",)], heading=False), "&lt;b&gt;" in html_table([("<b>",)])
+    (True, True)
+    """
+    rows = [tuple(row) for row in rows]
+    whole = max(map(len, rows), default=0)
+
+    def line(row: Sequence[str], head: bool) -> str:
+        cells = []
+        for at, cell in enumerate(row):
+            tag = "th" if head or (named and not at) else "td"
+            span = f' colspan="{whole}"' if len(row) == 1 < whole else ""
+            style = _CELL.format("right" if at in right else "left")
+            cells.append(f'<{tag}{span} style="{style}">{escape(visible(cell))}</{tag}>')
+        return f"<tr>{''.join(cells)}</tr>"
+
+    top = f"<thead>{line(rows[0], True)}</thead>" if heading and rows else ""
+    body = "".join(line(row, False) for row in rows[bool(heading) :])
+    above = f"<caption>{escape(visible(caption))}</caption>" if caption else ""
+    return f'<table style="border-collapse:collapse">{above}{top}<tbody>{body}</tbody></table>'
+
+
+def escape(text: str) -> str:
+    """Return text as HTML shows it; the standard library's own loads every name of a character first."""
+    return text.translate(_HTML)
+
+
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
+def terminal_width(stream: TextIO | None = None) -> int:
+    """Return the columns that a text may take: ``COLUMNS``, else the terminal's own number, else 80.
+
+    Args:
+        stream: where the text goes; None for standard output.
+    """
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size((stream or sys.stdout).fileno()).columns
+    except (AttributeError, OSError, ValueError):  # no file, no terminal, or closed
+        return 80
+
+
+def columns(text: str) -> int:
+    """Return how many columns a text takes on a screen; a control character takes its escape's.
+
+    >>> columns("nginx"), columns("镜像")
+    (5, 4)
+    """
+    return len(text) if text.isascii() and text.isprintable() else sum(map(_width, text))
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text.rstrip(), max(width, 20), break_long_words=False, break_on_hyphens=False) or [
+        ""
     ]
-
-
-def _html_table(rows: list[tuple[str, ...]]) -> str:
-    from html import escape
-
-    head = "".join(f'<th style="{_CELL}">{escape(cell)}</th>' for cell in rows[0])
-    body = "".join(
-        "<tr>" + "".join(f'<td style="{_CELL}">{escape(cell)}</td>' for cell in row) + "</tr>"
-        for row in rows[1:]
-    )
-    return (
-        f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    )
-
-
-def _html_row(cell: str, row: Sequence[str]) -> str:
-    return (
-        "<tr>" + "".join(f'<{cell} style="text-align:left">{escape(text)}</{cell}>' for text in row) + "</tr>"
-    )
 
 
 def size(count: float) -> str:

@@ -18,7 +18,7 @@ from regtools.display import snippet
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Place", "RegtoolsError", "Related", "TomlError"]
+__all__ = ["Place", "RegtoolsError", "Related", "TomlError", "unwritable"]
 
 
 # Named tuples, not dataclasses: importing dataclasses alone costs a third of what `toml2json` may cost.
@@ -193,3 +193,20 @@ def _rebuild(cls: type[RegtoolsError], message: str, state: dict[str, Any]) -> R
     error = cls.__new__(cls, message)
     error.__dict__.update(state)
     return error
+
+
+def unwritable(path: object, error: Exception, *, what: str = "it", stage: str = "load") -> RegtoolsError:
+    """Return the error for a file that cannot be written: kind ``file-unwritable``, the system's words.
+
+    Args:
+        path: the file; a text or an ``os.PathLike``.
+        error: what the system (or a library, for a format that it does not know) said.
+        what: subject of the sentence, such as ``"the chart"``.
+    """
+    return RegtoolsError(
+        f"{what} cannot be written: {getattr(error, 'strerror', None) or error}",
+        kind="file-unwritable",
+        stage=stage,
+        where=Place(str(path)),
+        hint="choose a file in a folder of your own",
+    )

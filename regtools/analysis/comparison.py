@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regtools.display import _aligned, _html_table, seconds, size
+from regtools.display import escape, html_table, seconds, size, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,10 +103,10 @@ def text(comparison: Comparison) -> str:
     """Give the comparison for a terminal, at most 100 columns wide."""
     lines: list[str] = [measured(comparison)]
     for title, places, pairs, fits in _groups(comparison):
-        lines += ["", *([title] if title else []), *_aligned(_telling(places))]
+        lines += ["", *([title] if title else []), *text_table(_telling(places))]
         lines += ["", *_verdicts(pairs)] if len(pairs) else []
         told = list(_fit_lines(fits))
-        lines += ["", "made of", *_aligned(told)] if told else []
+        lines += ["", "made of", *text_table(told)] if told else []
     if comparison.warnings:
         lines.append("")
         for warning in comparison.warnings:
@@ -116,16 +116,14 @@ def text(comparison: Comparison) -> str:
 
 def html(comparison: Comparison) -> str:
     """Give the comparison as tables; inline style only, so that they show in an untrusted notebook."""
-    from html import escape
-
     parts = [f"<p>{escape(measured(comparison))}</p>"]
     for title, places, pairs, fits in _groups(comparison):
         parts += [f"<p><b>{escape(title)}</b></p>"] if title else []
-        parts.append(_html_table(_telling(places)))
+        parts.append(html_table(_telling(places)))
         items = "".join(f"<li>{escape(line)}</li>" for line in _verdicts(pairs))
         parts += [f'<ul style="margin:4px 0">{items}</ul>'] if items else []
         told = list(_fit_lines(fits))
-        parts += [_html_table([("made of", "", "", "", ""), *told])] if told else []
+        parts += [html_table([("made of", "", "", "", ""), *told])] if told else []
     warned = "".join(f"<li>{escape(warning)}</li>" for warning in comparison.warnings)
     parts += [f'<p>Before you believe it:</p><ul style="margin:4px 0">{warned}</ul>'] if warned else []
     return f"<div>{''.join(parts)}</div>"

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from regtools.display import _html_row
+from regtools.display import escape, html_table, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,24 +161,15 @@ class Checkup:
         }
 
     def __str__(self) -> str:
-        head, *body = self._rows()
-        widths = [max(len(row[i]) for row in (head, *body)) for i in range(len(head) - 1)]
-        lines = [_aligned(row, widths) for row in (head, tuple("-" * w for w in (*widths, 8)), *body)]
+        lines = text_table(self._rows())
         return "\n".join([*lines, "", *self._closing()])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        head, *body = self._rows()
-        return (
-            "<table><thead>"
-            + _html_row("th", head)
-            + "</thead><tbody>"
-            + "".join(_html_row("td", row) for row in body)
-            + "</tbody></table>"
-            + "".join(f"<p>{escape(line)}</p>" for line in self._closing())
-        )
+        closing = "".join(f"<p>{escape(line)}</p>" for line in self._closing())
+        return html_table(self._rows()) + closing
 
     def _rows(self) -> list[tuple[str, ...]]:
         head = ("part", "here", *(("version",) if self.details else ()), "what it enables")
@@ -245,8 +235,3 @@ def _version_of(command: Sequence[str]) -> str | None:
         return None
     found = re.search(r"\d+\.\d+[\w.+~-]*", told.stdout or told.stderr)
     return found[0] if found else None
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
-    return "  ".join([*cells, row[-1]]).rstrip()

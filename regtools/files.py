@@ -1,0 +1,63 @@
+"""The one way in which this package writes a file: whole, or not at all."""
+
+# Paths are text here: pathlib costs as much to import as all the rest.
+# ruff: noqa: PTH105, PTH108, PTH110, PTH113, PTH116, PTH123
+from __future__ import annotations
+
+import os
+import tempfile
+
+from .errors import unwritable
+
+__all__ = ["write_file"]
+
+MODE = 0o666  # of a new file, before the umask
+
+
+def write_file(
+    path: str | os.PathLike[str], data: str | bytes, *, mode: int | None = None, what: str = "it"
+) -> None:
+    """Write a file at once: whoever reads it, or kills this process, finds the old file or the new one.
+
+    A link stays a link, and a device or a pipe is written to as it is. Text is written as UTF-8 with the line
+    ends that it has. The folder must exist.
+
+    Args:
+        path: the file.
+        data: everything it is to hold.
+        mode: permission bits; None keeps those of the old file, or leaves a new file what the umask allows.
+        what: subject of the error's sentence, such as ``"the report"``.
+
+    Raises:
+        RegtoolsError: kind ``file-unwritable``; the file is then as it was.
+    """
+    target = os.path.realpath(path)
+    content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    try:
+        if os.path.exists(target) and not os.path.isfile(target):
+            with open(target, "wb") as stream:
+                stream.write(content)
+            return
+        folder, name = os.path.split(target)
+        handle, beside = tempfile.mkstemp(prefix=f".{name[:60]}.", dir=folder)  # made with mode 0600
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchmod(handle, _mode(target) if mode is None else mode)
+                os.fsync(handle)
+            os.replace(beside, target)
+        except BaseException:
+            os.unlink(beside)
+            raise
+    except OSError as error:
+        raise unwritable(path, error, what=what) from error
+
+
+def _mode(target: str) -> int:
+    try:
+        return os.stat(target).st_mode & 0o7777
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return MODE & ~umask
