@@ -275,10 +275,11 @@ def _fleet(options: Namespace) -> Iterator[Fleet | None]:
     if care["vantages"]:
         care["vantages"] = tuple(care["vantages"])
     with ExitStack() as stack:
-        address = options.scheduler
-        if address is None:
-            address = stack.enter_context(LocalFleet(options.local_cluster)).address
-        client = stack.enter_context(connect(address))
+        if options.scheduler is None:
+            client = stack.enter_context(LocalFleet(options.local_cluster)).client()
+        else:
+            client = connect(options.scheduler)
+        stack.enter_context(client)
         yield Fleet(client, **{name: value for name, value in care.items() if value is not None})
 
 

@@ -9,6 +9,8 @@ import json
 import os
 import pickle
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -302,12 +304,6 @@ def test_when_the_scheduler_dies_what_came_home_is_kept_and_another_goes_on(
     assert len(whole) == len(after) == 6
 
 
-OTHER_WORKER = """
-import asyncio, json, sys
-from regtools.campaigns.hosts import local as fleetprocess
-{change}
-asyncio.run(fleetprocess.serve(json.loads(sys.argv[1])))
-"""
 OLD_DASK = (
     "import distributed.versions as versions; now = versions.get_package_info; "
     "versions.get_package_info = lambda names: {**now(names), 'dask': '2001.1.0'}"
@@ -315,10 +311,10 @@ OLD_DASK = (
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "told"),  # the change is carried out when the worker's Python starts
     [
         ("from regtools.campaigns.hosts import vantage; vantage.__version__ = '0.0.9'", "has regtools 0.0.9"),
-        ("sys.modules['regtools'] = None", "has no regtools"),
+        ("import sys; sys.modules['regtools'] = None", "has no regtools"),
         (OLD_DASK, "has dask 2001.1.0"),
         (OLD_DASK.replace("'dask': '2001.1.0'", "'python': '3.9.2'"), "has Python 3.9"),
     ],
@@ -326,15 +322,11 @@ OLD_DASK = (
 def test_versions_that_differ_are_told_before_anything_is_measured(
     bed: Testbed, tmp_path: Path, change: str, told: str
 ) -> None:
+    (tmp_path / "sitecustomize.py").write_text(change)
     with LocalFleet(["tokyo"]) as local, local.client() as client:
-        order = {"scheduler": local.address, "vantage": "oslo", "folder": str(tmp_path)}
-        command = [sys.executable, "-c", OTHER_WORKER.format(change=change), json.dumps(order)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-            assert other.stdout is not None
-            assert other.stdout.readline()
-            with pytest.raises(rt.RegtoolsError, match=told) as caught:
-                rt.run_campaign(bed.image("hello"), bed.places, journal=tmp_path / "j", client=client)
-            other.kill()
+        local.add("oslo", {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])})
+        with pytest.raises(rt.RegtoolsError, match=told) as caught:
+            rt.run_campaign(bed.image("hello"), bed.places, journal=tmp_path / "j", client=client)
     assert caught.value.kind == "versions-differ"
     assert not (tmp_path / "j").exists()
 
@@ -432,6 +424,34 @@ def test_a_local_fleet_ends_with_its_block_and_with_its_owner(tmp_path: Path) ->
         assert len(pids) == 2
         owner.kill()
     await_true(lambda: not any(map(runs, pids)), "the processes of a killed owner are gone")
+
+
+def test_only_its_owner_can_use_a_local_fleet(local: LocalFleet, client: Any) -> None:
+    """Any user of the machine reaches the ports; a scheduler or worker runs the code that it is sent."""
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    for address in (local.address, *workers):
+        assert address.startswith("tls://127.0.0.1:")
+        for guess in (address, address.replace("tls", "tcp")):
+            with pytest.raises(rt.RegtoolsError, match="scheduler-gone"):
+                connect(guess, timeout_s=0.5)
+        host, port = address.removeprefix("tls://").split(":")
+        trusting = ssl._create_unverified_context()
+        with (
+            pytest.raises(OSError),
+            socket.create_connection((host, int(port))) as plain,
+            trusting.wrap_socket(plain) as secure,
+        ):
+            secure.recv(1)  # TLS 1.3: the refusal of a client without a certificate comes here
+    (key,) = Path(local._folder).glob("key.pem")
+    assert key.stat().st_mode & 0o077 == 0
+    assert key.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_local_fleet_without_openssl_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(rt.RegtoolsError, match="openssl cannot make a certificate") as caught:
+        LocalFleet(1)
+    assert caught.value.kind == "program-missing"
 
 
 def test_campaigns_on_one_machine_load_no_dask(bed: Testbed, tmp_path: Path) -> None:

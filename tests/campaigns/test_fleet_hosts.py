@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -69,9 +68,8 @@ def test_each_host_logs_in_as_itself_and_nobody_is_told_how(
         for vantage, pair in LOGINS.items():
             home = Home(tmp_path / vantage)
             home.login(server.host, pair)
-            closing.enter_context(worker(local, vantage, home))
+            local.add(vantage, home.environ)
         client = closing.enter_context(local.client())
-        client.wait_for_workers(3, timeout=PATIENCE_S)
         pulls = rt.run_campaign(
             f"{server.host}/team/small:1",
             {"registry": leading_to(server.host)},
@@ -96,17 +94,6 @@ def test_each_host_logs_in_as_itself_and_nobody_is_told_how(
     told = "\n".join([*known, (tmp_path / "j").read_text(), str(pulls.to_dict())])
     for secret in (*LOGINS.values(), MINE, *PASSWORDS):
         assert secret not in told
-
-
-def worker(local: LocalFleet, vantage: str, home: Home) -> subprocess.Popen[bytes]:
-    """Start a worker whose user has a home of its own; it ends when its standard input is closed."""
-    order = {"scheduler": local.address, "vantage": vantage, "folder": str(home.folder)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "regtools.campaigns.hosts.local", json.dumps(order)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        env=dict(os.environ) | home.environ,
-    )
 
 
 def scheduler_state(dask_scheduler: Any) -> Any:

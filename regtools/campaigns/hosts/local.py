@@ -1,46 +1,63 @@
-"""A Dask cluster on this machine, for trying: a scheduler, and a worker for each vantage point, as processes.
+"""A Dask cluster on this machine, for trying things out: a scheduler, and a worker for each vantage point.
 
-All vantage points see the same network, of course, unless the places lead them through different links.
+All vantage points see the same network unless the places lead them through different links.
 
-A process of a :class:`~regtools.campaigns.hosts.local.LocalFleet`: a scheduler or a worker, on loopback only.
-
-It ends when its standard input does, so it outlives whoever started it by a moment only.
+The processes are Dask's own (``dask spec``). They listen on loopback, where every user of this machine can
+connect, and a Dask process runs the code that it is sent. Therefore both ends of each connection must show
+the certificate that is made for this one cluster; only its owner can read the key.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Any, Self
 
 __all__ = ["LocalFleet", "connect"]
 
-_END_S = 5.0
+HERE = "127.0.0.1"
+# Dask runs this text in each process, which then ends with its standard input: with its owner, however that
+# one ends. Threads of a pull that is still running do not hold it up.
+LIFELINE = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+"""
+# By default Dask samples the worker's stack every 10 ms, in the very process that is being timed, and answers
+# questions about the cluster over plain HTTP.
+SETTINGS = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]",
+    "DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES": "[]",
+}
+_START_S, _END_S = 60.0, 5.0
 
 
 class LocalFleet:
-    """Processes from ``with`` to the end of the block; they end with this process, however it ends.
+    """A cluster of processes that ends with its ``with`` block or with this process, however that one ends.
 
     Args:
-        vantages: names of the vantage points, or how many.
+        vantages: names of the vantage points, one worker each; or how many.
 
     Attributes:
-        address: of the scheduler, as ``Client`` takes it.
+        address: of the scheduler; only :meth:`client` can connect to it.
 
     Raises:
-        RegtoolsError: kind ``missing-package`` without Dask; ``no-workers``: a process did not start.
+        RegtoolsError: kind ``missing-package`` without Dask, ``program-missing`` without openssl,
+            ``no-workers`` if a process does not start.
     """
 
     def __init__(self, vantages: int | Iterable[str]) -> None:
@@ -48,22 +65,21 @@ class LocalFleet:
             [f"local-{n}" for n in range(1, vantages + 1)] if isinstance(vantages, int) else list(vantages)
         )
         if not names:
-            raise RegtoolsError("a fleet needs a vantage point at least", kind="bad-campaign", stage="pull")
-        _needs_dask()
-        self._closing = ExitStack()
-        self._workers: dict[str, list[subprocess.Popen[str]]] = {}
-        with ExitStack() as opening:
-            self._folder = opening.enter_context(tempfile.TemporaryDirectory(prefix="regtools-fleet-"))
-            self._scheduler = _start({}, opening)
-            self.address: str = _address(self._scheduler)
-            begun = [(name, self._begin(name, opening)) for name in names]
-            for name, process in begun:
-                _address(process)
-                self._workers.setdefault(name, []).append(process)
-            self._closing = opening.pop_all()
+            raise RegtoolsError("a fleet needs at least one vantage point", kind="bad-campaign", stage="pull")
+        _need_dask()
+        self._workers: dict[str, list[subprocess.Popen[bytes]]] = {}
+        with ExitStack() as closing:
+            self._closing = closing
+            self._folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="regtools-fleet-"))
+            self._security = _certificate(self._folder)
+            known = Path(self._folder, "scheduler.json")
+            self._scheduler = self._start("Scheduler", {}, protocol="tls", scheduler_file=str(known))
+            self.address: str = _await(self._scheduler, lambda: json.loads(known.read_bytes())["address"])
+            self._add(names, {})
+            self._closing = closing.pop_all()
 
     def pids(self, vantage: str) -> list[int]:
-        """Give the process numbers of a vantage point's workers."""
+        """Return the process numbers of a vantage point's workers."""
         return [process.pid for process in self._workers[vantage]]
 
     @property
@@ -71,22 +87,65 @@ class LocalFleet:
         """The process number of the scheduler."""
         return self._scheduler.pid
 
-    def add(self, vantage: str) -> None:
-        """Start a further worker at a vantage point, old or new."""
-        process = self._begin(vantage, self._closing)
-        _address(process)
-        self._workers.setdefault(vantage, []).append(process)
+    def add(self, vantage: str, environ: Mapping[str, str] | None = None) -> None:
+        """Start one more worker at a vantage point, old or new.
+
+        Args:
+            vantage: its name.
+            environ: variables in which the worker differs from this process, such as another ``HOME``.
+        """
+        self._add([vantage], environ or {})
 
     def client(self) -> Any:
-        """Give a new ``dask.distributed.Client`` of this cluster; close it yourself."""
-        return connect(self.address)
+        """Return a new ``dask.distributed.Client`` of this cluster; the caller closes it."""
+        return connect(self.address, security=self._security)
 
     def close(self) -> None:
-        """End all processes; more than once is harmless."""
+        """End all processes; calling it again does nothing."""
         self._closing.close()
 
-    def _begin(self, vantage: str, opening: ExitStack) -> subprocess.Popen[str]:
-        return _start({"scheduler": self.address, "vantage": vantage, "folder": self._folder}, opening)
+    def _add(self, vantages: Sequence[str], environ: Mapping[str, str]) -> None:
+        begun = {}
+        for vantage in vantages:
+            others = self._workers.setdefault(vantage, [])
+            name = f"{vantage}/{len(others) + 1}"
+            begun[name] = self._start(
+                "Worker",
+                environ,
+                name=name,
+                scheduler_ip=self.address,
+                resources={f"vantage:{vantage}": 1},
+                nthreads=1,
+                local_directory=self._folder,
+                memory_limit=0,
+                death_timeout=_START_S,
+            )
+            others.append(begun[name])
+        with self.client() as client:
+            for name, process in begun.items():
+                _await(process, partial(_has_worker, client, name))
+
+    def _start(self, kind: str, environ: Mapping[str, str], **more: Any) -> subprocess.Popen[bytes]:
+        options = {
+            "host": HERE,
+            "port": 0,
+            "security": self._security,
+            "preload": LIFELINE,
+            "dashboard": False,
+            "dashboard_address": f"{HERE}:0",
+            **more,
+        }
+        order = json.dumps({"cls": f"distributed.{kind}", "opts": options})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_spec", "--spec", order],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **SETTINGS, **environ},
+            start_new_session=True,  # Ctrl-C reaches the owner alone, which ends its processes in order
+        )
+        self._closing.callback(_end, process)
+        return process
 
     def __enter__(self) -> Self:
         return self
@@ -97,28 +156,40 @@ class LocalFleet:
         self.close()
 
 
-def connect(address: str, *, timeout_s: float = 10.0) -> Any:
-    """Connect to a Dask scheduler; give the client.
+def connect(address: str, *, timeout_s: float = 10.0, security: Mapping[str, Any] | None = None) -> Any:
+    """Connect to a Dask scheduler.
+
+    Args:
+        address: of the scheduler, such as ``tcp://10.0.0.1:8786``.
+        timeout_s: seconds to wait for its answer.
+        security: arguments of ``distributed.Security``; None for Dask's own configuration.
+
+    Returns:
+        A ``dask.distributed.Client``; the caller closes it.
 
     Raises:
-        RegtoolsError: kind ``missing-package`` without Dask; ``scheduler-gone`` where none answers.
+        RegtoolsError: kind ``missing-package`` without Dask; ``scheduler-gone`` if no scheduler answers.
     """
-    _needs_dask()
-    from distributed import Client
+    _need_dask()
+    import distributed
 
+    dask: Any = distributed
+    secured = dask.Security(**(security or {}))
     try:
-        connected: Any = Client
-        return connected(address, timeout=timeout_s, set_as_default=False)
+        if address.startswith("tls:") and not secured.tls_ca_file:
+            raise ValueError("no certificate")  # Dask would leave half a client behind
+        return dask.Client(address, timeout=timeout_s, security=secured, set_as_default=False)
     except (OSError, ValueError) as error:
         raise RegtoolsError(
             f"no Dask scheduler answers at {address}",
             kind="scheduler-gone",
             stage="pull",
-            hint="start one: dask scheduler; its address looks like tcp://10.0.0.1:8786",
+            hint="start one: dask scheduler; its address looks like tcp://10.0.0.1:8786. For tls://, Dask's "
+            "configuration must name the certificates",
         ) from error
 
 
-def _needs_dask() -> None:
+def _need_dask() -> None:
     try:
         import distributed  # noqa: F401
     except ImportError as error:
@@ -130,76 +201,50 @@ def _needs_dask() -> None:
         ) from error
 
 
-def _start(order: dict[str, str], opening: ExitStack) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "regtools.campaigns.hosts.local", json.dumps(order)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    opening.callback(_end, process)
-    return process
+def _certificate(folder: str) -> dict[str, Any]:
+    """Make a certificate that vouches for itself; return the arguments of ``distributed.Security``.
 
-
-def _address(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
+    The ``openssl`` program makes it: ``Security.temporary()`` would need one more package.
+    """
+    key, cert = f"{folder}/key.pem", f"{folder}/cert.pem"
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    usage = ("-subj", "/CN=regtools", "-addext", "keyUsage=critical,digitalSignature,keyCertSign")
+    command = ["openssl", "req", "-x509", "-days", "365", *curve, *usage, "-keyout", key, "-out", cert]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
         raise RegtoolsError(
-            "a process of the local Dask cluster did not start", kind="no-workers", stage="pull"
-        )
-    return str(json.loads(line)["address"])
+            f"openssl cannot make a certificate for the local cluster: {error}",
+            kind="program-missing",
+            stage="pull",
+            hint="install openssl 1.1.1 or newer, or start a Dask cluster yourself and pass its client",
+        ) from error
+    roles = ("client", "scheduler", "worker")
+    pairs = {f"tls_{role}_{part}": path for role in roles for part, path in (("key", key), ("cert", cert))}
+    return {"require_encryption": True, "tls_ca_file": cert, **pairs}
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
+def _await(process: subprocess.Popen[bytes], ready: Callable[[], Any]) -> Any:
+    """Return what ``ready`` returns once it is true; a file may be read while it is written."""
+    end = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(FileNotFoundError, ValueError):
+            if found := ready():
+                return found
+        time.sleep(0.02)
+    raise RegtoolsError("a process of the local Dask cluster did not start", kind="no-workers", stage="pull")
+
+
+def _has_worker(client: Any, name: str) -> bool:
+    # Without the number, some releases of Dask return five workers only.
+    return any(each["name"] == name for each in client.scheduler_info(n_workers=-1)["workers"].values())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
     try:
         process.wait(_END_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-HERE = "127.0.0.1"
-
-
-async def serve(order: dict[str, Any]) -> None:
-    """Run a scheduler, or a worker of ``order["scheduler"]`` with ``order["vantage"]``, until told to end."""
-    server = _server(order)
-    async with server:
-        print(json.dumps({"address": server.address}), flush=True)
-        ends = [asyncio.create_task(_input_ends()), asyncio.create_task(server.finished())]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-
-
-def _server(order: dict[str, Any]) -> Any:
-    import dask
-    from distributed import Scheduler, Worker
-
-    # Left on, it would look at the pull every 10 ms, in the very process that is being timed.
-    dask.config.set({"distributed.worker.profile.enabled": False})
-    common: dict[str, Any] = {"host": HERE, "port": 0, "dashboard": False, "dashboard_address": f"{HERE}:0"}
-    if "scheduler" not in order:
-        return Scheduler(**common)
-    return Worker(
-        order["scheduler"],
-        nthreads=1,
-        resources={f"vantage:{order['vantage']}": 1},
-        local_directory=order["folder"],
-        memory_limit=0,
-        death_timeout=10,
-        **common,
-    )
-
-
-async def _input_ends() -> None:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    await reader.read()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(json.loads(sys.argv[1])))
-    sys.stdout.flush()
-    os._exit(0)  # threads of a pull that still runs must not hold it up
