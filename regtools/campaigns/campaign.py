@@ -1,9 +1,9 @@
-"""``run_campaign``: many pulls that can be compared, from the first to the last or from where it stopped.
+"""``run_campaign``: many pulls that can be compared, from the first to the last, or from where it stopped.
 
-Every job's rows are on the disk before the next job begins. After a kill, a power cut or Ctrl-C the same
-call goes on: what the journal holds is not done again, and nothing that was finished is lost. What is carried
-out where is the executor's matter: :func:`in_turn` does one job after the other, here;
-:mod:`regtools.campaigns.hosts.fleet` does it on many hosts.
+Every job's rows are on the disk before the next job begins. After a kill, a power cut or Ctrl-C the same call
+continues: what is in the journal is not done again, and no finished pull is lost. An executor decides where
+jobs run: :func:`in_turn` does one after the other on this machine, :mod:`regtools.campaigns.hosts.fleet` uses
+many hosts.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import os
 import random
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .job import carry_out
-from .journal import JournalWarning, Past, append_rows, campaign_rows, locked, read_journal
-from .plan import Plan, another_plan, named_places, new_id
+from .journal import JournalWarning, Past, append_rows, locked, read_journal
+from .plan import Plan, another_plan, named_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .hosts.fleet import Courier
-    from .job import Job, Row
+    from .job import Job
+    from .rows import Row
 
-__all__ = ["Progress", "conduct", "in_turn", "run_campaign"]
-
-if TYPE_CHECKING:
     Executor = Callable[
         [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
     ]
+
+__all__ = ["Progress", "conduct", "in_turn", "run_campaign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Progress:
 
     Attributes:
         done, total: pulls.
-        failed: of these; counted since this start.
+        failed: failed pulls since this start.
         bytes: fetched, those of earlier starts included.
-        round, rounds: of the pull that comes next.
+        round, rounds: the last pull's round, and how many there are.
         seconds: since this start.
-        left_s: what the rest will take if it goes on like this; None before the first pull.
+        left_s: seconds that the rest will take at the same speed; None before the first pull.
         vantage: where the last pull was made; empty on one machine.
     """
 
@@ -84,48 +84,49 @@ def run_campaign(
     stop_on_429: bool = True,
     progress: Callable[[Progress], None] | None = None,
 ) -> pd.DataFrame:
-    """Pull every image from every place, once a round, in shuffled order; every pull goes to the journal.
+    """Pull every image from every place, once a round, in shuffled order; write each pull to the journal.
 
-    If the journal holds a part of the same campaign, it is gone on with; ``rounds`` may have grown. The
-    first rounds of a campaign and those of its prolongation are alike.
+    If the journal holds a part of the same campaign, the campaign continues; ``rounds`` may have grown. The
+    seed alone decides the order, so a campaign that was prolonged equals one that was planned as long.
 
-    Arguments:
-        images: one name or several, as podman would be given them.
+    Args:
+        images: one name or several, as one would give them to podman.
         places: name → :class:`~regtools.RegistriesConf`, or things with ``name`` and ``conf``, such as
-            ``bed.places``. With a ``client`` a place may be another configuration at each vantage point:
+            ``bed.places``. With a ``client`` a place may have its own configuration at each vantage point:
             name → vantage point → configuration.
-        rounds: blocks; 10 are enough for a verdict about differences worth having.
-        journal: JSON Lines, made or gone on with.
-        engine, platform, workers, timeout_s: as of :func:`~regtools.time_pull`.
-        client: a Dask client, or a :class:`~regtools.campaigns.hosts.fleet.Fleet` with limits of its own:
-            the same campaign from each of its vantage points. Configurations are the ones given here; logins,
+        rounds: number of blocks; 10 are enough for a verdict about differences that matter.
+        journal: a file of JSON Lines; it is created, or continued.
+        engine, platform, workers, timeout_s: as for :func:`~regtools.time_pull`.
+        client: a Dask client, or a :class:`~regtools.campaigns.hosts.fleet.Fleet` with its own limits: the
+            same campaign from each vantage point. The configurations are those given here; logins,
             certificates and environment are those of each host.
-        seed: of the shuffling; None for the journal's, or a new one. It stands in the journal.
+        seed: of the shuffling; None for the journal's seed, or a new one. The journal records it.
         cache_states: ``unknown`` just pulls. ``cold`` runs ``make_cold`` before each pull, ``warm`` pulls
             once unmeasured before (after a cold pull the place is warm anyway).
         make_cold: program and arguments that empty a place's cache; ``{place}`` stands for its name. With a
-            ``client`` each host runs it; it travels as it is, so no password should stand in it.
-        probes: round trips that are measured of each place once a round, when nothing else runs; see
+            ``client`` each host runs it; it travels as it is, so it must not contain a password.
+        probes: round trips to measure to each place once a round, while nothing else runs; see
             :func:`~regtools.campaigns.journal.read_probes`.
-        pause_s, jitter: seconds of rest before each pull, and by which share of it they vary.
-        stop_file: as soon as there is such a file, no further pull begins.
-        limit_bytes: no further pull begins once so many bytes have been fetched, by earlier starts as well.
-            On many hosts, what is under way then still comes to its end.
+        pause_s, jitter: seconds of rest before each pull, and the share by which they vary.
+        stop_file: no further pull begins once this file exists.
+        limit_bytes: no further pull begins once so many bytes have been fetched, earlier starts included. On
+            many hosts, pulls that are running then still finish.
         stop_on_429: no further pull begins once a registry has answered 429, "too many requests".
         progress: called after each pull.
 
     Returns:
-        The campaign's pulls so far, columns as :func:`~regtools.read_journal`; ``attrs["seed"]`` and
-        ``attrs["stopped"]``: why it ended early, or None. ``attrs["missing"]``: vantage point → how many
-        pulls could not be done there, and why.
+        The campaign's pulls so far, with the columns of :func:`~regtools.read_journal`; ``attrs["seed"]``;
+        ``attrs["stopped"]``: why it ended early, or None; ``attrs["missing"]``: vantage point → number of
+        pulls that could not be done there, and why; ``attrs["refused"]``: vantage point → how often its
+        workers brought back what are not the rows of their job, and what was wrong the last time.
 
     Raises:
-        RegtoolsError: ``bad-campaign``; ``another-campaign`` and ``journal-in-use`` for the journal; what a
-            name or configuration leads to; ``versions-differ``, ``no-workers`` and ``scheduler-gone`` for a
-            client. ``KeyboardInterrupt`` passes through; the journal is whole then.
+        RegtoolsError: ``bad-campaign``; ``another-campaign``, ``journal-in-use`` and ``file-unwritable`` for
+            the journal; errors of names and configurations; ``versions-differ``, ``no-workers`` and
+            ``scheduler-gone`` for a client. ``KeyboardInterrupt`` passes through; the journal is whole then.
     """
     plan = Plan(
-        id=new_id(),
+        id=os.urandom(8).hex(),
         seed=random.SystemRandom().randrange(2**32) if seed is None else seed,
         images=(images,) if isinstance(images, str) else tuple(images),
         places=named_places(places),
@@ -147,15 +148,20 @@ def run_campaign(
         courier = (client if isinstance(client, Fleet) else Fleet(client)).meet()
         plan = replace(plan, vantages=courier.vantages())
     plan.check()
-    stop = _Stop(stop_file, limit_bytes, stop_on_429)
-    given = seed is not None
-    return conduct(plan, os.fspath(journal), stop, seed_is_given=given, progress=progress, courier=courier)
+    return conduct(
+        plan,
+        os.fspath(journal),
+        Stop(stop_file, limit_bytes, stop_on_429),
+        seed_is_given=seed is not None,
+        progress=progress,
+        courier=courier,
+    )
 
 
 def in_turn(
     do: Callable[[Job], list[Row]], jobs: Sequence[Job], go_on: Callable[[], bool]
 ) -> Iterator[tuple[Job, list[Row]]]:
-    """Carry jobs out one after the other, in this process.
+    """Carry jobs out one after the other in this process, and yield each with its rows.
 
     A cold pull that failed has warmed nothing: the warm one after it pulls once unmeasured first.
     """
@@ -171,59 +177,70 @@ def in_turn(
 def conduct(
     plan: Plan,
     journal: str,
-    stop: _Stop,
+    stop: Stop,
     *,
     seed_is_given: bool = False,
     progress: Callable[[Progress], None] | None = None,
     execute: Executor = in_turn,
     courier: Courier | None = None,
 ) -> pd.DataFrame:
-    """Carry a plan out, but for what the journal holds already; see :func:`run_campaign`."""
+    """Carry out what the journal does not yet hold of a plan; see :func:`run_campaign`."""
     with locked(journal):
         past = Past.read(journal)
-        plan = _continued(plan, past, journal, seed_is_given)
         if past.row is None:
             append_rows(journal, [plan.row()])
+        else:
+            plan = _continued(plan, past.row, journal, seed_is_given)
         if courier is not None:
             plan = replace(plan, vantages=courier.vantages(past.vantages))
             append_rows(journal, courier.rows(plan.id, plan.vantages))
         every = list(plan.jobs())
-        jobs = list(_undone(every, past.done))
-        count = _Count(len(every) - len(jobs), len(every), plan.rounds, past.bytes, time.monotonic())
-        if jobs:
-            stop.look(count.bytes, None)
-        for job, rows in (courier or execute)(carry_out, jobs, stop.allows):
+        runs = {job.key: past.done[job.key] for job in every if job.key in past.done}
+        begun, before = time.monotonic(), len(runs)
+        failed, fetched = 0, past.bytes
+        if before < len(every):
+            stop.look(fetched, None)
+        for job, rows in (courier or execute)(carry_out, _undone(every, past.done), stop.allows):
             append_rows(journal, rows)
-            count.add(job, rows[-1])
+            pull = rows[-1]
+            runs[job.key] = pull["run_id"]
+            fetched += pull["bytes_fetched"] or 0
+            failed += not pull["ok"]
             if progress is not None:
-                progress(count.progress())
-            if count.done < count.total:
-                stop.look(count.bytes, rows[-1])
+                seconds = time.monotonic() - begun
+                left = seconds / (len(runs) - before) * (len(every) - len(runs))
+                far = len(runs), len(every), failed, fetched
+                progress(Progress(*far, job.round, plan.rounds, seconds, left, job.vantage))
+            if len(runs) < len(every):
+                stop.look(fetched, pull)
+    with warnings.catch_warnings():  # what a kill has torn is in attrs["skipped"]
+        warnings.simplefilter("ignore", JournalWarning)
+        pulls = read_journal(journal)[0]
+    found = pulls[pulls["run_id"].isin(set(runs.values()))].reset_index(drop=True)
     missing = {} if courier is None else dict(courier.missing)
-    return _frame(journal, {job.key for job in every}, plan, stop.why or _told(missing), missing)
-
-
-def _told(missing: Mapping[str, tuple[int, str]]) -> str | None:
-    return (
-        "; ".join(f"{left} pulls are missing at {at}: {why}" for at, (left, why) in missing.items()) or None
+    told = "; ".join(
+        f"{left} {'pull is' if left == 1 else 'pulls are'} missing at {at}: {why}"
+        for at, (left, why) in missing.items()
     )
+    found.attrs |= {"seed": plan.seed, "stopped": stop.why or told or None, "missing": missing}
+    found.attrs["refused"] = {} if courier is None else dict(courier.refused)
+    return found
 
 
-def _undone(jobs: Sequence[Job], done: frozenset[str]) -> Iterator[Job]:
-    """Give the jobs that are left; a place that was warm before the stop is made warm again."""
-    before = ""
-    for job in jobs:
-        if job.key not in done:
-            yield replace(job, is_warm=False) if job.is_warm and before in done else job
-        before = job.key
+def _undone(jobs: Sequence[Job], done: Mapping[str, str]) -> list[Job]:
+    """Return the jobs that are left; a place that was warm before the stop is warmed again."""
+    pairs = zip(["", *(job.key for job in jobs)], jobs, strict=False)
+    return [
+        replace(job, is_warm=False) if job.is_warm and before in done else job
+        for before, job in pairs
+        if job.key not in done
+    ]
 
 
-def _continued(plan: Plan, past: Past, journal: str, seed_is_given: bool) -> Plan:
-    """Give the plan as the journal's campaign, whose name and seed it takes over."""
-    if past.row is None:
-        return plan
-    told = plan.differences(past.row)
-    seed, name = past.row.get("seed"), past.row.get("campaign")
+def _continued(plan: Plan, row: Row, journal: str, seed_is_given: bool) -> Plan:
+    """Return the plan with the name and the seed of the journal's campaign, if it is the same campaign."""
+    told = plan.differences(row)
+    seed, name = row.get("seed"), row.get("campaign")
     if seed_is_given and seed != plan.seed:
         told.append(f"seed: {seed}, now {plan.seed}")
     if told or not isinstance(seed, int) or not isinstance(name, str):
@@ -231,73 +248,26 @@ def _continued(plan: Plan, past: Past, journal: str, seed_is_given: bool) -> Pla
     return replace(plan, id=name, seed=seed)
 
 
-class _Stop:
-    """The switches that end a campaign between two pulls; ``why`` says which one did."""
+@dataclass(slots=True)
+class Stop:
+    """The switches that end a campaign between two pulls; ``why`` names the one that did."""
 
-    def __init__(
-        self, file: str | os.PathLike[str] | None, limit_bytes: int | None, stop_on_429: bool
-    ) -> None:
-        self._file = None if file is None else Path(file)
-        self._limit = limit_bytes
-        self._on_429 = stop_on_429
-        self.why: str | None = None
+    file: str | os.PathLike[str] | None = None
+    limit_bytes: int | None = None
+    on_429: bool = True
+    why: str | None = field(default=None, init=False)
 
     def allows(self) -> bool:
-        """Say whether a further pull may begin."""
+        """Return whether a further pull may begin."""
         return self.why is None
 
     def look(self, fetched: int, last: Row | None) -> None:
-        """Look at the switches; what is off stays off."""
-        self.why = self.why or self._reason(fetched, last)
-
-    def _reason(self, fetched: int, last: Row | None) -> str | None:
-        if self._file is not None and self._file.exists():
-            return f"there is a file {self._file}"
-        if self._limit is not None and fetched >= self._limit:
-            return f"{fetched} bytes were fetched; the limit is {self._limit}"
-        if self._on_429 and last is not None and last["error_kind"] == "http-429":
-            return f"{last['place']} answers 429, too many requests"
-        return None
-
-
-class _Count:
-    """Counts pulls while they are done."""
-
-    def __init__(self, done: int, total: int, rounds: int, fetched: int, begun: float) -> None:
-        self.done, self.total, self.bytes = done, total, fetched
-        self._rounds, self._begun, self._before = rounds, begun, done
-        self._failed, self._round, self._vantage = 0, 1, ""
-
-    def add(self, job: Job, row: Row) -> None:
-        self.done += 1
-        self.bytes += row["bytes_fetched"] or 0
-        self._failed += not row["ok"]
-        self._round, self._vantage = job.round, job.vantage
-
-    def progress(self) -> Progress:
-        seconds = time.monotonic() - self._begun
-        each = seconds / (self.done - self._before)
-        left = each * (self.total - self.done)
-        return Progress(
-            self.done,
-            self.total,
-            self._failed,
-            self.bytes,
-            self._round,
-            self._rounds,
-            seconds,
-            left,
-            self._vantage,
-        )
-
-
-def _frame(
-    journal: str, keys: set[str], plan: Plan, stopped: str | None, missing: dict[str, tuple[int, str]]
-) -> pd.DataFrame:
-    mine = {row["run_id"] for row in campaign_rows(journal) if row.get("job") in keys}
-    with warnings.catch_warnings():  # what a kill has torn is no news; attrs["skipped"] tells of it
-        warnings.simplefilter("ignore", JournalWarning)
-        pulls = read_journal(journal)[0]
-    found = pulls[pulls["run_id"].isin(mine)].reset_index(drop=True)
-    found.attrs |= {"seed": plan.seed, "stopped": stopped, "missing": missing}
-    return found
+        """Look at the switches after the pull ``last``; a switch that is off stays off."""
+        if self.why is not None:
+            return
+        if self.file is not None and Path(self.file).exists():
+            self.why = f"there is a file {os.fspath(self.file)}"
+        elif self.limit_bytes is not None and fetched >= self.limit_bytes:
+            self.why = f"{fetched} bytes were fetched; the limit is {self.limit_bytes}"
+        elif self.on_429 and last is not None and last["error_kind"] == "http-429":
+            self.why = f"{last['place']} answers 429, too many requests"

@@ -1,13 +1,13 @@
 """One pull of a campaign as a value, and the function that carries it out: job in, rows out.
 
-A :class:`Job` can be pickled and :func:`carry_out` stands at module level, so any executor can map one over
-the other, on this machine or on many. What travels of a job's configuration is what is in force, as text:
-no comment, no environment, no login. Where it arrives, that machine's environment counts, and logins are
-looked up in that machine's files. Rows are plain data, ready for the journal.
+A :class:`Job` can be pickled and :func:`carry_out` is at module level, so any executor can map one over the
+other, on this machine or on many. Of a job's configuration only the settings in force travel, as text: no
+comment, no environment, no login. The machine that receives it uses its own environment and its own logins.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from dataclasses import dataclass, field, fields, replace
@@ -26,19 +26,19 @@ from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml, quote
 
+from .rows import COLUMNS, NEEDED, bad_row, checked_row, pull_rows
+
 if TYPE_CHECKING:
     from typing import Any
 
-    from regtools.pull.records import Pull
-    from regtools.registries.resolution import Source
+    from regtools.pull.records import Pull, Request
 
-__all__ = ["CACHE_STATES", "Job", "carry_out", "pull_rows"]
+    from .rows import Row
 
-if TYPE_CHECKING:
-    Row = dict[str, Any]
+__all__ = ["CACHE_STATES", "Job", "carry_out", "checked_rows", "lost_row"]
 
 CACHE_STATES = ("unknown", "cold", "warm")
-_CHILL_S = 600  # a cache that takes longer to be emptied hangs
+_CHILL_S = 600  # a command that takes longer to empty a cache hangs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,15 @@ class Job:
     """One pull to be measured, and what has to be done before it.
 
     Attributes:
-        key: names it in the journal, unique within a campaign.
-        image, place, conf: what to pull, and whence.
+        key: its name in the journal, unique within a campaign.
+        image, place, conf: what to pull; the name of the place and the configuration that leads there.
         round, order: its block, and its number in the block, both from 1.
         cache_state: ``cold`` runs ``make_cold`` first; ``warm`` pulls once unmeasured, unless ``is_warm``.
-        is_warm: whether the job before has just pulled the same from the same place.
+        is_warm: whether the job before has just pulled the same image from the same place.
         make_cold: program and arguments that empty the place's cache; ``{place}`` stands for its name.
-        probes: round trips to be measured before the pull, when nothing else runs; 0 for none.
+        probes: round trips to measure before the pull, while nothing else runs; 0 for none.
         pause_s: seconds to rest before all this.
-        vantage: where it is to be carried out; empty for here.
+        vantage: the vantage point that carries it out; empty for this machine.
     """
 
     key: str
@@ -76,52 +76,47 @@ class Job:
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "conf"}
-        return _arrived, (values, self.conf.podman, effective_toml(self.conf), _remembered(self.conf))
+        return _arrived, (values, self.conf.podman, effective_toml(self.conf), _aliases(self.conf))
 
 
-def _arrived(values: dict[str, Any], podman: str, text: str, aliases: str) -> Job:
+def _arrived(values: dict[str, Any], podman: str, text: str, aliases: str | None) -> Job:
     return Job(conf=_conf(podman, text, aliases), **values)
 
 
 @lru_cache(256)
-def _conf(podman: str, text: str, aliases: str) -> RegistriesConf:
-    return RegistriesConf.from_toml(text, podman=podman, short_name_aliases=aliases or None)
+def _conf(podman: str, text: str, aliases: str | None) -> RegistriesConf:
+    return RegistriesConf.from_toml(text, podman=podman, short_name_aliases=aliases)
 
 
-def _remembered(conf: RegistriesConf) -> str:
-    """Write the remembered answers anew; a file of them that cannot be read fails short names here, too."""
+def _aliases(conf: RegistriesConf) -> str | None:
+    """Write the remembered short names as TOML; None if there are none or their file cannot be read.
+
+    A campaign whose short names depend on an unreadable file has failed before, in ``Plan.check``.
+    """
     try:
         pairs = conf.remembered.items()
     except RegtoolsError:
-        return ""
-    return (
-        "".join(["[aliases]\n", *(f"{quote(name)} = {quote(to)}\n" for name, to in pairs)]) if pairs else ""
-    )
+        return None
+    return "[aliases]\n" + "".join(f"{quote(name)} = {quote(to)}\n" for name, to in pairs) if pairs else None
 
 
 def carry_out(job: Job) -> list[Row]:
-    """Do a job; give its rows for the journal, the pull's own row last.
+    """Do a job; return its rows for the journal, the pull's own row last.
 
     Raises:
-        RegtoolsError: the cache could not be emptied, or the program is missing. A pull that fails on the
-            network is a row.
+        RegtoolsError: the cache could not be emptied, or the engine's program is missing. A pull that fails
+            on the network is a row.
     """
     time.sleep(job.pause_s)
     if job.cache_state == "cold":
         _make_cold(job)
     if job.cache_state == "warm" and not job.is_warm:
         _time(job)
-    rows = [_probe(job)] if job.probes else []
+    probes = [_probe(job)] if job.probes else []
     pull = replace(
         _time(job), vantage=job.vantage, round=job.round, order=job.order, cache_state=job.cache_state
     )
-    return [*rows, *pull_rows(pull, job=job.key)]
-
-
-def pull_rows(pull: Pull, **more: Any) -> list[Row]:
-    """Give a pull's requests and, last, its own row, as they stand in a journal."""
-    rows: list[Row] = [{"row": "request", **request.to_dict()} for request in pull.requests]
-    return [*rows, {"row": "pull", **pull.row(), **more}]
+    return [*probes, *pull_rows(pull, job=job.key)]
 
 
 def _time(job: Job) -> Pull:
@@ -139,54 +134,86 @@ def _time(job: Job) -> Pull:
 def _make_cold(job: Job) -> None:
     command = [part.replace("{place}", job.place) for part in job.make_cold]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_CHILL_S, check=False)
+        subprocess.run(command, capture_output=True, text=True, timeout=_CHILL_S, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        raise _not_cold(job, getattr(error, "strerror", None) or "it took too long") from error
-    if done.returncode:
-        raise _not_cold(job, f"status {done.returncode}: {done.stderr.strip()[-300:]}")
+        reason = getattr(error, "strerror", None) or f"it took longer than {_CHILL_S} s"
+        if isinstance(error, subprocess.CalledProcessError):
+            reason = f"status {error.returncode}: {error.stderr.strip()[-300:]}"
+        raise RegtoolsError(
+            f"the cache of {job.place} could not be emptied by {job.make_cold[0]}: {reason}",
+            kind="not-cold",
+            stage="pull",
+            hint="nothing was measured, because the pull would not have been a cold one",
+        ) from error
 
 
-def _not_cold(job: Job, reason: str) -> RegtoolsError:
-    return RegtoolsError(
-        f"the cache of {job.place} could not be emptied by {job.make_cold[0]}: {reason}",
-        kind="not-cold",
-        stage="pull",
-        hint="a pull that is not cold must not be called so; nothing was measured",
-    )
+# -- rows of a job that another process has done ---------------------------------------------------------
 
 
-# -- latency, when nothing else runs ---------------------------------------------------------------------
+def checked_rows(found: object, job: Job) -> list[Row]:
+    """Return what a job has brought if it is the rows of this job, and a journal can hold them.
+
+    Raises:
+        RegtoolsError: kind ``bad-row``.
+    """
+    if type(found) is not list or not found:
+        raise bad_row("no rows")
+    rows = [checked_row(each) for each in found]
+    pull = rows[-1]
+    kinds = [row["row"] for row in rows]
+    if kinds[-1] != "pull" or not set(kinds[:-1]) <= {"probe", "request"}:
+        raise bad_row("not the rows of one pull")
+    strange = [name for name, value in _marks(job).items() if pull.get(name) != value]
+    strange += [row["row"] for row in rows[:-1] if row.get("run_id", pull["run_id"]) != pull["run_id"]]
+    strange += [row["row"] for row in rows[:-1] if row.get("job", job.key) != job.key]
+    if strange:
+        raise bad_row(f"rows of another job: {', '.join(dict.fromkeys(strange))}")
+    return rows
+
+
+def lost_row(job: Job, error_kind: str) -> Row:
+    """Return the row of a failed pull for a job that never came back."""
+    empty = {"string": "", "Int64": 0, "float64": 0.0, "boolean": False, "object": []}
+    cells = {
+        name: empty.get(dtype) if name in NEEDED["pull"] else None for name, dtype in COLUMNS["pull"].items()
+    }
+    own = {"run_id": os.urandom(8).hex(), "started_at": utc(time.time()), "client": job.engine}
+    return {"row": "pull", **cells, **own, **_marks(job), "workers": job.workers, "error_kind": error_kind}
+
+
+def _marks(job: Job) -> Row:
+    """Return the cells by which a pull's row belongs to a job."""
+    names = ("vantage", "round", "order", "place", "image", "cache_state")
+    return {"job": job.key, **{name: getattr(job, name) for name in names}}
+
+
+# -- latency, while nothing else runs --------------------------------------------------------------------
 
 
 def _probe(job: Job) -> Row:
-    """Measure round trips to a place: small requests over one connection, nothing beside them."""
+    """Measure round trips to a place: small requests over one connection."""
     row: Row = {
+        **dict.fromkeys(COLUMNS["probe"]),
         "row": "probe",
         "job": job.key,
         "vantage": job.vantage,
         "round": job.round,
         "place": job.place,
         "started_at": utc(time.time()),
-        "url_host": None,
         "n": 0,
-        "connect_s": None,
-        "rtt_s": None,
-        "rtt_low_s": None,
-        "error_kind": None,
     }
-    source = _first_source(job)
+    sources = (each for each in job.conf.resolve(job.image).sources if not each.blocked)
+    source = next(sources, None)
     if source is None:
         return row | {"error_kind": "no-candidates"}
     run = Run(Limits(retries=0))
-    environ = job.conf.surroundings.environ
-    client = Client(run.origin, limits=run.limits, environ=environ)
+    client = Client(run.origin, limits=run.limits, environ=job.conf.surroundings.environ)
     lane = Lane(0, client, run)
     try:
         open_source(job.conf, source, lane, patient=False)
         last = run.requests()[-1]
-        pings = [each for each in run.requests() if each.kind == "ping" and each.status is not None]
         scheme = "https" if last.tls_version else "http"
-        wanted = Wanted("ping", f"{scheme}://{pings[-1].url_host}/v2/", limit=1 << 16, patient=False)
+        wanted = Wanted("ping", f"{scheme}://{_pings(run)[-1].url_host}/v2/", limit=1 << 16, patient=False)
         trust = find_trust(job.conf, source.reference, insecure=source.insecure)
         for _ in range(job.probes):
             fetch(lane, wanted, Body(wanted), trust)
@@ -194,23 +221,17 @@ def _probe(job: Job) -> Row:
         row["error_kind"] = error.kind
     finally:
         client.close()
-    return row | _round_trips(run, job.probes)
-
-
-def _round_trips(run: Run, wanted: int) -> Row:
-    answered = [each for each in run.requests() if each.kind == "ping" and each.status is not None]
-    fresh = [each for each in answered if not each.reused]
-    trips = [each.ttfb_s for each in answered[-wanted:] if each.reused and each.ttfb_s is not None]
-    connect = [sum(filter(None, (each.dns_s, each.tcp_s, each.tls_s))) for each in fresh]
-    return {
-        "url_host": answered[-1].url_host if answered else None,
+    pings = _pings(run)
+    connects = [sum(filter(None, (each.dns_s, each.tcp_s, each.tls_s))) for each in pings if not each.reused]
+    trips = [each.ttfb_s for each in pings[-job.probes :] if each.reused and each.ttfb_s is not None]
+    return row | {
+        "url_host": pings[-1].url_host if pings else None,
         "n": len(trips),
-        "connect_s": connect[-1] if connect else None,
+        "connect_s": connects[-1] if connects else None,
         "rtt_s": median(trips) if trips else None,
         "rtt_low_s": min(trips, default=None),
     }
 
 
-def _first_source(job: Job) -> Source | None:
-    sources = job.conf.resolve(job.image).sources
-    return next((each for each in sources if not each.blocked), None)
+def _pings(run: Run) -> list[Request]:
+    return [each for each in run.requests() if each.kind == "ping" and each.status is not None]

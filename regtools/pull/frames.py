@@ -151,7 +151,8 @@ def _array(values: list[Any], dtype: str) -> Any:
         return pd.Series(_shared(values), dtype="object").array
     try:
         if dtype == "float64":
-            return np.array(values, dtype="float64")
+            numbers = np.array(values, dtype="float64")
+            return None if np.isinf(numbers).any() else numbers  # 1e999 in JSON
         missing = np.array(
             [value is None for value in values] if _NONE in types else np.zeros(len(values)), bool
         )

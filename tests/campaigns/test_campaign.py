@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import regtools as rt
-from regtools.campaigns.campaign import Progress, conduct, in_turn
+from regtools.campaigns.campaign import Progress, Stop, conduct, in_turn
 from regtools.campaigns.job import Job, _probe, carry_out
 from regtools.campaigns.journal import read_probes
 from regtools.campaigns.plan import Plan
@@ -250,10 +250,8 @@ def test_another_executor_may_finish_jobs_in_any_order(bed: Testbed, tmp_path: P
         for job in reversed(jobs):
             yield job, carry_out(job)
 
-    from regtools.campaigns.campaign import _Stop
-
     made = plan(bed, rounds=1, **QUICK)
-    pulls = conduct(made, str(tmp_path / "j"), _Stop(None, None, True), execute=backwards)  # type: ignore[arg-type]
+    pulls = conduct(made, str(tmp_path / "j"), Stop(), execute=backwards)  # type: ignore[arg-type]
     assert list(pulls["order"]) == [4, 3, 2, 1]
 
 

@@ -100,7 +100,7 @@ def test_each_vantage_point_has_its_own_verdict_and_it_is_the_truth(
         progress=told.append,
         **QUICK | {"probes": 1},
     )
-    assert (len(pulls), told[-1].done, told[-1].total) == (60, 60, 60)
+    assert (len(pulls), told[-1].done, told[-1].total) == (60, 60, 60), pulls.attrs
     assert (pulls.attrs["stopped"], pulls.attrs["missing"]) == (None, {})
     assert pulls["ok"].all()
     pairs = rt.compare(pulls, by="vantage").pairs().set_index("vantage")
@@ -343,7 +343,7 @@ def test_no_scheduler_and_no_worker_are_told(bed: Testbed, local: LocalFleet, tm
             rt.run_campaign(bed.image("hello"), one_sided, journal=tmp_path / "j", client=client)
     with pytest.raises(rt.RegtoolsError, match="east has no configuration on this machine"):
         rt.run_campaign(bed.image("hello"), one_sided, journal=tmp_path / "j")
-    with pytest.raises(rt.RegtoolsError, match="a connected Dask client is wanted, not str"):
+    with pytest.raises(rt.RegtoolsError, match="client must be a connected Dask client, not str"):
         rt.run_campaign(bed.image("hello"), bed.places, journal=tmp_path / "j", client="tcp://x")
     assert not (tmp_path / "j").exists()
 

@@ -1,8 +1,9 @@
 """A campaign on many hosts: Dask carries jobs to the vantage points and rows back.
 
-Each vantage point has one pull under way at a time, each host as well. A job is bound to one worker; if that
-one is lost, the job goes to another of the same vantage point, and if there is none for a while, what is
-left there is told as missing. A job's rows are taken once, whoever has done it: no row twice, none lost.
+Each vantage point runs one pull at a time, and so does each host. A job is bound to one worker; if that one
+is lost, the job goes to another worker of the same vantage point. If there is none for a while, what is left
+at that vantage point is reported as missing. The rows of a job are taken once, from whichever worker: no row
+twice, none lost.
 """
 
 from __future__ import annotations
@@ -16,21 +17,26 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
-from .vantage import check_versions, in_turn_on_this_host, present, scheduler_gone
+from ..job import checked_rows, lost_row
+from .vantage import bad_campaign, check_versions, in_turn_on_this_host, present, scheduler_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from ..job import Job, Row
+    from ..job import Job
+    from ..rows import Row
     from .vantage import Worker
+
+    Delivery = tuple[Job, list[Row]]
 
 __all__ = ["Courier", "Fleet"]
 
-_LOOK_S = 1.0  # how often it is looked who is there
-_HELD_S = 0.02  # how soon to try again what a limit holds back
-_KEPT = 50  # futures; letting go of one is a message, and Dask holds back what follows within 10 ms
-_FETCH_S = 10.0  # for rows to arrive that are done
+TRIES = 3  # of a job whose worker is lost or brings back nonsense, before it counts as a failed pull
+_LOOK_S = 1.0  # between two looks at which workers are present
+_HELD_S = 0.02  # before another try to submit what a limit held back
+_KEPT = 50  # futures; releasing one is a message, and Dask delays what follows it within 10 ms
+_FETCH_S = 10.0  # to wait for rows of a finished job
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,10 @@ class Fleet:
 
     Attributes:
         client: a connected ``dask.distributed.Client``.
-        vantages: names of the vantage points that take part; None for all that are there.
-        overlap: whether several pulls may run on one host at the same time, one for each vantage point on it.
-        at_once: at most so many vantage points pull from one place at the same time; None for no limit.
-        per_minute: at most so many pulls a minute begin at one place, evenly spread; None for no limit.
+        vantages: names of the vantage points that take part; None for all that are present.
+        overlap: whether pulls may overlap on one host, one for each vantage point on it.
+        at_once: how many vantage points may pull from one place at the same time; None for no limit.
+        per_minute: how many pulls a minute may begin at one place, evenly spread; None for no limit.
         patience_s: seconds to wait for a vantage point that has lost its last worker.
     """
 
@@ -55,16 +61,16 @@ class Fleet:
 
     def __post_init__(self) -> None:
         if not hasattr(self.client, "scheduler_info"):
-            raise _bad(f"a connected Dask client is wanted, not {type(self.client).__name__}")
+            raise bad_campaign(f"client must be a connected Dask client, not {type(self.client).__name__}")
         if self.client.asynchronous:
-            raise _bad("an asynchronous Dask client cannot be used", "make it by Client(address)")
+            raise bad_campaign("an asynchronous Dask client cannot be used", "make it with Client(address)")
         for name, least in (("at_once", 1), ("per_minute", 0.001), ("patience_s", 0)):
             value = getattr(self, name)
             if value is not None and not least <= value:
-                raise _bad(f"{name} must be {least} at least, not {value}")
+                raise bad_campaign(f"{name} must be at least {least}, not {value}")
 
     def meet(self) -> Courier:
-        """Look who is there, and make sure that all understand each other.
+        """Look which workers are present, and check that all sides run the same versions.
 
         Raises:
             RegtoolsError: kind ``versions-differ``, ``scheduler-gone``, ``bad-campaign``; ``no-workers``.
@@ -85,7 +91,7 @@ class Fleet:
 
 @dataclass(slots=True)
 class _Flight:
-    """A job under way."""
+    """A job that a worker is doing."""
 
     job: Job
     worker: Worker
@@ -96,7 +102,8 @@ class Courier:
     """Carries the jobs of one campaign out and the rows home; made by :meth:`Fleet.meet`.
 
     Attributes:
-        missing: vantage point → how many pulls were left undone there, and why.
+        missing: vantage point → number of pulls that were left undone there, and why.
+        refused: vantage point → number of results that were not the rows of their job, and the last reason.
     """
 
     def __init__(self, fleet: Fleet, there: dict[str, Worker]) -> None:
@@ -107,27 +114,29 @@ class Courier:
         self._landed: SimpleQueue[Any] = SimpleQueue()
         self._home: list[Any] = []
         self._begun: dict[str, float] = {}
+        self._tries: Counter[str] = Counter()
         self._cold: set[str] = set()  # vantage points whose last pull failed, and so has warmed nothing
         self._absent: dict[str, float] = {}
         self._looked = time.monotonic()
         self._sent = 0
         self.missing: dict[str, tuple[int, str]] = {}
+        self.refused: dict[str, tuple[int, str]] = {}
 
     def vantages(self, before: frozenset[str] = frozenset()) -> tuple[str, ...]:
-        """Give the names that take part; ``before`` those that took part before a stop."""
+        """Return the names that take part; ``before`` are those that took part before a stop."""
         if self._fleet.vantages is not None:
             return self._fleet.vantages
         return tuple(sorted({worker.vantage for worker in self._there.values()} | before))
 
     def rows(self, campaign: str, vantages: Sequence[str]) -> list[Row]:
-        """Give a line for the journal for each host that takes part."""
+        """Return a row for the journal for each host that takes part."""
         hosts = {(each.vantage, each.host): each for each in self._there.values() if each.vantage in vantages}
-        return [hosts[key].row(campaign) for key in sorted(hosts)]
+        return [{**hosts[key].row, "campaign": campaign} for key in sorted(hosts)]
 
     def __call__(
         self, do: Callable[[Job], list[Row]], jobs: Sequence[Job], go_on: Callable[[], bool]
-    ) -> Iterator[tuple[Job, list[Row]]]:
-        """Carry jobs out; when nothing more may begin, wait for what is under way."""
+    ) -> Iterator[Delivery]:
+        """Carry jobs out and yield each with its rows; once no more may begin, wait for those that run."""
         for job in jobs:
             self._queues.setdefault(job.vantage, deque()).append(job)
         try:
@@ -136,36 +145,42 @@ class Courier:
                 if len(self._home) >= _KEPT:
                     self._home.clear()
                 yield from self._receive(_HELD_S if held else _LOOK_S)
-                self._look()
+                yield from self._look()
         finally:
             self._call_back()
 
     # -- there ---------------------------------------------------------------------------------------------
 
     def _send(self, do: Callable[[Job], list[Row]]) -> bool:
-        """Let begin what may begin; give whether a limit holds something back."""
+        """Submit every job whose host and place are free; return True if a limit held one back."""
         flights = self._flights.values()
         under_way = {flight.job.vantage for flight in flights}
         busy = set() if self._fleet.overlap else {flight.worker.machine for flight in flights}
         pulling = Counter(flight.job.place for flight in flights)
-        free: dict[str, list[Worker]] = {}
-        for each in self._there.values():
-            if each.machine not in busy:
-                free.setdefault(each.vantage, []).append(each)
         held = False
         for vantage in list(self._queues):
-            workers = [each for each in free.get(vantage, ()) if each.machine not in busy]
-            if vantage in under_way or not workers:
+            worker = next(
+                (
+                    each
+                    for each in self._there.values()
+                    if each.vantage == vantage and each.machine not in busy
+                ),
+                None,
+            )
+            if vantage in under_way or worker is None:
                 continue
             job = self._queues[vantage][0]
             if not self._may_begin(job.place, pulling):
                 held = True
                 continue
-            self._take(vantage)
-            self._submit(do, job, workers[0])
+            queue = self._queues.pop(vantage)
+            queue.popleft()
+            if queue:  # at the end, so that the others on its host go first next time
+                self._queues[vantage] = queue
+            self._submit(do, job, worker)
             pulling[job.place] += 1
             if not self._fleet.overlap:
-                busy.add(workers[0].machine)
+                busy.add(worker.machine)
         return held
 
     def _may_begin(self, place: str, pulling: Counter[str]) -> bool:
@@ -177,13 +192,6 @@ class Courier:
             return False
         self._begun[place] = now
         return True
-
-    def _take(self, vantage: str) -> None:
-        """Take a vantage point's next job off, and let the others of its host go first next time."""
-        queue = self._queues.pop(vantage)
-        queue.popleft()
-        if queue:
-            self._queues[vantage] = queue
 
     def _submit(self, do: Callable[[Job], list[Row]], job: Job, worker: Worker) -> None:
         self._sent += 1
@@ -201,7 +209,7 @@ class Courier:
 
     # -- and back ------------------------------------------------------------------------------------------
 
-    def _receive(self, patience_s: float) -> Iterator[tuple[Job, list[Row]]]:
+    def _receive(self, patience_s: float) -> Iterator[Delivery]:
         if not self._flights:
             time.sleep(patience_s if self._queues else 0)
             return
@@ -210,36 +218,54 @@ class Courier:
                 future = self._landed.get(timeout=patience_s)
                 patience_s = 0
                 self._home.append(future)
-                flight = self._flights.get(future.key)
-                if flight is None:
-                    continue
-                rows = self._rows(flight)
-                if rows is not None:
-                    (self._cold.discard if rows[-1]["ok"] else self._cold.add)(flight.job.vantage)
-                    yield flight.job, rows
+                flight = self._flights.pop(future.key, None)
+                if flight is not None:
+                    yield from self._open(flight)
 
-    def _rows(self, flight: _Flight) -> list[Row] | None:
-        """Take what a flight has brought; None where it has to be done again, or the place is given up."""
-        future = flight.future
-        del self._flights[future.key]
-        if future.status == "finished":
-            with suppress(OSError, TimeoutError):
-                rows: list[Row] = future.result(timeout=_FETCH_S)
-                return rows
+    def _open(self, flight: _Flight) -> Iterator[Delivery]:
+        """Yield the rows that a flight has brought, unless its job has to be done again or is given up."""
+        job, future = flight.job, flight.future
         if future.status == "error":
+            error = future.exception()
+            if type(error).__name__ != "KilledWorker":
+                self._requeue(job)
+                self._give_up(job.vantage, _reason(error))
+                return
+        elif future.status == "finished":
+            try:
+                rows = checked_rows(future.result(timeout=_FETCH_S), job)
+            except OSError:
+                pass  # its worker is lost, and the rows with it
+            except Exception as error:  # unpickling the result may raise anything
+                count, _ = self.refused.get(job.vantage, (0, ""))
+                self.refused[job.vantage] = count + 1, _reason(error)
+                yield from self._again(flight, "bad-rows")
+                return
+            else:
+                yield self._deliver(job, rows)
+                return
+        yield from self._again(flight, "worker-lost")
+
+    def _again(self, flight: _Flight, error_kind: str) -> Iterator[Delivery]:
+        """Queue a job again, or yield a failed pull after the last try."""
+        self._fleet.client.cancel([flight.future])
+        self._tries[flight.job.key] += 1
+        if self._tries[flight.job.key] < TRIES:
             self._requeue(flight.job)
-            self._give_up(flight.job.vantage, _reason(future.exception()))
-            return None
-        self._fleet.client.cancel([future])
-        self._requeue(flight.job)
-        return None
+        else:
+            yield self._deliver(flight.job, [lost_row(flight.job, error_kind)])
+
+    def _deliver(self, job: Job, rows: list[Row]) -> Delivery:
+        (self._cold.discard if rows[-1]["ok"] else self._cold.add)(job.vantage)
+        return job, rows
 
     def _requeue(self, job: Job) -> None:
         self._queues.setdefault(job.vantage, deque()).appendleft(job)
 
-    # -- who is there --------------------------------------------------------------------------------------
+    # -- who is present --------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _look(self) -> Iterator[Delivery]:
+        """Look at the workers once a second; yield failed pulls for jobs that keep losing theirs."""
         now = time.monotonic()
         if self._fleet.client.status != "running":
             raise scheduler_gone()
@@ -247,11 +273,10 @@ class Courier:
             return
         self._looked = now
         self._there = present(self._fleet.client, self._there)
-        for flight in list(self._flights.values()):
+        for key, flight in list(self._flights.items()):
             if flight.worker.address not in self._there:
-                del self._flights[flight.future.key]
-                self._fleet.client.cancel([flight.future])
-                self._requeue(flight.job)
+                del self._flights[key]
+                yield from self._again(flight, "worker-lost")
         names = {worker.vantage for worker in self._there.values()}
         for vantage in list(self._queues):
             if vantage in names:
@@ -260,24 +285,20 @@ class Courier:
                 self._give_up(vantage, f"no worker was there for {self._fleet.patience_s:g} s")
 
     def _give_up(self, vantage: str, why: str) -> None:
-        left = self._queues.pop(vantage)
-        self.missing[vantage] = (len(left), why)
+        self.missing[vantage] = len(self._queues.pop(vantage)), why
 
     def _call_back(self) -> None:
-        """Cancel what is still under way; a pull that runs goes on to its end there, and is not counted."""
+        """Cancel what still runs; a pull that has begun finishes on its host and does not count."""
         futures = [flight.future for flight in self._flights.values()]
         self._flights.clear()
         self._home.clear()
         if futures and self._fleet.client.status == "running":
-            with suppress(OSError, TimeoutError):
+            with suppress(OSError):
                 self._fleet.client.cancel(futures)
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, RegtoolsError):
         return error.message
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no more is known'}"
-
-
-def _bad(message: str, hint: str | None = None) -> RegtoolsError:
-    return RegtoolsError(message, kind="bad-campaign", stage="pull", hint=hint)
+    lines = str(error).splitlines() or ["nothing more is known"]
+    return f"{type(error).__name__}: {lines[0]}"

@@ -142,7 +142,7 @@ class LocalFleet:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **SETTINGS, **environ},
-            start_new_session=True,  # Ctrl-C reaches the owner alone, which ends its processes in order
+            process_group=0,  # Ctrl-C reaches the owner alone, which ends its processes in order
         )
         self._closing.callback(_end, process)
         return process

@@ -1,0 +1,160 @@
+"""Rows of a journal as plain data, and the check that each passes before it is written and when it is read.
+
+A row may come from another host or from a file that something else wrote, so it may hold anything. What
+passes :func:`checked_row` can always be written, and :func:`~regtools.read_journal` reads all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from datetime import datetime
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from regtools.errors import RegtoolsError
+from regtools.pull.frames import PROBE_COLUMNS, VANTAGE_COLUMNS
+from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Set
+    from typing import Any
+
+    Row = dict[str, Any]
+
+__all__ = ["COLUMNS", "NEEDED", "bad_row", "checked_row", "pull_rows", "row_of"]
+
+COLUMNS: dict[str, dict[str, str]] = {
+    "pull": PULL_COLUMNS,
+    "request": REQUEST_COLUMNS,
+    "probe": PROBE_COLUMNS,
+    "vantage": VANTAGE_COLUMNS,
+    "campaign": {},
+}
+# Texts beside the columns, which only campaigns need.
+BESIDE = {"pull": ("job", "host"), "request": (), "probe": ("job",), "vantage": ("campaign",)}
+
+
+# Cells that are never empty.
+NEEDED: dict[str, Set[str]] = {
+    "pull": PULL_COLUMNS.keys() & {each.name for each in fields(Pull) if "None" not in str(each.type)},
+    "request": frozenset(each.name for each in fields(Request) if "None" not in str(each.type)),
+    "probe": frozenset({"place", "started_at", "n"}),
+    "vantage": frozenset({"vantage", "host"}),
+}
+
+
+def pull_rows(pull: Pull, **more: Any) -> list[Row]:
+    """Return the rows of a pull's requests and, last, the pull's own row with ``more`` in it."""
+    rows: list[Row] = [{"row": "request", **request.to_dict()} for request in pull.requests]
+    return [*rows, {"row": "pull", **pull.row(), **more}]
+
+
+def bad_row(why: str) -> RegtoolsError:
+    """Return the error for something that is no row of a journal."""
+    return RegtoolsError(why, kind="bad-row", stage="load")
+
+
+def checked_row(row: object, *, complete: bool = True) -> Row:
+    """Return a row without unknown keys, if its values are what the columns hold.
+
+    The plan of a campaign (``"row": "campaign"``) has no columns; it is returned as it is.
+
+    Args:
+        row: anything.
+        complete: whether each cell that a pull always fills must be there, and lists must hold what we write;
+            otherwise only ``run_id`` must be there, as in journals of other releases.
+
+    Raises:
+        RegtoolsError: kind ``bad-row``.
+    """
+    if type(row) is not dict or type(kind := row.get("row")) is not str or kind not in COLUMNS:
+        raise bad_row("neither a pull nor a request")
+    if kind == "campaign":
+        return row
+    columns = COLUMNS[kind] | dict.fromkeys(BESIDE[kind], "string")
+    needed = NEEDED[kind] if complete else {"run_id"} & columns.keys()
+    wrong = [
+        name
+        for name, dtype in columns.items()
+        if (name in needed if (value := row.get(name)) is None else not _FITS[dtype](value))
+    ]
+    if complete:
+        wrong += [name for name in ("attempts", "samples") if not _holds(name, row.get(name, []))]
+    if wrong:
+        raise bad_row(f"a wrong type in {', '.join(wrong)}")
+    return {"row": kind, **{name: row[name] for name in columns if name in row}}
+
+
+def row_of(line: bytes) -> Row | None:
+    """Return the row in a line of a journal, with cells as they are; None for an empty line.
+
+    Raises:
+        RegtoolsError: kind ``bad-row``.
+    """
+    try:
+        row: Any = _DECODER.decode(line.decode())
+        if b"\\u" in line:
+            json.dumps(row, ensure_ascii=False).encode()  # half a character, which pandas cannot hold
+    except (ValueError, RecursionError) as error:
+        if not line.strip():
+            return None
+        raise bad_row("not JSON; torn, or damaged") from error
+    kind = row.get("row") if isinstance(row, dict) else None
+    if not isinstance(kind, str) or kind not in COLUMNS:
+        raise bad_row("neither a pull nor a request")
+    if row.get("format") != FORMAT:
+        raise bad_row(f"format {row.get('format')!r:.40}; this program reads format {FORMAT}")
+    found: Row = row
+    return found
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        return type(value) is str and (value.isascii() or bool(value.encode()))
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return type(value) in (int, float) and isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _is_moment(value: Any) -> bool:
+    try:  # years that nanoseconds since 1970 reach
+        return bool(_MOMENT.fullmatch(value)) and 1678 <= datetime.fromisoformat(value).year <= 2261
+    except (TypeError, ValueError):
+        return False
+
+
+def _holds(name: str, cell: Any) -> bool:
+    """Return whether a list holds texts (``attempts``) or pairs of numbers (``samples``)."""
+    if type(cell) is not list or name == "attempts":
+        return type(cell) is list and all(map(_is_text, cell))
+    return all(type(pair) is list and len(pair) == 2 and all(map(_is_number, pair)) for pair in cell)
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "string": _is_text,
+    "Int64": _is_whole,
+    "float64": _is_number,
+    "boolean": lambda value: type(value) is bool,
+    "datetime64[ns, UTC]": _is_moment,
+    "object": lambda value: type(value) is list,
+}
