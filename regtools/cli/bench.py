@@ -296,6 +296,10 @@ def _tell(options: Namespace, pulls: pd.DataFrame, journal: str) -> None:
 
         print(compare(pulls, by="vantage" if _many(options) else None))
         print(f"{len(pulls)} pulls in {journal}, seed {pulls.attrs['seed']}")
+    for at, (times, why) in pulls.attrs["refused"].items():
+        print(
+            f"{at}: {times} {'result' if times == 1 else 'results'} refused, at last: {why}", file=sys.stderr
+        )
     if stopped:
         print(f"stopped early: {stopped}; the same command goes on", file=sys.stderr)
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -279,6 +280,65 @@ def test_without_a_like_it_is_missing_until_one_comes(bed: Testbed, tmp_path: Pa
     assert set(pulls["run_id"]) <= set(whole["run_id"])
     jobs = Counter(row["job"] for row in campaign_rows(tmp_path / "j", "pull"))
     assert (len(jobs), set(jobs.values())) == (12, {1})
+
+
+def test_a_job_that_kills_its_workers_is_a_failed_pull_after_three_tries(
+    bed: Testbed, tmp_path: Path
+) -> None:
+    with LocalFleet(["tokyo"] * 4) as local, local.client() as client:
+        pulls = rt.run_campaign(
+            bed.image("hello"),
+            {"near": bed.places["swift"].conf},
+            rounds=1,
+            journal=tmp_path / "j",
+            client=Fleet(client, **SWIFT | {"patience_s": 30}),
+            cache_states=("cold",),
+            make_cold=("sh", "-c", "kill -9 $PPID"),
+            **QUICK,
+        )
+        assert sum(map(runs, local.pids("tokyo"))) == 1
+    assert pulls.attrs["missing"] == {}
+    assert list(zip(pulls["ok"], pulls["error_kind"], strict=True)) == [(False, "worker-lost")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again, _ = rt.read_journal(tmp_path / "j")
+    assert list(again["run_id"]) == list(pulls["run_id"])
+
+
+BROKEN = """
+from regtools.campaigns import job
+good = job.carry_out
+broken = [
+    lambda pull: [],
+    lambda pull: {1},
+    lambda pull: [{**pull, "job": "another/1/1"}],
+    lambda pull: [{**pull, "bytes_fetched": 10**400}],
+    lambda pull: [{**pull, "total_s": float("nan")}],
+]
+def carry_out(each):
+    rows = good(each)
+    return broken[each.round - 2](rows[-1]) if each.round > 1 else rows
+carry_out.__module__, job.carry_out = job.__name__, carry_out
+"""
+
+
+def test_what_is_not_the_rows_of_a_job_is_refused_counted_and_done_again(
+    bed: Testbed, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    with LocalFleet(["spare"]) as local, local.client() as client:
+        local.add("oslo", {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])})
+        pulls = rt.run_campaign(
+            bed.image("hello"),
+            {"near": bed.places["swift"].conf},
+            rounds=6,
+            journal=tmp_path / "j",
+            client=Fleet(client, vantages=("oslo",), **SWIFT),
+            **QUICK,
+        )
+    assert list(pulls["error_kind"].fillna("")) == ["", *["bad-rows"] * 5]
+    assert pulls.attrs["refused"] == {"oslo": (15, "a wrong type in total_s")}
+    assert (pulls.attrs["missing"], pulls.attrs["stopped"]) == ({}, None)
 
 
 def test_when_the_scheduler_dies_what_came_home_is_kept_and_another_goes_on(

@@ -242,6 +242,7 @@ class Courier:
                 yield from self._again(flight, "bad-rows")
                 return
             else:
+                rows[-1]["host"] = flight.worker.host
                 yield self._deliver(job, rows)
                 return
         yield from self._again(flight, "worker-lost")

@@ -146,9 +146,7 @@ def about_this_host() -> dict[str, str]:
 def in_turn_on_this_host(do: Callable[[Job], list[Row]], job: Job, *, alone: bool) -> list[Row]:
     """Carry a job out on this host; if ``alone``, wait until no other pull of a fleet runs here."""
     with _turn() if alone else nullcontext():
-        rows = do(job)
-    rows[-1]["host"] = socket.gethostname()
-    return rows
+        return do(job)
 
 
 @contextmanager
