@@ -1,15 +1,17 @@
 """Journals as Parquet, for big campaigns and for other programs: two files, pulls and requests.
 
-pyarrow does it; it comes with the extra ``parquet`` and is imported only here.
+pyarrow reads and writes them; it comes with the extra ``parquet``.
 """
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import Place, RegtoolsError, unwritable
+from regtools.pull.frames import Table
 from regtools.pull.records import PULL_COLUMNS, REQUEST_COLUMNS
 
 if TYPE_CHECKING:
@@ -23,24 +25,26 @@ __all__ = ["read_parquet", "write_parquet"]
 def write_parquet(
     path: str | os.PathLike[str], pulls: pd.DataFrame, requests: pd.DataFrame | None = None
 ) -> None:
-    """Write the frames of :func:`~regtools.read_journal`; the same function reads them back.
+    """Write the frames of :func:`~regtools.read_journal`, which also reads them back.
 
-    Arguments:
-        path: of the pulls, ``NAME.parquet``; requests go to ``NAME.requests.parquet`` beside it.
+    Args:
+        path: file for the pulls, ``NAME.parquet``; requests go to ``NAME.requests.parquet`` beside it.
+        pulls: frame of pulls.
+        requests: frame of requests; None writes no file for them.
 
     Raises:
         RegtoolsError: ``extra-missing`` without pyarrow, ``file-unwritable``, ``usage`` for another name.
     """
     _need_pyarrow()
     if Path(path).suffix != ".parquet":
-        message = "the name must end in .parquet, so that read_journal knows what it is"
+        message = "the name must end in .parquet, so that read_journal recognises it"
         raise RegtoolsError(message, kind="usage", stage="pull", where=Place(os.fspath(path)))
     try:
         pulls.to_parquet(path, index=False)
         if requests is not None:
             requests.to_parquet(_beside(path), index=False)
     except OSError as error:
-        raise _unusable(path, "written", "file-unwritable", error) from error
+        raise unwritable(path, error, what="the file") from error
 
 
 def read_parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -52,24 +56,23 @@ def read_parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFra
     _need_pyarrow()
     beside = _beside(path)
     pulls = _read(Path(path), PULL_COLUMNS)
-    requests = _read(beside if beside.exists() else None, REQUEST_COLUMNS)
+    requests = _read(beside, REQUEST_COLUMNS) if beside.exists() else Table(REQUEST_COLUMNS).frame()
     pulls.attrs["skipped"] = []
     return pulls, requests
 
 
-def _read(path: Path | None, columns: dict[str, str]) -> pd.DataFrame:
+def _read(path: Path, columns: dict[str, str]) -> pd.DataFrame:
     import pandas as pd
 
-    from regtools.pull.frames import Table
-
-    if path is None:
-        return Table(columns).frame()
     try:
         found: Any = pd.read_parquet(path)
-    except FileNotFoundError as error:
-        raise _unusable(path, "read", "file-missing", error) from error
-    except (OSError, ValueError) as error:  # what pyarrow says of damage is one of these
-        raise _unusable(path, "read", "file-unreadable", error) from error
+    except (OSError, ValueError) as error:  # pyarrow reports damage as one of these
+        raise RegtoolsError(
+            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
+            kind="file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable",
+            stage="load",
+            where=Place(os.fspath(path)),
+        ) from error
     for name, dtype in columns.items():
         if name not in found:
             found[name] = None
@@ -80,7 +83,7 @@ def _read(path: Path | None, columns: dict[str, str]) -> pd.DataFrame:
 
 
 def _plain(value: Any) -> Any:
-    """Give lists again, where pyarrow gives arrays; of a pair the second is a number of bytes."""
+    """Return lists where pyarrow returns arrays; the second of a pair is a number of bytes."""
     if value is None:
         return None
     items = list(value)
@@ -94,8 +97,6 @@ def _beside(path: str | os.PathLike[str]) -> Path:
 
 
 def _need_pyarrow() -> None:
-    from importlib.util import find_spec
-
     if find_spec("pyarrow") is None:
         raise RegtoolsError(
             "Parquet needs pyarrow, which is not installed",
@@ -103,10 +104,3 @@ def _need_pyarrow() -> None:
             stage="pull",
             hint="pip install 'podman-regtools[parquet]'",
         )
-
-
-def _unusable(path: str | os.PathLike[str], done: str, kind: str, error: Exception) -> RegtoolsError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return RegtoolsError(
-        f"the file cannot be {done}: {reason}", kind=kind, stage="load", where=Place(os.fspath(path))
-    )

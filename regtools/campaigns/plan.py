@@ -1,16 +1,15 @@
 """What a campaign is to measure, in which order: randomised complete blocks from a recorded seed.
 
 A round is a block: every image from every place once, in each cache state, shuffled. The order of a round
-depends on the seed and the round's number only, so that a campaign can be gone on with, and prolonged, and
-still be the same. The plan stands in the journal: a journal holds one campaign.
+depends on the seed and the round's number only, so a campaign can be continued and prolonged and stays the
+same campaign. The journal records the plan, and holds one campaign.
 
-On many hosts each vantage point goes through the same rounds, each in an order of its own: all in one order
-would all go to the same place at the same time.
+On many hosts each vantage point goes through the same rounds, each in its own order: in one common order all
+of them would pull from the same place at the same time.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,11 @@ if TYPE_CHECKING:
 
     from regtools.registries.conf import RegistriesConf
 
-__all__ = ["Plan", "named_places"]
+    from .rows import Row
+
+__all__ = ["Plan", "another_plan", "bad_campaign", "named_places"]
+
+BOUNDS = {"rounds": 1_000_000, "probes": 1000, "pause_s": 86_400, "jitter": 1, "workers": 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +39,18 @@ class Plan:
     """A campaign before it runs.
 
     Attributes:
-        id: tells it from every other campaign.
+        id: distinguishes it from every other campaign.
         seed: of all shuffling and jitter.
-        images: names, as podman would be given them.
-        places: name → the configuration that leads there; or, for a place that is another at each vantage
-            point, such as a mirror of one's own at each site, vantage point → configuration.
-        rounds: how many blocks.
-        engine, platform, workers, timeout_s: as of :func:`~regtools.time_pull`.
-        cache_states: which of ``unknown``, ``cold`` and ``warm`` each place is measured in.
+        images: names, as one would give them to podman.
+        places: name → the configuration that leads there; or, if the place differs between vantage points,
+            such as a mirror at each site, vantage point → configuration.
+        rounds: number of blocks.
+        engine, platform, workers, timeout_s: as for :func:`~regtools.time_pull`.
+        cache_states: the states (``unknown``, ``cold``, ``warm``) in which each place is measured.
         make_cold: the command that empties a cache, program and arguments.
-        probes: round trips measured of each place once a round.
-        pause_s, jitter: rest before each pull, and by which share it varies.
-        vantages: names of the vantage points; one without a name is this machine.
+        probes: round trips to measure to each place once a round.
+        pause_s, jitter: rest before each pull, and the share by which it varies.
+        vantages: names of the vantage points; an empty name is this machine.
     """
 
     id: str
@@ -67,25 +70,28 @@ class Plan:
     vantages: tuple[str, ...] = ("",)
 
     def check(self) -> None:
-        """Make sure that it can be carried out.
+        """Check that the plan can be carried out.
 
         Raises:
-            RegtoolsError: kind ``bad-campaign``, or what a name or a configuration leads to.
+            RegtoolsError: kind ``bad-campaign``, or the error of a name or a configuration.
         """
-        _check_numbers(self)
+        for name, high in BOUNDS.items():
+            low, value = 1 if name in ("rounds", "workers") else 0, getattr(self, name)
+            if not low <= value <= high:
+                raise bad_campaign(f"{name} must be {low} to {high}, not {value}")
         if not self.images or not self.places:
-            raise _bad("a campaign needs an image and a place at least")
+            raise bad_campaign("a campaign needs an image and a place at least")
         if len(set(self.images)) < len(self.images):
-            raise _bad("an image is named twice", "more rounds pull it more often")
-        unknown = [each for each in self.cache_states if each not in CACHE_STATES]
-        if unknown or len(set(self.cache_states)) < len(self.cache_states) or not self.cache_states:
-            raise _bad(
-                f"{list(self.cache_states)} are no cache states", f"choose of {', '.join(CACHE_STATES)}"
+            raise bad_campaign("an image is named twice", "to pull it more often, ask for more rounds")
+        states = self.cache_states
+        if not states or not set(states) <= set(CACHE_STATES) or len(set(states)) < len(states):
+            raise bad_campaign(
+                f"{list(states)} are no cache states", f"choose from {', '.join(CACHE_STATES)}"
             )
-        if "cold" in self.cache_states and not self.make_cold:
-            raise _bad(
+        if "cold" in states and not self.make_cold:
+            raise bad_campaign(
                 "a cold pull needs a command that empties the place's cache",
-                "give make_cold; a client cannot know what a cache holds",
+                "name it as make_cold; a client cannot know what a cache holds",
             )
         for vantage in self.vantages:
             for place in self.places:
@@ -94,7 +100,7 @@ class Plan:
                     conf.resolve(image)
 
     def jobs(self) -> Iterator[Job]:
-        """Give all jobs, one vantage point after the other, each one's in their order."""
+        """Yield all jobs, one vantage point after the other, those of each in their order."""
         for vantage in self.vantages:
             for number in range(1, self.rounds + 1):
                 yield from self._round(number, vantage)
@@ -106,20 +112,19 @@ class Plan:
         if vantage in given:
             return given[vantage]
         where = f"at {vantage}" if vantage else "on this machine"
-        raise _bad(
-            f"{place} has no configuration {where}", f"it has one for {', '.join(sorted(given)) or 'none'}"
-        )
+        known = ", ".join(sorted(given)) or "none"
+        raise bad_campaign(f"{place} has no configuration {where}", f"it has one for {known}")
 
     def _round(self, number: int, vantage: str) -> Iterator[Job]:
-        dice = random.Random(f"{self.seed}/{number}/{vantage}" if vantage else f"{self.seed}/{number}")
+        rng = random.Random(f"{self.seed}/{number}/{vantage}" if vantage else f"{self.seed}/{number}")
         units = [(image, place) for image in self.images for place in self.places]
-        dice.shuffle(units)
+        rng.shuffle(units)
         probed: set[str] = set()
         order = 0
         for image, place in units:
             for state in sorted(self.cache_states, key=CACHE_STATES.index):  # cold leaves it warm
                 order += 1
-                rest = self.pause_s * (1 + self.jitter * dice.uniform(-1, 1))
+                rest = self.pause_s * (1 + self.jitter * rng.uniform(-1, 1))
                 yield Job(
                     key=f"{self.id}/{number}/{order}{vantage and f'@{vantage}'}",
                     image=image,
@@ -140,8 +145,8 @@ class Plan:
                 )
                 probed.add(place)
 
-    def row(self) -> dict[str, Any]:
-        """Give the journal's line: what makes this campaign the same, and no configuration's text."""
+    def row(self) -> Row:
+        """Return the journal's row: what makes this campaign the same, without any configuration's text."""
         return {
             "row": "campaign",
             "campaign": self.id,
@@ -155,8 +160,8 @@ class Plan:
             **({} if self.vantages == ("",) else {"many_hosts": True}),
         }
 
-    def differences(self, row: Mapping[str, Any]) -> list[str]:
-        """Say in what this is another plan than the one a journal tells of; rounds and pauses may differ."""
+    def differences(self, row: Row) -> list[str]:
+        """List how this plan differs from a journal's; rounds and pauses may differ."""
         mine = self.row()
         told = [
             f"{name.replace('_', ' ')}: {_words(row.get(name))}, now {_words(mine[name])}"
@@ -165,45 +170,40 @@ class Plan:
         ]
         if mine.get("many_hosts") != row.get("many_hosts"):
             told.append("one machine or many hosts: now the other")
-        places: Any = row.get("places")
-        before: dict[str, str] = places if isinstance(places, dict) else {}
-        if list(before) != list(mine["places"]):
-            told.append(f"places: {_words(list(before))}, now {_words(list(mine['places']))}")
-        else:
-            moved = [name for name, mark in mine["places"].items() if before[name] != mark]
-            told += [f"place {name} has another configuration now" for name in moved]
-        return told
+        before = places if isinstance(places := row.get("places"), dict) else {}
+        if list(before) != list(self.places):
+            return [*told, f"places: {_words(list(before))}, now {_words(list(self.places))}"]
+        moved = [name for name, mark in mine["places"].items() if before[name] != mark]
+        return told + [f"place {name} has another configuration now" for name in moved]
 
 
 def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
     """Read places: a mapping of names to configurations or places, or things with ``name`` and ``conf``.
 
-    In a mapping, what stands for a configuration may be a mapping of vantage points to those.
+    In a mapping, a configuration may be replaced by a mapping of vantage points to configurations.
 
     Raises:
         RegtoolsError: kind ``bad-campaign`` for anything else, and for a name that comes twice.
     """
-    if hasattr(places, "items"):
-        pairs = [(name, _there(value)) for name, value in places.items()]
-    else:
-        pairs = [_pair(each) for each in places]
-    for name, conf in pairs:
-        confs = list(conf.values()) if isinstance(conf, Mapping) else [conf]
-        if not isinstance(name, str) or not name or not all(hasattr(each, "resolve") for each in confs):
-            raise _bad(f"{name!r} is no place", "a place is a name and a RegistriesConf")
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _bad("two places have the same name")
+    found: dict[str, Any] = {}
+    for each in places.items() if hasattr(places, "items") else places:
+        pair: Any = (
+            each if isinstance(each, tuple) and len(each) == 2 else (getattr(each, "name", None), each)
+        )
+        name, value = pair
+        there = value if isinstance(value, Mapping) else {"": value}
+        confs = {vantage: getattr(at, "conf", at) for vantage, at in there.items()}
+        is_place = isinstance(name, str) and all(hasattr(conf, "resolve") for conf in confs.values())
+        if not is_place or not name or not name.isprintable():
+            raise bad_campaign(f"{name!r} is no place", "a place is a name and a RegistriesConf")
+        if name in found:
+            raise bad_campaign("two places have the same name")
+        found[name] = confs if there is value else confs[""]
     return found
 
 
-def new_id() -> str:
-    """Give a campaign's name that no other has."""
-    return os.urandom(8).hex()
-
-
 def another_plan(journal: str, told: Iterable[str]) -> RegtoolsError:
-    """Say that a journal belongs to another campaign."""
+    """Return the error for a journal that belongs to another campaign."""
     return RegtoolsError(
         f"this journal belongs to another campaign: {'; '.join(told)}",
         kind="another-campaign",
@@ -213,42 +213,18 @@ def another_plan(journal: str, told: Iterable[str]) -> RegtoolsError:
     )
 
 
-def _there(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {vantage: getattr(each, "conf", each) for vantage, each in value.items()}
-    return getattr(value, "conf", value)
-
-
-def _pair(value: Any) -> tuple[Any, Any]:
-    if isinstance(value, tuple) and len(value) == 2:
-        return value
-    return getattr(value, "name", None), getattr(value, "conf", None)
-
-
-def _check_numbers(plan: Plan) -> None:
-    bounds = {
-        "rounds": (1, 1_000_000),
-        "probes": (0, 1000),
-        "pause_s": (0, 86_400),
-        "jitter": (0, 1),
-        "workers": (1, 64),
-    }
-    for name, (low, high) in bounds.items():
-        value = getattr(plan, name)
-        if not low <= value <= high:
-            raise _bad(f"{name} must be {low} to {high}, not {value}")
+def bad_campaign(message: str, hint: str | None = None) -> RegtoolsError:
+    """Return the error for a campaign, or hosts for one, that cannot be used as they are."""
+    return RegtoolsError(message, kind="bad-campaign", stage="pull", hint=hint)
 
 
 def _fingerprint(conf: RegistriesConf | Mapping[str, RegistriesConf]) -> str:
     if isinstance(conf, Mapping):
-        marks = "".join(f"{vantage}\n{_fingerprint(conf[vantage])}\n" for vantage in sorted(conf))
-        return sha256(marks.encode()).hexdigest()[:16]
-    return sha256(f"{conf.podman}\n{effective_toml(conf)}".encode()).hexdigest()[:16]
+        text = "".join(f"{vantage}\n{_fingerprint(conf[vantage])}\n" for vantage in sorted(conf))
+    else:
+        text = f"{conf.podman}\n{effective_toml(conf)}"
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _bad(message: str, hint: str | None = None) -> RegtoolsError:
-    return RegtoolsError(message, kind="bad-campaign", stage="pull", hint=hint)

@@ -1,9 +1,8 @@
-"""Which mirror, how fast, why: every source of a name is asked for itself, in the order of the resolution.
+"""Every source of a name on its own: asked once for a look, or as a place of a campaign.
 
-podman stops at the first source that delivers; here each one is asked, once and without repetition, and what
-podman would make of the answers is derived by its rules.
-
-The sources of names as places to be compared: each with a configuration that leads there only.
+podman stops at the first source that delivers. :func:`bench` asks each one, in the order of the resolution
+and without retries, and derives from the answers what podman would do. :func:`source_places` makes of each
+source a configuration that leads to it alone, so that a campaign can compare them.
 """
 
 from __future__ import annotations
@@ -11,15 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regtools.errors import RegtoolsError
 from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_resolution
 from regtools.reference import Reference
 from regtools.registries.conf import DEFAULT_HELPERS, RegistriesConf
 from regtools.registries.writing import quote
 
+from .plan import bad_campaign
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Any
 
     from regtools.pull.manifests import Platform
@@ -32,12 +32,12 @@ __all__ = ["Bench", "Tried", "bench", "source_places"]
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One source, and what it gave.
+    """One source, and the pull from it.
 
     Attributes:
         candidate: the full name that it is a source of.
-        source: as the resolution gives it.
-        pull: the pull from there and from nowhere else.
+        source: the source as resolved.
+        pull: the pull from this source alone.
     """
 
     candidate: str
@@ -51,28 +51,28 @@ class Tried:
 
     @property
     def has_image(self) -> bool:
-        """Whether it gave the manifest."""
+        """Whether it delivered the manifest."""
         return self.pull.digest is not None
 
     @property
     def manifest_s(self) -> float | None:
-        """Seconds until the manifest was there, connecting and token included."""
+        """Seconds until the manifest arrived, connecting and token included."""
         return self.pull.auth_s + self.pull.manifest_s if self.has_image else None
 
     @property
     def rate(self) -> float | None:
-        """Bytes a second of the layers; None where they did not come whole."""
+        """Bytes a second of the layers; None if one of them failed."""
         if not self.pull.ok or not self.pull.transfer_s:
             return None
         return (self.pull.bytes_fetched or 0) / self.pull.transfer_s
 
     @property
     def failure(self) -> Failure | None:
-        """Why it did not give the image; None if it did."""
+        """Why it did not deliver the image; None if it did."""
         return None if self.pull.ok else self.pull.failures[-1]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data."""
+        """Return plain data for JSON."""
         failure = self.failure
         return {
             "candidate": self.candidate,
@@ -110,15 +110,15 @@ class Bench:
 
     @property
     def chosen(self) -> Tried | None:
-        """The source that podman takes today: the first that gives the manifest."""
+        """The source that podman takes today: the first that delivers the manifest."""
         return next((each for each in self.tried if each.has_image), None)
 
     @property
     def served(self) -> Tried | None:
-        """The source whose candidate comes whole, by podman's rules; None if none does.
+        """The source from which podman would get the image, by its rules; None if it would not.
 
-        A candidate whose layers fail is given up for the next candidate, not for its next source; podman 6
-        alone takes a layer from the next source.
+        If a layer fails, podman moves on to the next candidate and not to the next source; only podman 6
+        takes the layer from the next source.
         """
         moves_on = self.resolution.conf.release.blobs_move_on
         for candidate in self.resolution.candidates:
@@ -134,22 +134,22 @@ class Bench:
 
     @property
     def digests(self) -> set[str]:
-        """The digests that were delivered; more than one means that the sources hold different images."""
+        """The digests that were delivered; if there are several, the sources hold different images."""
         return {each.pull.digest for each in self.tried if each.pull.digest}
 
     @property
     def fastest(self) -> tuple[Tried, ...]:
-        """The sources that gave the whole image, fastest first."""
+        """The sources that delivered the whole image, fastest first."""
         whole = (each for each in self.tried if each.pull.ok)
         return tuple(sorted(whole, key=lambda each: each.pull.total_s))
 
     @property
     def dead(self) -> tuple[Tried, ...]:
-        """The sources that did not."""
+        """The sources that did not, except blocked ones."""
         return tuple(each for each in self.tried if not each.pull.ok and not each.source.blocked)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data for JSON."""
+        """Return plain data for JSON."""
         chosen, served = self.chosen, self.served
         return {
             "image": self.resolution.image,
@@ -174,11 +174,11 @@ def bench(
     """Ask every source of ``image`` for the whole image, one after the other; nothing is kept.
 
     Raises:
-        RegtoolsError: the name is wrong, or leads nowhere.
+        RegtoolsError: the name is wrong or cannot be resolved.
     """
     resolution = conf.resolve(image)
     tried = []
-    for candidate, source in _sources(resolution):
+    for candidate, source in [(each, source) for each in resolution.candidates for source in each.sources]:
         alone = candidate._replace(sources=(source,))
         pull = time_resolution(
             resolution._replace(candidates=(alone,)),
@@ -191,20 +191,15 @@ def bench(
     return Bench(resolution, tuple(tried))
 
 
-def _sources(resolution: Resolution) -> Iterator[tuple[Candidate, Source]]:
-    for candidate in resolution.candidates:
-        for source in candidate.sources:
-            yield candidate, source
-
-
 def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str], dict[str, RegistriesConf]]:
-    """Give the images' full names, and name → configuration of every source that all of them have.
+    """Return the images' full names, and a name → configuration for each source, which all of them share.
 
-    A place is called by its host; a second one at the same host has ``#2`` behind it. Of a short name that
-    may stand for several full ones, the first counts. Blocked sources are left out.
+    A place has the name of its host; a second one at the same host has ``#2`` after it. If a short name has
+    several full names, the first one counts. Blocked sources are left out.
 
     Raises:
-        RegtoolsError: a name is wrong or leads nowhere, or the images have not the same sources.
+        RegtoolsError: a name is wrong or cannot be resolved; ``bad-campaign`` if the images have different
+            sources.
     """
     names: list[str] = []
     entries: dict[str, list[str]] = {}
@@ -214,11 +209,9 @@ def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str
         for place, source in _named(candidate).items():
             entries.setdefault(place, []).append(_entry(candidate, source))
     if any(len(each) != len(names) for each in entries.values()) or not entries:
-        raise RegtoolsError(
+        raise bad_campaign(
             "these images do not have the same sources, so they cannot be compared in one campaign",
-            kind="bad-campaign",
-            stage="pull",
-            hint="measure them one after the other, each with a journal of its own",
+            "measure them one after the other, each with its own journal",
         )
     head = "unqualified-search-registries = []\n"
     if conf.credential_helpers != DEFAULT_HELPERS:

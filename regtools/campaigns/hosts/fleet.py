@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 
 from ..job import checked_rows, lost_row
-from .vantage import bad_campaign, check_versions, in_turn_on_this_host, present, scheduler_gone
+from ..plan import bad_campaign
+from .vantage import check_versions, in_turn_on_this_host, present, scheduler_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

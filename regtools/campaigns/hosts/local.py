@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
+from ..plan import bad_campaign
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
@@ -65,7 +67,7 @@ class LocalFleet:
             [f"local-{n}" for n in range(1, vantages + 1)] if isinstance(vantages, int) else list(vantages)
         )
         if not names:
-            raise RegtoolsError("a fleet needs at least one vantage point", kind="bad-campaign", stage="pull")
+            raise bad_campaign("a fleet needs at least one vantage point")
         _need_dask()
         self._workers: dict[str, list[subprocess.Popen[bytes]]] = {}
         with ExitStack() as closing:

@@ -23,6 +23,7 @@ from regtools.errors import RegtoolsError, unwritable
 from regtools.pull.recorder import utc
 from regtools.version import __version__
 
+from ..plan import bad_campaign
 from ..rows import checked_row
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ __all__ = [
     "LABEL",
     "Worker",
     "about_this_host",
-    "bad_campaign",
     "check_versions",
     "in_turn_on_this_host",
     "present",
@@ -117,11 +117,6 @@ def scheduler_gone() -> RegtoolsError:
         stage="pull",
         hint="every pull that had come back is in the journal; the same call with a new client continues",
     )
-
-
-def bad_campaign(message: str, hint: str | None = None) -> RegtoolsError:
-    """Return the error for hosts that cannot be used as they are."""
-    return RegtoolsError(message, kind="bad-campaign", stage="pull", hint=hint)
 
 
 # -- on the host itself ----------------------------------------------------------------------------------
