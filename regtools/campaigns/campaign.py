@@ -213,18 +213,22 @@ def conduct(
                 progress(Progress(*far, job.round, plan.rounds, seconds, left, job.vantage))
             if len(runs) < len(every):
                 stop.look(fetched, pull)
-    with warnings.catch_warnings():  # what a kill has torn is in attrs["skipped"]
-        warnings.simplefilter("ignore", JournalWarning)
-        pulls = read_journal(journal)[0]
-    found = pulls[pulls["run_id"].isin(set(runs.values()))].reset_index(drop=True)
     missing = {} if courier is None else dict(courier.missing)
     told = "; ".join(
         f"{left} {'pull is' if left == 1 else 'pulls are'} missing at {at}: {why}"
         for at, (left, why) in missing.items()
     )
-    found.attrs |= {"seed": plan.seed, "stopped": stop.why or told or None, "missing": missing}
-    found.attrs["refused"] = {} if courier is None else dict(courier.refused)
-    return found
+    pulls = _pulls(journal, set(runs.values()))
+    pulls.attrs |= {"seed": plan.seed, "stopped": stop.why or told or None, "missing": missing}
+    pulls.attrs["refused"] = {} if courier is None else dict(courier.refused)
+    return pulls
+
+
+def _pulls(journal: str, runs: set[str]) -> pd.DataFrame:
+    with warnings.catch_warnings():  # what a kill has torn is in attrs["skipped"]
+        warnings.simplefilter("ignore", JournalWarning)
+        pulls = read_journal(journal)[0]
+    return pulls[pulls["run_id"].isin(runs)].reset_index(drop=True)
 
 
 def _undone(jobs: Sequence[Job], done: Mapping[str, str]) -> list[Job]:
