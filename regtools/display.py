@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -98,8 +100,6 @@ def _width(char: str, *, escaped: bool = True) -> int:
     """Return the columns of one character; for a control character its escape's, or -1 if not ``escaped``."""
     if " " <= char <= "~" or char == "\t":
         return 1
-    import unicodedata  # a megabyte of tables, wanted only where a line has more than ASCII
-
     category = unicodedata.category(char)
     if category in ("Mn", "Me"):
         return 0
@@ -217,8 +217,6 @@ def columns(text: str) -> int:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text.rstrip(), max(width, 20), break_long_words=False, break_on_hyphens=False) or [
         ""
     ]
