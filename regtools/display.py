@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -217,9 +216,15 @@ def columns(text: str) -> int:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text.rstrip(), max(width, 20), break_long_words=False, break_on_hyphens=False) or [
-        ""
-    ]
+    """Break text between words into lines that fit; textwrap counts characters, not columns."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and columns(longer) > max(width, 20):
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def size(count: float) -> str:
