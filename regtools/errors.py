@@ -214,8 +214,8 @@ def unwritable(path: object, error: Exception, *, what: str = "it", stage: str =
 
     Args:
         path: the file; a text or an ``os.PathLike``.
-        error: what the system (or a library, for a format that it does not know) said.
-        what: subject of the sentence, such as ``"the chart"``.
+        error: the exception of the system, or of a library that cannot write the format.
+        what: subject of the message, such as ``"the chart"``.
     """
     return RegtoolsError(
         f"{what} cannot be written: {getattr(error, 'strerror', None) or error}",

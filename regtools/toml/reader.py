@@ -17,25 +17,14 @@ import tomli
 
 from regtools.errors import Place
 
-from .faults import (
-    MAX_DEPTH,
-    check_characters,
-    check_depth,
-    check_infinities,
-    check_wide,
-    not_utf8,
-    too_deep,
-    too_large,
-    too_many_digits,
-    utf16,
-)
+from . import faults
 from .positions import locate
 from .toml10 import check_toml10
 
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from .positions import Path, Span
+    from .positions import Path
 
 __all__ = ["DIALECTS", "MAX_BYTES", "Note", "TomlDocument", "check_values", "decode", "parse", "read"]
 
@@ -81,11 +70,11 @@ def decode(
         TomlError: ``too-large``, ``utf16`` or ``not-utf8``.
     """
     if max_bytes is not None and len(source) > max_bytes:
-        raise too_large(max_bytes, file)
+        raise faults.too_large(max_bytes, file)
     if isinstance(source, str):
         text = source
         if not text.isascii():
-            check_characters(text, file, max_bytes)
+            faults.check_characters(text, file, max_bytes)
     else:
         text = _decode_bytes(source, file)
     if text.startswith("\ufeff"):
@@ -97,10 +86,10 @@ def decode(
 def _decode_bytes(data: bytes, file: str | None) -> str:
     try:
         if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:64]:
-            raise utf16(data, file)
+            raise faults.utf16(data, file)
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise not_utf8(data, error, file) from error
+        raise faults.not_utf8(data, error, file) from error
 
 
 def parse(text: str, *, toml: str = "1.1", file: str | None = None) -> dict[str, Any]:
@@ -119,9 +108,9 @@ def parse(text: str, *, toml: str = "1.1", file: str | None = None) -> dict[str,
 
         raise diagnose(text, error, file=file) from error
     except RecursionError as error:
-        raise too_deep(text, file) from error
+        raise faults.too_deep(text, file) from error
     except ValueError as error:  # int() refuses more digits than sys.set_int_max_str_digits allows
-        raise too_many_digits(text, file) from error
+        raise faults.too_many_digits(text, file) from error
     if toml == "1.0":
         check_toml10(text, file=file)
     return data
@@ -149,7 +138,7 @@ def check_values(
                     deeper.append(value)
                 elif kind is int:
                     if value not in INT64:
-                        check_wide(value, data, text, file, wide_integers=wide_integers)
+                        faults.check_wide(value, data, text, file, wide_integers=wide_integers)
                     plain = plain and -EXACT <= value <= EXACT
                 elif kind is float:
                     if value - value != 0.0:  # inf and nan
@@ -159,10 +148,10 @@ def check_values(
                     plain = False
         level = deeper
         depth += bool(deeper)
-        if depth >= MAX_DEPTH:
-            check_depth(depth, text, file)
+        if depth >= faults.MAX_DEPTH:
+            faults.check_depth(depth, text, file)
     if infinite:
-        check_infinities(text, file)
+        faults.check_infinities(text, file)
     return plain
 
 
@@ -183,10 +172,6 @@ class TomlDocument(NamedTuple):
     text: str
     data: dict[str, Any]
     notes: tuple[Note, ...] = ()
-
-    def positions(self) -> dict[Path, Span]:
-        """Return the position of each key; every call scans the text again."""
-        return locate(self.text)
 
 
 def precision_notes(text: str, file: str | None) -> tuple[Note, ...]:
