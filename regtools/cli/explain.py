@@ -281,5 +281,5 @@ def _reasons(options: Namespace, res: Any) -> Iterator[dict[str, Any]]:
 def _reason(about: str, kind: str, reason: Any) -> dict[str, Any]:
     place = reason.where
     text = getattr(reason, "text", None) or reason.message
-    file, line, column = place if place else (None, None, None)
+    file, line, column = (place.file, place.line, place.column) if place else (None, None, None)
     return {"about": about, "kind": kind, "text": text, "file": file, "line": line, "column": column}

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from regtools.toml.reader import DIALECTS, MAX_BYTES
-from regtools.toml.to_json import BIGINT, NONFINITE, convert
+from regtools.toml.to_json import BIGINT, NONFINITE, Options, convert
 
 from . import OK, USAGE, wants_colour
 from .output import reason, write_text
@@ -55,18 +55,7 @@ def run(options: Namespace) -> int:
         return _complain(f"cannot read {name}: {reason(error)}")
     try:
         text, notes = convert(
-            data,
-            toml=options.toml,
-            tagged=options.tagged,
-            indent=options.indent,
-            compact=options.compact,
-            sort_keys=options.sort_keys,
-            ascii=options.ascii,
-            bigint=options.bigint,
-            nonfinite=options.nonfinite,
-            wide_integers=options.wide_integers,
-            max_bytes=options.max_bytes,
-            file=name,
+            data, Options._make([*(getattr(options, each) for each in Options._fields[:-1]), name])
         )
     except ValueError as error:
         from regtools.errors import TomlError

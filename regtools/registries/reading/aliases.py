@@ -62,4 +62,7 @@ def _target(value: str) -> str:
         raise _BadTargetError("the target has a tag or digest, which must be left out", f'write "{bare}"')
     if not is_qualified(domain):
         raise _BadTargetError("the target does not name a registry", f'for instance "docker.io/{value}"')
-    return Reference(domain, path).normalized().name
+    try:
+        return Reference(domain, path).normalized().name
+    except RegtoolsError as error:  # with library/ before it, the name is too long
+        raise _BadTargetError(error.message, error.hint) from error

@@ -174,12 +174,12 @@ class Document:
         if shown is not None:
             error.where = Place(self.file, shown.line, shown.column)
             error.source_line, error.end_column = shown.source_line, shown.end_column
-        other = problem.related and self._shown(problem.related[0], at_key=True)
-        if problem.related and other:
-            error.related = (other._replace(text=problem.related[1]),)
+        if problem.related:
+            other = self._shown(problem.related[0], at_key=True, text=problem.related[1])
+            error.related = (other,) if other else ()
         return error
 
-    def _shown(self, path: Path, *, at_key: bool) -> Related | None:
+    def _shown(self, path: Path, *, at_key: bool, text: str = "") -> Related | None:
         """Give the place of a key or value with its line, ready to be shown with a caret."""
         span = self.span(path)
         if span is None:
@@ -188,7 +188,7 @@ class Document:
 
         start, end = (span.key_start, span.key_end) if at_key else (span.value_start, span.value_end)
         found = error_at(self.text, start, end, "", code="")
-        return Related(found.line or 1, found.column or 1, "", found.source_line or "", found.end_column)
+        return Related(found.line or 1, found.column or 1, text, found.source_line or "", found.end_column)
 
 
 def _is_list(error: TomlError) -> bool:
