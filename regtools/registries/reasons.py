@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from regtools.errors import Place
     from regtools.reference import PullName
 
-    from .conf import RegistriesConf
     from .entries import Registry
     from .resolution import Candidate, Resolution, Source
+    from .settings import Settings
 
 __all__ = ["Reason"]
 
@@ -46,7 +46,7 @@ class Reason(NamedTuple):
 # -- why -------------------------------------------------------------------------------------------------
 
 
-def why_source(conf: RegistriesConf, source: Source) -> Reason:
+def why_source(conf: Settings, source: Source) -> Reason:
     """Tell which entry put a source into the list."""
     entry = source.entry
     if entry is None:
@@ -61,7 +61,7 @@ def why_source(conf: RegistriesConf, source: Source) -> Reason:
     return Reason(text, conf.place(entry.prefix, "location"))
 
 
-def why_transport(conf: RegistriesConf, source: Source) -> Reason:
+def why_transport(conf: Settings, source: Source) -> Reason:
     """Tell how a source is contacted, and which line decides it."""
     if source.blocked_by is not None:
         text = f"not contacted: blocked by {source.blocked_by!r}"
@@ -96,7 +96,7 @@ def why_candidates(res: Resolution) -> Reason:
     return Reason(text, conf.setting_place(SEARCH))
 
 
-def candidate_error(conf: RegistriesConf, candidate: Candidate, culprit: int) -> RegtoolsError:
+def candidate_error(conf: Settings, candidate: Candidate, culprit: int) -> RegtoolsError:
     """Make the error of a candidate whose entry cannot be applied to its name."""
     entry = candidate.entry
     assert entry is not None and candidate.failed is not None
@@ -172,7 +172,7 @@ def _unused_settings(res: Resolution) -> Iterator[Reason]:
         yield from _mode(res, mode)
 
 
-def _erased(conf: RegistriesConf, name: str) -> Iterator[Reason]:
+def _erased(conf: Settings, name: str) -> Iterator[Reason]:
     if name in conf.remembered:
         cache = conf.alias_document
         assert cache is not None
@@ -182,7 +182,7 @@ def _erased(conf: RegistriesConf, name: str) -> Iterator[Reason]:
         yield Reason(f"alias {name!r} is erased by an empty value", _alias_place(conf, name))
 
 
-def _alias_place(conf: RegistriesConf, name: str) -> Place | None:
+def _alias_place(conf: Settings, name: str) -> Place | None:
     return conf.setting_place("aliases", name)
 
 
@@ -198,7 +198,7 @@ def _mode(res: Resolution, where: Place) -> Iterator[Reason]:
         yield Reason(f"short-name-mode = {mode!r}: no terminal, so podman does not ask; all are tried", where)
 
 
-def unused_by_candidate(conf: RegistriesConf, candidate: Candidate) -> tuple[Reason, ...]:
+def unused_by_candidate(conf: Settings, candidate: Candidate) -> tuple[Reason, ...]:
     """Tell which mirrors and entries were passed over for one candidate."""
     entry = candidate.entry
     if entry is None:
@@ -210,7 +210,7 @@ def unused_by_candidate(conf: RegistriesConf, candidate: Candidate) -> tuple[Rea
     )
 
 
-def _mirrors_left_out(conf: RegistriesConf, candidate: Candidate, entry: Registry) -> Iterator[Reason]:
+def _mirrors_left_out(conf: Settings, candidate: Candidate, entry: Registry) -> Iterator[Reason]:
     by_digest = "@" in candidate.name
     given = "a digest" if by_digest else "a tag"
     for index, mirror in enumerate(entry.mirrors):
@@ -226,7 +226,7 @@ def _mirrors_left_out(conf: RegistriesConf, candidate: Candidate, entry: Registr
         yield Reason(f"mirror {mirror.location} ({where}): {rule}, and the name has {given}", decided)
 
 
-def _losers(conf: RegistriesConf, candidate: Candidate, entry: Registry) -> Iterator[Reason]:
+def _losers(conf: Settings, candidate: Candidate, entry: Registry) -> Iterator[Reason]:
     for prefix in matching_prefixes(conf.prefixes, candidate.repository):
         if prefix != entry.prefix:
             shorter = len(prefix) < len(entry.prefix)
@@ -235,7 +235,7 @@ def _losers(conf: RegistriesConf, candidate: Candidate, entry: Registry) -> Iter
             yield Reason(text, _entry_place(conf, prefix))
 
 
-def _replaced(conf: RegistriesConf, entry: Registry) -> Iterator[Reason]:
+def _replaced(conf: Settings, entry: Registry) -> Iterator[Reason]:
     """Tell of entries with the same prefix that a later file replaced, or an earlier one of the same file."""
     holders = [document for document in conf.documents if entry.prefix in document.settings.entries]
     for document in holders[:-1]:
@@ -252,7 +252,7 @@ def _replaced(conf: RegistriesConf, entry: Registry) -> Iterator[Reason]:
                 yield Reason(text, document.place(("registry", index)))
 
 
-def _near_misses(conf: RegistriesConf, candidate: Candidate) -> Iterator[Reason]:
+def _near_misses(conf: Settings, candidate: Candidate) -> Iterator[Reason]:
     """Tell of entries that were probably meant for this name and do not match it."""
     name = candidate.repository
     domain, _, path = name.partition("/")
@@ -276,7 +276,7 @@ def _near_misses(conf: RegistriesConf, candidate: Candidate) -> Iterator[Reason]
             yield Reason(f"entry {prefix!r} does not match: {cause}", _entry_place(conf, prefix))
 
 
-def _entry_place(conf: RegistriesConf, prefix: str) -> Place:
+def _entry_place(conf: Settings, prefix: str) -> Place:
     """Give where an entry says its prefix, which its location may stand for."""
     return conf.place(prefix, "location" if conf.registry(prefix).location == prefix else "prefix")
 
@@ -284,7 +284,7 @@ def _entry_place(conf: RegistriesConf, prefix: str) -> Place:
 # -- names that lead nowhere -----------------------------------------------------------------------------
 
 
-def no_search_registries(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
+def no_search_registries(conf: Settings, pull: PullName) -> RegtoolsError:
     """Make the error for a short name without alias and search list."""
     name = pull.reference
     message = f"{pull.typed} is a short name, it has no alias, and there are no search registries"
@@ -298,7 +298,7 @@ def no_search_registries(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
     return RegtoolsError(message, kind="no-search-registries", stage="resolve", where=where, hint=hint)
 
 
-def enforcing_without_terminal(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
+def enforcing_without_terminal(conf: Settings, pull: PullName) -> RegtoolsError:
     """Make the error for a choice that podman insists on and cannot offer."""
     hosts = ", ".join(conf.unqualified_search_registries)
     message = (
@@ -315,7 +315,7 @@ def enforcing_without_terminal(conf: RegistriesConf, pull: PullName) -> Regtools
     )
 
 
-def bad_search_name(conf: RegistriesConf, index: int, name: str) -> RegtoolsError:
+def bad_search_name(conf: Settings, index: int, name: str) -> RegtoolsError:
     """Make the error for a search list entry that makes no name with this short name."""
     entry = conf.unqualified_search_registries[index]
     where = conf.setting_place(SEARCH, index)

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from regtools.errors import RegtoolsError
     from regtools.reference import PullName
 
-    from .conf import RegistriesConf
     from .entries import Registry
     from .reasons import Reason
+    from .settings import Settings
 
 __all__ = ["Candidate", "Columns", "Resolution", "Source", "frame", "html", "tree"]
 
@@ -156,7 +156,7 @@ class Resolution(NamedTuple):
     candidates: tuple[Candidate, ...]
     prompt: bool
     how: str
-    conf: RegistriesConf
+    conf: Settings
     tty: bool = False
     pull: PullName | None = None
 

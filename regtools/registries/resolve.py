@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from .conf import RegistriesConf
+    from .settings import Settings
 
 __all__ = ["resolve", "resolve_many"]
 
 
-def resolve(conf: RegistriesConf, image: str | Reference, *, tty: bool = False) -> Resolution:
+def resolve(conf: Settings, image: str | Reference, *, tty: bool = False) -> Resolution:
     """Do the work of :meth:`RegistriesConf.resolve`."""
     pull = PullName.parse(image)
     reference = pull.reference
@@ -40,7 +40,7 @@ def resolve(conf: RegistriesConf, image: str | Reference, *, tty: bool = False) 
     return Resolution(pull.typed, tuple(candidates), prompt, how, conf, tty, pull)
 
 
-def _alias(conf: RegistriesConf, name: str) -> tuple[str, str]:
+def _alias(conf: Settings, name: str) -> tuple[str, str]:
     """Look a short name up: remembered answers first, and an empty one hides what the files say."""
     remembered = conf.remembered
     if name in remembered:
@@ -49,7 +49,7 @@ def _alias(conf: RegistriesConf, name: str) -> tuple[str, str]:
     return ("alias", target) if target else ("search", "")
 
 
-def _search(conf: RegistriesConf, pull: PullName) -> list[str]:
+def _search(conf: Settings, pull: PullName) -> list[str]:
     """Put each entry of the search list in front of a short name."""
     if not conf.unqualified_search_registries:
         from .reasons import no_search_registries
@@ -72,7 +72,7 @@ def _search(conf: RegistriesConf, pull: PullName) -> list[str]:
     return names
 
 
-def _asks(conf: RegistriesConf, pull: PullName, tty: bool) -> bool:
+def _asks(conf: Settings, pull: PullName, tty: bool) -> bool:
     """Say whether podman asks which of several names is meant."""
     if conf.short_name_mode == "disabled":
         return False
@@ -83,7 +83,7 @@ def _asks(conf: RegistriesConf, pull: PullName, tty: bool) -> bool:
     return tty
 
 
-def _candidate(conf: RegistriesConf, repository: str, suffix: str, origin: int | None = None) -> Candidate:
+def _candidate(conf: Settings, repository: str, suffix: str, origin: int | None = None) -> Candidate:
     """Find the entry for one name and build its sources: mirrors that apply, then the primary."""
     name = repository + suffix
     entry = conf.find(repository)
@@ -127,7 +127,7 @@ def _fault(reference: str) -> str | None:
     return "not-canonical"
 
 
-def _blocked_by(conf: RegistriesConf, reference: str, suffix: str) -> str | None:
+def _blocked_by(conf: Settings, reference: str, suffix: str) -> str | None:
     """Give the prefix of the entry that forbids a place, judged by the place's own name."""
     if not conf.blocks:
         return None
@@ -135,7 +135,7 @@ def _blocked_by(conf: RegistriesConf, reference: str, suffix: str) -> str | None
     return entry.prefix if entry is not None and entry.blocked else None
 
 
-def resolve_many(conf: RegistriesConf, images: Iterable[str], *, tty: bool = False) -> pd.DataFrame:
+def resolve_many(conf: Settings, images: Iterable[str], *, tty: bool = False) -> pd.DataFrame:
     """Do the work of :meth:`RegistriesConf.resolve_many`."""
     from .resolution import Columns
 
