@@ -133,7 +133,7 @@ def _mirrors_left_out(res: Resolution, candidate: Candidate) -> Iterator[Note]:
     if entry is None or not candidate.sources:
         return
     by_digest = "@" in candidate.name
-    left_out = [mirror for mirror in entry.mirrors if not applies(entry, mirror.pull_from_mirror, by_digest)]
+    left_out = [mirror for mirror in entry.mirrors if not applies(entry, mirror, by_digest)]
     if not left_out:
         return
     if by_digest:
