@@ -173,14 +173,17 @@ class Settings:
     # -- where each thing was decided ---------------------------------------------------------------------
 
     def place(self, prefix: str, *key: str | int) -> Place:
-        """Return the place of an entry or of a key in it; of its header if the key is not written."""
+        """Return the place of an entry or of a key in it; of its header if the key is not written.
+
+        An entry without ``prefix`` has its location as prefix, so that is the place of its ``"prefix"``.
+        """
         document = self.setter(lambda document: prefix in document.settings.entries)
         if document is None:
             return Place(None)
-        path = document.entry_path(prefix)
-        if document.settings.old_format or document.span((*path, *key)) is None:
-            return document.place(path)
-        return document.place((*path, *key))
+        entry = document.entry_path(prefix)
+        paths = [(*entry, *key), *([(*entry, "location")] if key == ("prefix",) else [])]
+        written = (path for path in paths if document.span(path) and not document.settings.old_format)
+        return document.place(next(written, entry))
 
     def setting_place(self, *path: str | int) -> Place | None:
         """Return the place where a merged setting, or an alias, was made; None for a default."""
