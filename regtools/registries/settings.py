@@ -190,8 +190,8 @@ class Settings:
         document = self.setter(lambda document: _sets(document, path))
         if document is None:
             return None
-        if document.settings.old_format and path[0] == SEARCH:
-            path = ("registries", "search", "registries", *path[1:])
+        if path[0] == SEARCH:
+            path = (*document.settings.search_path, *path[1:])
         return document.place(path)
 
     def setter(self, wanted: Callable[..., bool]) -> Document | None:
@@ -219,7 +219,7 @@ def _answers(files: Files, release: Release, toml: str) -> Document | RegtoolsEr
     if not isinstance(files.aliases, bytes):
         return files.aliases
     try:
-        return Document.read_aliases(files.aliases, release, file=files.alias_file, toml=toml)
+        return Document.read(files.aliases, release, file=files.alias_file, toml=toml, answers=True)
     except RegtoolsError as error:
         return error
 
