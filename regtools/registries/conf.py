@@ -37,8 +37,6 @@ class RegistriesConf(Settings):
     'quay.io/app:latest'
     """
 
-    __slots__ = ()
-
     @classmethod
     def load(
         cls,

@@ -59,8 +59,7 @@ class Mirror(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
-        plain: dict[str, Any] = {"location": self.location, "insecure": self.insecure}
-        return plain | ({"pull_from_mirror": self.pull_from_mirror} if self.pull_from_mirror else {})
+        return {name: value for name, value in self._asdict().items() if value != ""}
 
 
 class Registry(NamedTuple):
@@ -75,14 +74,7 @@ class Registry(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
-        return {
-            "prefix": self.prefix,
-            "location": self.location,
-            "insecure": self.insecure,
-            "blocked": self.blocked,
-            "mirror_by_digest_only": self.mirror_by_digest_only,
-            "mirrors": [mirror.to_dict() for mirror in self.mirrors],
-        }
+        return self._asdict() | {"mirrors": [mirror.to_dict() for mirror in self.mirrors]}
 
 
 def build(prefix: str, table: Table) -> Registry:

@@ -23,7 +23,7 @@ from .reasons import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, ClassVar
 
     import pandas as pd
 
@@ -318,21 +318,21 @@ def _reasons(candidate: Candidate) -> list[Reason]:
 class Columns:
     """Collects one row for each source, column by column: a million rows as dictionaries would not fit."""
 
-    NAMES = (
-        "image",
-        "candidate",
-        "order",
-        "name",
-        "reference",
-        "kind",
-        "insecure",
-        "blocked_by",
-        "error",
-        "stage",
-    )
+    TYPES: ClassVar = {
+        "image": "object",
+        "candidate": "int32",
+        "order": "int32",
+        "name": "object",
+        "reference": "object",
+        "kind": "category",
+        "insecure": "boolean",
+        "blocked_by": "category",
+        "error": "category",
+        "stage": "category",
+    }
 
     def __init__(self) -> None:
-        self.values: tuple[list[Any], ...] = tuple([] for _ in self.NAMES)
+        self.values: tuple[list[Any], ...] = tuple([] for _ in self.TYPES)
 
     def add(self, res: Resolution) -> None:
         """Add the rows of one resolution."""
@@ -358,10 +358,8 @@ class Columns:
         """Return the frame, and free the columns."""
         import pandas as pd
 
-        types = {"candidate": "int32", "order": "int32", "insecure": "boolean"}
-        types |= dict.fromkeys(("kind", "blocked_by", "error", "stage"), "category")
         series = {}
-        for name, column in zip(self.NAMES, self.values, strict=True):
-            series[name] = pd.Series(column, dtype=types.get(name, "object"))
+        for (name, kind), column in zip(self.TYPES.items(), self.values, strict=True):
+            series[name] = pd.Series(column, dtype=kind)
             column.clear()
         return pd.DataFrame(series)

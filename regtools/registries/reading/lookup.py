@@ -141,7 +141,9 @@ def look_up(
     if path is None:
         _ignore_elsewhere(release, around, files)
     else:
-        _ignore_neighbours(here, path, dropins, files)
+        if dropins is None:
+            _ignore_dropins(here, [f"{path}.d"], files, "only the files named are read", "not-named")
+        _ignore_misnamed(here, path, files)
     _take_aliases(here if aliases or path is not None else around, path, aliases, files)
     return files
 
@@ -311,12 +313,6 @@ def _ignore_elsewhere(release: Release, around: Surroundings, files: Files) -> N
         _ignore_dropins(around, paths, files, f"this directory is for {whose}", "other-user")
     for path in mine.mains:
         _ignore_misnamed(around, path, files)
-
-
-def _ignore_neighbours(here: Surroundings, path: str, dropins: str | None, files: Files) -> None:
-    if dropins is None:
-        _ignore_dropins(here, [f"{path}.d"], files, "only the files named are read", "not-named")
-    _ignore_misnamed(here, path, files)
 
 
 def _ignore_dropins(around: Surroundings, directories: list[str], files: Files, why: str, code: str) -> None:
