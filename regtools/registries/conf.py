@@ -27,7 +27,7 @@ __all__ = ["DEFAULT_HELPERS", "Mirror", "RegistriesConf", "Registry"]
 
 
 class RegistriesConf(Settings):
-    """What ``registries.conf`` and its companions say, as one release of podman understands them.
+    """The configuration of one release of podman: ``registries.conf`` and its companions.
 
     Make one with :meth:`load` or :meth:`from_toml`; it does not change afterwards. Its attributes are those
     of :class:`~regtools.registries.settings.Settings`.

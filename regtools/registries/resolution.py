@@ -1,4 +1,4 @@
-"""What resolving a name gives: candidates with their sources, and how they are shown.
+"""The result of resolving a name: candidates with their sources, and how they are shown.
 
 A :class:`Resolution` shows itself as a tree on the terminal, as a table in JupyterLab, as rows for analysis.
 """
@@ -270,7 +270,7 @@ ASKS = "podman asks which one is meant; only the choice is pulled"
 
 
 def _notes(res: Resolution, unused: tuple[Reason, ...]) -> Iterator[tuple[str, str]]:
-    """Yield what stands below the candidates: labels and texts, the files last."""
+    """Yield the lines below the candidates, each a label and a text; the files are last."""
     yield from (("not used: ", str(reason)) for reason in unused)
     yield from (("not read: ", str(ignored)) for ignored in res.conf.files_ignored)
     yield "files: ", ", ".join(res.conf.files_read) or "none"

@@ -77,7 +77,7 @@ class Credentials(NamedTuple):
 
     @property
     def found(self) -> Step | None:
-        """The first step that has a login or asks a program; None where the pull is anonymous."""
+        """The first step that has a login or asks a program; None for an anonymous pull."""
         return next((step for step in self.steps if step.outcome in (ENTRY, HELPER)), None)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which files podman reads, in which order, and which files exist without being read.
+"""Which files podman reads, in which order, and which exist but are not read.
 
 This module and :mod:`regtools.registries.reading.credentials` are the only ones that read files, through
 :class:`~regtools.registries.reading.host.Surroundings`.

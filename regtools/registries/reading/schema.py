@@ -57,8 +57,8 @@ _FOUND = {str: "text", bool: "a boolean", list: "a list", dict: "a table", int: 
 class Problem(NamedTuple):
     """One thing that podman refuses: stable kind, words for a person, and where.
 
-    ``path`` leads to the key at fault, or to a table's header where a key is missing; ``at_key`` asks for
-    the key itself to be marked, not its value. ``related`` leads to a second place, with a word about it.
+    ``path`` is that of the faulty key, or of a table's header if a key is missing; ``at_key`` asks for the
+    key itself to be marked, not its value. ``related`` is the path of a second place, with a word about it.
     """
 
     kind: str
@@ -232,7 +232,7 @@ def _mismatch(path: Path, key: str, kind: type, value: Any) -> Problem:
 
 def _alias_hint(name: str, value: Any) -> str | None:
     if fold_key(name) in TOP:
-        return f"{name} stands below [aliases] and so is an alias; move it above the first [table]"
+        return f"{name} is below [aliases] and so is an alias; move it above the first [table]"
     if type(value) is dict and value:
         return f'a dot in a key without quotes makes a table; write "{name}.{next(iter(value))}" = "..."'
     return None

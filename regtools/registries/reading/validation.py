@@ -41,7 +41,7 @@ class Checked:
         aliases: short name → normalised repository, or empty.
         helpers, layer_helper: the programs for logins.
         old_format: whether the file was converted from the old format.
-        old_paths: of a converted file: prefix → where it came from.
+        old_paths: of a converted file: prefix → the path that it came from.
         unusual: whether there is anything that podman does not know or accept.
     """
 
@@ -246,7 +246,7 @@ def _no_location(prefix: str, path: Path, *, named: bool) -> Problem:
 
 def _mirrors(table: Table, prefix: str, path: Path, release: Release) -> Iterator[Problem]:
     if table.get("pull-from-mirror"):
-        message = f"pull-from-mirror stands in the [[registry]] {prefix!r}, but belongs to a mirror"
+        message = f"pull-from-mirror is in the [[registry]] {prefix!r}, but belongs to a mirror"
         hint = "move it below a [[registry.mirror]] header"
         yield Problem("pull-from-mirror-on-registry", message, (*path, "pull-from-mirror"), hint, at_key=True)
     by_digest = table.get("mirror-by-digest-only", False)
