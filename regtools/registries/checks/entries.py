@@ -11,7 +11,7 @@ from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, WELL_KNOWN, is_host, is_qualified, split
 
 from ..writing import quote
-from .finding import NOTE, WARNING
+from .finding import WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..reading.releases import Release
     from ..reading.schema import Path, Table
     from .finding import Finding
+    from .fixes import Fix
     from .lenient import Sheet
 
 __all__ = ["entries", "never"]
@@ -45,10 +46,6 @@ class _Entry(NamedTuple):
     path: Path
     prefix: str
     at: Path
-
-    @property
-    def key(self) -> str:
-        return str(self.at[-1])
 
 
 def entries(sheet: Sheet) -> Iterator[Finding]:
@@ -79,7 +76,7 @@ def _duplicate(sheet: Sheet, entry: _Entry, first: Path) -> Finding:
     line = sheet.line(first)
     message = f"{entry.prefix!r} has an entry on line {line} already; the first one wins, this one is ignored"
     hint = "join the two, or give them different prefixes"
-    return sheet.finding(WARNING, "duplicate-entry", message, entry.at, hint=hint)
+    return sheet.finding("duplicate-entry", message, entry.at, hint=hint)
 
 
 def _slashes(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
@@ -96,10 +93,10 @@ def _slashes(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
         effect = "podman takes it off"
         if kept_by:
             effect = f"{kept_by} keeps it, and then no image below this [[registry]] can be pulled at all"
-        fix = f"{path[-1]} = {quote(text.rstrip('/'))}"
         message = f"{text!r} ends with a slash; {effect}"
-        severity, hint = WARNING if kept_by else NOTE, "leave the slash out"
-        yield sheet.finding(severity, "trailing-slash", message, path, hint=hint, fix=fix)
+        severity, hint = WARNING if kept_by else None, "leave the slash out"
+        fix = sheet.replaced(path, quote(text.rstrip("/")))
+        yield sheet.finding("trailing-slash", message, path, hint=hint, fix=fix, severity=severity)
 
 
 def _keeps_slash(release: Release) -> str | None:
@@ -120,27 +117,35 @@ def _prefix(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
         right = f"{HUB}/{path}" if path else HUB
         message = f"prefix {prefix!r} can never match an image name of Docker Hub: those begin with {HUB}/"
         hint = f"write the prefix as {HUB}; only locations may be {HUB_HOST}"
-        yield sheet.finding(
-            WARNING, "hub-host-prefix", message, entry.at, hint=hint, fix=f"prefix = {quote(right)}"
-        )
+        fix = _prefixed(sheet, entry, right)
+        yield sheet.finding("hub-host-prefix", message, entry.at, hint=hint, fix=fix)
     elif why_never is not None:
-        code, message, fix = why_never
+        code, message, right_or_none = why_never
         hint = "names are compared in full, without tag and digest: HOST[:PORT]/PATH"
-        fixed = f"{entry.key} = {quote(fix)}" if fix else None
-        yield sheet.finding(WARNING, code, message, entry.at, hint=hint, fix=fixed)
+        fix = sheet.replaced(entry.at, quote(right_or_none)) if right_or_none else None
+        yield sheet.finding(code, message, entry.at, hint=hint, fix=fix)
     elif host == HUB and path in OFFICIAL:
         message = (
             f"prefix {prefix!r} does not match the image {path}, which is called {HUB}/library/{path}; "
             f"it matches names below {prefix}/ only"
         )
-        fix = f"{entry.key} = {quote(f'{HUB}/library/{path}')}"
-        yield sheet.finding(WARNING, "library-missing", message, entry.at, hint="add library/", fix=fix)
+        fix = sheet.replaced(entry.at, quote(f"{HUB}/library/{path}"))
+        yield sheet.finding("library-missing", message, entry.at, hint="add library/", fix=fix)
     else:
         yield from _slip(sheet, entry, host, path)
 
 
+def _prefixed(sheet: Sheet, entry: _Entry, prefix: str) -> Fix | None:
+    """Write another prefix; a location that was the prefix, too, stays."""
+    span = sheet.span(entry.at)
+    if entry.at[-1] == "prefix" or span is None:
+        return sheet.replaced(entry.at, quote(prefix))
+    text = f"prefix = {quote(prefix)}"
+    return sheet.fix(text, sheet.edit(span.key_start, span.key_start, f"{text}\n"))
+
+
 def never(prefix: str) -> tuple[str, str, str | None] | None:
-    """Say why a prefix can never match a name: code, words, and what to write; None where it can."""
+    """Return why a prefix can never match a name: code, words, and what to write; None if it can."""
     if prefix.startswith("*."):
         if is_host(prefix[2:]) or any(sign in prefix for sign in "/@:"):
             return None  # the latter is refused anyway
@@ -183,9 +188,8 @@ def _slip(sheet: Sheet, entry: _Entry, host: str, path: str) -> Iterator[Finding
         return
     right = f"{meant}/{path}" if path else meant
     message = f"{host!r} looks like a slip for {meant!r}"
-    yield sheet.finding(
-        WARNING, "slip", message, entry.at, hint=f"write {meant}", fix=f"{entry.key} = {quote(right)}"
-    )
+    fix = sheet.replaced(entry.at, quote(right))
+    yield sheet.finding("slip", message, entry.at, hint=f"write {meant}", fix=fix)
 
 
 # -- mirrors ---------------------------------------------------------------------------------------------
@@ -198,26 +202,26 @@ def _mirrors(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
         message = "insecure = true holds for the location only, not for the mirrors below it"
         hint = "say insecure = true below each [[registry.mirror]] that needs it"
         path = (*entry.path, "insecure")
-        yield sheet.finding(NOTE, "insecure-not-inherited", message, path, hint=hint, fix="insecure = true")
+        yield sheet.finding("insecure-not-inherited", message, path, hint=hint)
     location = entry.table.get("location") or entry.prefix
     if entry.table.get("insecure", False) and location.partition("/")[0] in WELL_KNOWN:
         message = (
             f"{location} has a good certificate; insecure = true stops checking it and allows plain HTTP"
         )
         hint = "remove the line, unless something between you and the registry makes certificates of its own"
-        yield sheet.finding(NOTE, "insecure-public", message, (*entry.path, "insecure"), hint=hint)
+        yield sheet.finding("insecure-public", message, (*entry.path, "insecure"), hint=hint)
     if entry.table.get("blocked", False) and mirrors:
         message = "blocked = true keeps podman from the location itself; the mirrors below it are still used"
         hint = "that is how to forbid the origin and allow the mirrors; to forbid all, remove the mirrors"
-        yield sheet.finding(NOTE, "blocked-with-mirrors", message, (*entry.path, "blocked"), hint=hint)
+        yield sheet.finding("blocked-with-mirrors", message, (*entry.path, "blocked"), hint=hint)
     seen: set[str] = set()
     for index, mirror in mirrors:
         location = mirror.get("location", "").rstrip("/")
         path = (*entry.path, "mirror", index, "location")
         if location and location == entry.table.get("location"):
             message = f"mirror {location!r} is the registry's own location, which is tried last anyway"
-            yield sheet.finding(NOTE, "mirror-is-location", message, path)
+            yield sheet.finding("mirror-is-location", message, path)
         elif location in seen:
             message = f"mirror {location!r} is there twice, and would be tried twice"
-            yield sheet.finding(WARNING, "duplicate-mirror", message, path, hint="keep the first")
+            yield sheet.finding("duplicate-mirror", message, path, hint="keep the first")
         seen.add(location)

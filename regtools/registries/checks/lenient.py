@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from regtools.errors import Place, RegtoolsError, TomlError
@@ -14,9 +14,11 @@ from ..reading.document import Document
 from ..reading.schema import fold_key
 from ..reading.validation import check
 from .finding import Finding
+from .fixes import Edit, Fix, OverlapError, apply, back, joined
+from .mending import blanked, mended
+from .rules import rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from regtools.toml.positions import Span
@@ -26,59 +28,35 @@ if TYPE_CHECKING:
 
 __all__ = ["Sheet"]
 
-# Faults that end with their line, so that the rest of the file can be read without it.
-_LOCAL = frozenset(
-    {
-        "unquoted-value",
-        "colon-for-equals",
-        "curly-quote",
-        "wrong-boolean",
-        "missing-opening-quote",
-        "bad-escape",
-    }
-    | {
-        "unclosed-string",
-        "doubled-quote",
-        "missing-equals",
-        "foreign-comment",
-        "unquoted-key",
-        "missing-value",
-    }
-    | {"bad-number", "bad-date", "wide-punctuation", "append-operator", "odd-space", "text-after-value"}
-)
-_PLAIN_QUOTES = str.maketrans("“”„‟‘’‚‛", '"' * 4 + "'" * 4)
-# Faults that a line of the same length mends, so that every position stays.
-_MENDS: dict[str, Callable[[str, TomlError], str]] = {
-    "doubled-quote": lambda line, error: _at(line, error, " " + line[(error.column or 1)]),
-    "curly-quote": lambda line, _: line.translate(_PLAIN_QUOTES),
-    "wide-punctuation": lambda line, error: _at(line, error, (error.hint or "")[-1:]),
-}
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
-_STATEMENT = re.compile(r"\s*[^\[\s].*")
 
 
 class Sheet:
     """One file as far as it can be read.
 
+    Faulty lines are mended, or blanked if there is no mend, until the text is TOML. Positions and edits
+    that leave this class are those of the file itself.
+
     Attributes:
         file: its path as shown.
         dropin: whether it is merged over another.
-        text: its text, None where it has none.
-        raw: its values as written, None where it is no TOML.
-        document: what can be said of it even if podman refuses it; None like ``raw``.
-        faults: what keeps it from being read, in order; empty where it is TOML.
+        text: its text, None if it has none.
+        raw: its values as written, None if it is no TOML.
+        document: what it sets, even if podman refuses it; None like ``raw``.
+        faults: what keeps it from being read, in order, each with its mend; empty if it is TOML.
         problems: what podman refuses in it.
-        mended: line → its text, where as many characters as were wrong mend it.
     """
 
     __slots__ = (
-        "_first",
+        "_edits",
+        "_headers",
+        "_lines",
+        "_starts",
         "document",
         "dropin",
         "faults",
         "file",
-        "mended",
         "problems",
         "raw",
         "release",
@@ -100,168 +78,311 @@ class Sheet:
         self.release = release
         self.toml = toml or release.toml
         self.text: str | None = None
-        self._first: int | None = 0  # not looked for yet
         self.raw: Table | None = None
         self.document: Document | None = None
-        self.faults: list[RegtoolsError] = []
+        self.faults: list[tuple[RegtoolsError, tuple[Edit, ...]]] = []
         self.problems: list[Problem] = []
-        self.mended: dict[int, str] = {}
+        self._edits: list[Edit] = []
+        self._lines: list[str] = []
+        self._starts: list[int] = []
+        self._headers: list[Span] | None = None
         try:
             self._read(source)
         except RegtoolsError as error:
-            self.faults.append(error)
+            self.faults.append((error, ()))
 
     @property
     def sound(self) -> bool:
         """Whether podman accepts the file."""
         return not self.faults and not self.problems
 
+    # -- reading ------------------------------------------------------------------------------------------
+
     def _read(self, source: str | bytes) -> None:
-        text, notes = decode(source, file=self.file)
-        self.text = text
+        self.text, notes = decode(source, file=self.file)
+        self._lines = self.text.split("\n")
+        self._starts = [0]
+        for line in self._lines:
+            self._starts.append(self._starts[-1] + len(line) + 1)
         if not self.release.accepts_bom and any(note.code == "bom" for note in notes):
             message = f"podman {self.release.name} refuses a file that starts with a byte-order mark"
             hint = "save it as UTF-8 without signature"
-            self.faults.append(error_at(text, 0, 0, message, code="bom", file=self.file, hint=hint))
-        readable = self._readable(text)
-        if readable is None:
+            error = error_at(self.text, 0, 0, message, code="bom", file=self.file, hint=hint)
+            self.faults.append((error, ()))
+        blank = self._uncover(self.text)
+        if self.raw is None:
             return
+        readable = apply(self.text, self._edits)
         self.document = Document(readable, self.file, dropin=self.dropin, notes=notes)
-        self.raw = parse(readable)
-        values = parse(readable)
+        values = _copy(self.raw)
         problems = list(check(values, self.document.settings, self.release, dropin=self.dropin))
         if problems or self.document.settings.unusual:
             check_values(self.raw, readable, file=self.file)
-        repaired = readable != text
-        self.problems = [p for p in problems if not (repaired and p.kind in _UNSET)]
+        self.problems = [problem for problem in problems if not (blank and problem.kind in _UNSET)]
 
-    def _readable(self, text: str) -> str | None:
-        """Give a text that is TOML: the file's, or with faulty lines mended or blanked, same in length."""
-        for _ in range(_MOST_FAULTS):
+    def _uncover(self, text: str) -> bool:
+        """Find one fault after the other, until the text is TOML; return whether a line was left out."""
+        blank = False
+        while self.raw is None and len(self.faults) < _MOST_FAULTS:
             dialect = "1.1" if self.faults and self.toml == "1.0" else self.toml
+            readable = apply(text, self._edits)
             try:
-                parse(text, toml=dialect, file=self.file)
-                return text
+                self.raw = parse(readable, toml=dialect, file=self.file)
             except TomlError as error:
-                self.faults.append(error)
                 if error.code.startswith("toml11-"):
+                    self.faults.append((error, ()))
                     continue
-                better = self._without(text, error)
-                if better is None:
-                    return self._newer(text) if self.toml == "1.0" else None
-                text = better
-        return None
+                edits = self._mend(readable, error)
+                self.faults.append((self._original(error), edits))
+                left_out = None if edits else self._blank(readable, error)
+                blank = blank or left_out is not None
+                added = edits or left_out
+                if not added:
+                    break
+                self._edits = joined([*self._edits, *added])
+        return blank
 
-    def _without(self, text: str, error: TomlError) -> str | None:
-        """Take one faulty line out of a text, mended or blanked; None where neither is possible."""
-        lines = text.split("\n")
+    def _mend(self, readable: str, error: TomlError) -> tuple[Edit, ...]:
+        """Return the edits that mend a fault, if the text can be read beyond it then."""
+        lines = readable.split("\n")
+        if error.line is None or error.line > len(lines):
+            return ()
+        edits = self._line_edits(lines, mended(lines, error))
+        try:
+            together = joined([*self._edits, *edits])
+        except OverlapError:
+            return ()
+        if not edits or len(together) == len(self._edits):
+            return ()
+        try:
+            parse(apply(self.text or "", together))
+        except TomlError as next_one:
+            if (next_one.offset or 0) <= (error.offset or 0):
+                return ()
+        return edits
+
+    def _blank(self, readable: str, error: TomlError) -> tuple[Edit, ...] | None:
+        lines = readable.split("\n")
         if error.line is None or error.line > len(lines):
             return None
-        line = lines[error.line - 1]
-        mended = _mended(line, error)
-        if mended is not None:
-            self.mended[error.line] = mended
-        better = mended or _blanked(line, error)
+        better = blanked(lines[error.line - 1], error)
         if better is None:
             return None
-        lines[error.line - 1] = better
-        return "\n".join(lines)
+        start = self.back(sum(len(line) + 1 for line in lines[: error.line - 1]))
+        end = self.back(start + len(better)) if not self._edits else self._line_end(start)
+        kept = [edit for edit in self._edits if not start <= edit.start <= end]
+        self._edits = kept
+        return (Edit(self.file, start, end, " " * (end - start)),)
 
-    def _newer(self, text: str) -> str | None:
-        try:
-            parse(text, toml="1.1")
-        except TomlError:
-            return None
-        return text
+    def _line_end(self, start: int) -> int:
+        end = (self.text or "").find("\n", start)
+        return len(self.text or "") if end < 0 else end
+
+    def _line_edits(self, lines: list[str], better: dict[int, str]) -> tuple[Edit, ...]:
+        """Return new lines as edits of the characters that differ."""
+        edits = []
+        for index, new in sorted(better.items()):
+            old = lines[index]
+            start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), None)
+            start = min(len(old), len(new)) if start is None else start
+            tail = 0
+            while tail < min(len(old), len(new)) - start and old[-1 - tail] == new[-1 - tail]:
+                tail += 1
+            offset = sum(len(line) + 1 for line in lines[:index])
+            edits.append(self.edit(offset + start, offset + len(old) - tail, new[start : len(new) - tail]))
+        return tuple(edits)
+
+    def _original(self, error: TomlError) -> TomlError:
+        """Return a fault of the mended text with its place in the file."""
+        if not self._edits or error.offset is None or error.column is None:
+            return error
+        width = (error.end_column or error.column + 1) - error.column
+        start, end = self.back(error.offset), self.back(error.offset + width)
+        return error_at(
+            self.text or "", start, end, error.message, code=error.code, file=self.file, hint=error.hint
+        )
 
     # -- positions ----------------------------------------------------------------------------------------
 
+    def back(self, offset: int) -> int:
+        """Return the offset in the file of an offset in the mended text."""
+        return back(self._edits, offset) if self._edits else offset
+
     def span(self, path: Path) -> Span | None:
-        """Find where a path is written."""
+        """Return where a path is written in the mended text."""
         return self.document.span(path) if self.document else None
 
-    def place(self, path: Path) -> Place:
-        """Give where a key or a table's header stands."""
-        span = self.span(path)
-        return Place(self.file, span.line, span.column) if span else Place(self.file)
-
     def line(self, path: Path) -> int | None:
-        """Give the line of a key or header."""
-        return self.place(path).line
+        """Return the line of a key or header."""
+        span = self.span(path)
+        return self._place(self.back(span.key_start))[0] if span else None
+
+    def place(self, path: Path) -> Place:
+        """Return where a key or a table's header stands."""
+        span = self.span(path)
+        return Place(self.file, *self._place(self.back(span.key_start))) if span else Place(self.file)
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
 
     def source(self, number: int) -> str:
-        """Give a line's text, counted from 1."""
-        lines = (self.text or "").split("\n")
-        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+        """Return a line of the file, counted from 1."""
+        return self._lines[number - 1].rstrip("\r") if 0 < number <= len(self._lines) else ""
+
+    def mended_line(self, number: int) -> str:
+        """Return a line with all its mends."""
+        start, end = self._starts[number - 1], self._starts[number] - 1
+        here = [edit for edit in self._edits if start <= edit.start <= end]
+        return apply(
+            self.source(number),
+            [edit._replace(start=edit.start - start, end=edit.end - start) for edit in here],
+        )
 
     def statement(self, path: Path) -> str | None:
-        """Give ``key = value`` as it is written."""
+        """Return ``key = value`` as it is written."""
         span = self.span(path)
-        return self.text[span.key_start : span.value_end] if span and self.text else None
+        return self.document.text[span.key_start : span.value_end] if span and self.document else None
+
+    @property
+    def headers(self) -> list[Span]:
+        """The table headers, in the order of the text."""
+        if self._headers is None:
+            spans = dict.fromkeys(locate(self.document.text).values()) if self.document else ()
+            own = (span for span in spans if span.line == span.header_line and span.key_end == span.value_end)
+            self._headers = sorted(span for span in own if span.key_start == span.value_start)
+        return self._headers
 
     def first_header(self) -> int | None:
-        """Give the line of the file's first table header."""
-        if self._first == 0 and self.document is not None:
-            lines = (span.header_line for span in locate(self.document.text).values())
-            self._first = min((line for line in lines if line is not None), default=None)
-        return self._first or None
-
-    def finding(
-        self,
-        severity: str,
-        code: str,
-        message: str,
-        path: Path = (),
-        *,
-        at_key: bool = False,
-        hint: str | None = None,
-        fix: str | None = None,
-    ) -> Finding:
-        """Make a finding that shows the line of a key's value, of the key itself, or of a header."""
-        span = self.span(path) if path else None
-        while span is None and path and len(path) > 1:
-            path = path[:-1]
-            span = self.span(path)
-        if span is None or self.text is None:
-            return Finding(severity, code, message, Place(self.file), hint, fix)
-        start, end = (span.key_start, span.key_end) if at_key else (span.value_start, span.value_end)
-        at = error_at(self.text, start, end, message, code=code, file=self.file)
-        return Finding(severity, code, message, at.where, hint, fix, at.source_line, at.end_column)
+        """Return the line of the file's first table header."""
+        return self._place(self.back(self.headers[0].key_start))[0] if self.headers else None
 
     def value(self, path: Path) -> Any:
-        """Give what is written at a path, keys in any case; None where nothing is."""
+        """Return what is written at a path, keys in any case; None if nothing is."""
         value: Any = self.raw
         for part in path:
             if isinstance(value, dict) and isinstance(part, str):
-                value = next((value[key] for key in value if fold_key(key) == fold_key(part)), None)
+                value = (
+                    value[part]
+                    if part in value
+                    else next((value[key] for key in value if fold_key(key) == fold_key(part)), None)
+                )
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
                 value = value[part]
             else:
                 return None
         return value
 
+    # -- findings and fixes -------------------------------------------------------------------------------
 
-def _mended(line: str, error: TomlError) -> str | None:
-    """Write the right characters for wrong ones; None where that takes more or less room."""
-    mend = _MENDS.get(error.code)
-    if mend is None or error.column is None or error.end_column is None:
-        return None
-    mended = mend(line, error)
-    return mended if len(mended) == len(line) and mended != line else None
+    def finding(
+        self,
+        code: str,
+        message: str,
+        path: Path = (),
+        *,
+        at_key: bool = False,
+        hint: str | None = None,
+        fix: Fix | None = None,
+        severity: str | None = None,
+    ) -> Finding:
+        """Make a finding that shows the line of a key's value, of the key itself, or of a header.
+
+        Args:
+            code: of a row of the table of rules, or of a refusal.
+            message: what is wrong.
+            path: what it is about; if it is not written, what holds it is shown.
+            at_key: whether the key is shown, not the value.
+            hint: what to do.
+            fix: the change that removes the finding.
+            severity: other than the rule's.
+        """
+        severity = severity or rule(code).severity
+        span = self.span(path) if path else None
+        while span is None and len(path) > 1:
+            path = path[:-1]
+            span = self.span(path)
+        if span is None or self.text is None:
+            return Finding(severity, code, message, Place(self.file), hint, fix)
+        start, end = (span.key_start, span.key_end) if at_key else (span.value_start, span.value_end)
+        line, column = self._place(self.back(start))
+        source = self.source(line)
+        width = max(min(self.back(end) - self.back(start), len(source) - column + 1), 1)
+        return Finding(
+            severity, code, message, Place(self.file, line, column), hint, fix, source, column + width
+        )
+
+    def edit(self, start: int, end: int, text: str) -> Edit:
+        """Return an edit of the mended text as an edit of the file."""
+        first = self.back(start)
+        return Edit(self.file, first, max(self.back(end), first), text)
+
+    def fix(self, text: str, *edits: Edit) -> Fix | None:
+        """Return a fix of this file, None if there is nothing to edit."""
+        return Fix(text, edits, self.text or "") if edits else None
+
+    def replaced(self, path: Path, value: str) -> Fix | None:
+        """Return the fix that writes another value."""
+        span = self.span(path)
+        key = f"{path[-1]} = " if isinstance(path[-1], str) else ""
+        return self.fix(f"{key}{value}", self.edit(span.value_start, span.value_end, value)) if span else None
+
+    def renamed(self, path: Path, key: str) -> Fix | None:
+        """Return the fix that writes another key."""
+        span, written = self.span(path), self.statement(path)
+        if span is None or written is None or written.startswith("[") or span.key_end == span.value_end:
+            return None
+        text = key + written[span.key_end - span.key_start :]
+        return self.fix(text, self.edit(span.key_start, span.key_end, key))
+
+    def removal(self, path: Path) -> Edit | None:
+        """Return the edit that removes ``key = value`` with its lines; None if something else is on them."""
+        span = self.span(path)
+        if span is None or self.document is None:
+            return None
+        text = self.document.text
+        start, end = text.rfind("\n", 0, span.key_start) + 1, text.find("\n", span.value_end) + 1
+        end = end or len(text)
+        rest = text[span.value_end : end].strip()
+        if text[start : span.key_start].strip() or (rest and not rest.startswith("#")):
+            return None
+        return self.edit(start, end, "")
+
+    def insertion(self, header: Span | None, text: str) -> Edit:
+        """Return the edit that inserts lines below a header, or above the first one, before what is there."""
+        whole = self.document.text if self.document else ""
+        if header is not None:
+            pos = whole.find("\n", header.key_end) + 1 or len(whole)
+        else:
+            pos = whole.rfind("\n", 0, self.headers[0].key_start) + 1 if self.headers else len(whole)
+        return self.inserted(pos, text)
+
+    def below(self, path: Path, text: str) -> Edit | None:
+        """Return the edit that inserts lines where the table of a header ends, sub-tables not counted."""
+        span = self.span(path)
+        if span is None or span not in self.headers or self.document is None:
+            return None
+        later = [header for header in self.headers if header.key_start > span.key_start]
+        whole = self.document.text
+        pos = whole.rfind("\n", 0, later[0].key_start) + 1 if later else len(whole)
+        while whole[:pos].endswith(("\n\n", "\n\r\n")):
+            pos = whole.rfind("\n", 0, pos - 1) + 1
+        return self.inserted(pos, text)
+
+    def inserted(self, pos: int, text: str) -> Edit:
+        """Return the edit that inserts lines at an offset of the mended text."""
+        whole = self.document.text if self.document else ""
+        text = ("" if not pos or whole[pos - 1] == "\n" else "\n") + text + "\n"
+        return self.edit(pos, pos, text.replace("\n", "\r\n") if "\r\n" in whole else text)
+
+    def moved(self, path: Path, header: Span | None = None) -> Fix | None:
+        """Return the fix that moves ``key = value`` below a header, or above the first one."""
+        text, removal = self.statement(path), self.removal(path)
+        return self.fix(text, removal, self.insertion(header, text)) if text and removal else None
 
 
-def _at(line: str, error: TomlError, right: str) -> str:
-    """Put the right characters at an error's column."""
-    start, end = (error.column or 1) - 1, (error.end_column or 1) - 1
-    return line[:start] + right + line[end:]
-
-
-def _blanked(line: str, error: TomlError) -> str | None:
-    """Blank out a faulty line that stands for itself; None where it may be a part of something longer."""
-    if (
-        error.code not in _LOCAL
-        or not _STATEMENT.fullmatch(line)
-        or not any(sign in line for sign in "=:＝：/")
-    ):
-        return None
-    return " " * len(line)
+def _copy(value: Any) -> Any:
+    """Return a value whose tables and lists are its own."""
+    if type(value) is dict:
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if type(value) is list else value

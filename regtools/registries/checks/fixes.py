@@ -1,0 +1,142 @@
+"""Fixes as data: edits of a file's text, and the text that a person can paste.
+
+An edit replaces the characters from ``start`` to ``end`` (offsets from 0) of one file. Fixes of one file are
+applied together in one pass, so none of them moves the others; edits that overlap are refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Edit", "Fix", "OverlapError", "apply", "apply_all", "back", "compatible", "difference", "joined"]
+
+
+class OverlapError(ValueError):
+    """Raised for two different edits of the same characters."""
+
+
+class Edit(NamedTuple):
+    """One replacement in the text of one file; equal offsets insert."""
+
+    file: str | None
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that removes a finding.
+
+    Attributes:
+        text: what to write, as it is printed.
+        edits: the change itself; all of them are in one file.
+        source: the text of that file before the change.
+        effect: one sentence about what changes for names, or None.
+    """
+
+    text: str
+    edits: tuple[Edit, ...]
+    source: str = field(repr=False, compare=False)
+    effect: str | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def file(self) -> str | None:
+        """The file that is changed, None for text without a file."""
+        return self.edits[0].file
+
+    def apply(self, text: str) -> str:
+        """Return the file's text with this fix.
+
+        Raises:
+            OverlapError: two edits overlap.
+        """
+        return apply(text, self.edits)
+
+    def diff(self) -> str:
+        """Return the change as a unified diff."""
+        return difference(self.file or "<text>", self.source, self.apply(self.source))
+
+
+def joined(edits: Iterable[Edit]) -> list[Edit]:
+    """Return edits of one file in the order of the text, equal ones once.
+
+    Raises:
+        OverlapError: two edits overlap.
+    """
+    ordered = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
+    for one, other in pairwise(ordered):
+        if other.start < one.end:
+            raise OverlapError(f"two edits of the characters {other.start} to {one.end} overlap")
+    return ordered
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """Return a text with all edits.
+
+    >>> apply("a = b", [Edit(None, 4, 5, '"b"')])
+    'a = "b"'
+
+    Raises:
+        OverlapError: two edits overlap.
+    """
+    parts, pos = [], 0
+    for edit in joined(edits):
+        parts += [text[pos : edit.start], edit.text]
+        pos = edit.end
+    return "".join((*parts, text[pos:]))
+
+
+def compatible(fixes: Iterable[Fix]) -> list[Fix]:
+    """Return the fixes that can be applied at once: small ones first, and none that overlaps those."""
+    chosen: list[Fix] = []
+    edits: dict[str | None, list[Edit]] = {}
+    for fix in sorted(fixes, key=lambda fix: sum(edit.end - edit.start for edit in fix.edits)):
+        try:
+            edits[fix.file] = joined([*edits.get(fix.file, ()), *fix.edits])
+        except OverlapError:
+            continue
+        chosen.append(fix)
+    return chosen
+
+
+def apply_all(fixes: Iterable[Fix]) -> dict[str | None, str]:
+    """Return the changed texts: file → text with all these fixes."""
+    edits: dict[str | None, list[Edit]] = {}
+    sources: dict[str | None, str] = {}
+    for fix in fixes:
+        sources[fix.file] = fix.source
+        edits.setdefault(fix.file, []).extend(fix.edits)
+    return {file: apply(source, edits[file]) for file, source in sources.items()}
+
+
+def back(edits: Iterable[Edit], offset: int) -> int:
+    """Return where an offset of the edited text was before; ``edits`` are in the order of the text."""
+    shift = 0
+    for edit in edits:
+        start = edit.start + shift
+        if offset < start:
+            break
+        if offset < start + len(edit.text):
+            return min(edit.start + offset - start, max(edit.end - 1, edit.start))
+        shift += len(edit.text) - (edit.end - edit.start)
+    return offset - shift
+
+
+def difference(file: str, before: str, after: str) -> str:
+    """Return two texts of a file as a unified diff."""
+    name = file.lstrip("/")
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    found = difflib.unified_diff(old, new, fromfile=f"a/{name}", tofile=f"b/{name}")
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found
+    )
