@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, WELL_KNOWN, is_host, is_qualified, split
 
+from ..reading.schema import fold_key
 from ..writing import quote
 from .finding import WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from ..reading.releases import Release
     from ..reading.schema import Path, Table
@@ -80,23 +82,26 @@ def _duplicate(sheet: Sheet, entry: _Entry, first: Path) -> Finding:
 
 
 def _slashes(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
-    """Slashes at the end: trimmed, but for a mirror's in podman 4 and the first of podman 5."""
+    """Yield the addresses that end with a slash: podman trims all but some releases' mirrors."""
     raw = sheet.value(entry.path)
-    mirrors = [("mirror", number) for number in range(len(entry.table.get("mirror", ())))]
-    for path, kept_by in (
-        *(((*entry.path, key), None) for key in ("prefix", "location")),
-        *(((*entry.path, *m, "location"), _keeps_slash(sheet.release)) for m in mirrors),
-    ):
-        text = sheet.value(path) if raw else None
-        if not isinstance(text, str) or not text.endswith("/") or not text.strip("/"):
-            continue
-        effect = "podman takes it off"
-        if kept_by:
-            effect = f"{kept_by} keeps it, and then no image below this [[registry]] can be pulled at all"
-        message = f"{text!r} ends with a slash; {effect}"
-        severity, hint = WARNING if kept_by else None, "leave the slash out"
-        fix = sheet.replaced(path, quote(text.rstrip("/")))
-        yield sheet.finding("trailing-slash", message, path, hint=hint, fix=fix, severity=severity)
+    mirrors = sheet.value((*entry.path, "mirror")) if "mirror" in entry.table else ()
+    tables: list[tuple[Path, Any, str | None]] = [(entry.path, raw, None)]
+    for index, mirror in enumerate(mirrors):
+        tables.append(((*entry.path, "mirror", index), mirror, _keeps_slash(sheet.release)))
+    for path, table, kept_by in tables:
+        for key, text in table.items() if isinstance(table, dict) else ():
+            if not isinstance(text, str) or text[-1:] != "/" or not text.strip("/"):
+                continue
+            if fold_key(key) != "location" and (table is not raw or fold_key(key) != "prefix"):
+                continue
+            effect = "podman takes it off"
+            if kept_by:
+                effect = f"{kept_by} keeps it, and then no image below this [[registry]] can be pulled at all"
+            message = f"{text!r} ends with a slash; {effect}"
+            severity, hint = WARNING if kept_by else None, "leave the slash out"
+            here = (*path, key)
+            fix = sheet.replaced(here, quote(text.rstrip("/")))
+            yield sheet.finding("trailing-slash", message, here, hint=hint, fix=fix, severity=severity)
 
 
 def _keeps_slash(release: Release) -> str | None:

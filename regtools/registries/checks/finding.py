@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from regtools.display import escape, snippet, visible
 
-from .fixes import apply_all, compatible, difference
+from .fixes import apply_all, difference
 
 if TYPE_CHECKING:
     from typing import Any
@@ -108,9 +108,9 @@ class Findings(list[Finding]):
     def fixed(self) -> dict[str, str]:
         """Return the files that the fixes change: path → text with all of them; ``<text>`` has no file.
 
-        Of fixes that change the same text the smaller one is applied; the other one waits for the next run.
+        Of fixes that change the same text one is applied; the others wait for the next run.
         """
-        texts = apply_all(compatible(finding.fix for finding in self if finding.fix))
+        texts = apply_all(finding.fix for finding in self if finding.fix and not finding.fix.waits)
         return {file or "<text>": text for file, text in texts.items()}
 
     def diff(self) -> str:

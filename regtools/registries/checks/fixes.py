@@ -7,6 +7,7 @@ applied together in one pass, so none of them moves the others; edits that overl
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,12 +40,14 @@ class Fix:
         edits: the change itself; all of them are in one file.
         source: the text of that file before the change.
         effect: one sentence about what changes for names, or None.
+        waits: whether it is proven alone, but cannot be applied together with the other fixes of this run.
     """
 
     text: str
     edits: tuple[Edit, ...]
     source: str = field(repr=False, compare=False)
     effect: str | None = field(default=None, compare=False)
+    waits: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return self.text
@@ -96,17 +99,27 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join((*parts, text[pos:]))
 
 
-def compatible(fixes: Iterable[Fix]) -> list[Fix]:
-    """Return the fixes that can be applied at once: small ones first, and none that overlaps those."""
+def compatible(fixes: Iterable[Fix], *, largest: bool = False) -> list[Fix]:
+    """Return fixes that do not overlap, choosing the smallest or the largest first."""
     chosen: list[Fix] = []
     edits: dict[str | None, list[Edit]] = {}
-    for fix in sorted(fixes, key=lambda fix: sum(edit.end - edit.start for edit in fix.edits)):
-        try:
-            edits[fix.file] = joined([*edits.get(fix.file, ()), *fix.edits])
-        except OverlapError:
-            continue
-        chosen.append(fix)
+    extent = {fix: sum(edit.end - edit.start for edit in fix.edits) for fix in fixes}
+    for fix in sorted(extent, key=extent.__getitem__, reverse=largest):
+        taken = edits.setdefault(fix.file, [])
+        if not any(_meets(taken, edit) for edit in fix.edits):
+            for edit in fix.edits:
+                insort(taken, edit)
+            chosen.append(fix)
     return chosen
+
+
+def _meets(taken: list[Edit], edit: Edit) -> bool:
+    """Return whether an edit overlaps another one in a sorted list; an equal one is the same."""
+    at = bisect_left(taken, edit)
+    if taken[at : at + 1] == [edit]:
+        return False
+    before = max((other.end for other in taken[max(at - 2, 0) : at]), default=0)
+    return before > edit.start or any(other.start < edit.end for other in taken[at : at + 1])
 
 
 def apply_all(fixes: Iterable[Fix]) -> dict[str | None, str]:

@@ -9,7 +9,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from ..convert import docker_toml
+from ..convert import docker_toml, old_toml
 from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, OLD_LISTS, TOP, fold_key
 from .refused import as_mirrors
 
@@ -133,9 +133,9 @@ def _misplaced_top(sheet: Sheet, view: Settings, path: Path, name: str) -> Findi
     hint = (
         f"move it above line {first}, the first table header of the file" if first else "move it to the top"
     )
-    taken = sheet.line((name,))
+    taken = sheet.value((name,)) is not None
     if taken:
-        hint = f"{hint}, in place of the one on line {taken}; or remove it"
+        hint = f"{hint}, in place of the one on line {sheet.line((name,))}; or remove it"
     fix = None if taken or isinstance(sheet.value(path), dict) else sheet.moved(path)
     return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
 
@@ -161,7 +161,7 @@ def _misplaced_entry(sheet: Sheet, path: Path, name: str) -> Finding:
         hint, fix = "put it below the [[registry]] that it is about", _headed(sheet, path)
         return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
     header, line = _header(sheet, path)
-    entry = sheet.span(path[:2])
+    entry = sheet.header(path[:2])
     message = f"{name!r} belongs to a [[registry]], and is ignored in {header} opened on line {line}"
     hint = (
         f"move it up to the [[registry]] of line {sheet.line(path[:2])}, above the first [[registry.mirror]]"
@@ -169,8 +169,7 @@ def _misplaced_entry(sheet: Sheet, path: Path, name: str) -> Finding:
     taken = any(fold_key(key) == name for key in sheet.value(path[:2]) or ())
     if taken:
         hint = f"the [[registry]] of line {sheet.line(path[:2])} has {name!r} already: remove one of the two"
-    movable = entry in sheet.headers and not taken
-    fix = sheet.moved(path, entry) if movable else None
+    fix = sheet.moved(path, entry) if entry and not taken else None
     return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
 
 
@@ -191,10 +190,13 @@ def _misnamed_table(sheet: Sheet, path: Path, name: str) -> Finding:
     right = "[[registry.mirror]]" if name == "mirror" else "[[registry]]"
     below = " below the [[registry]] that it belongs to" if name == "mirror" else ""
     message = f"podman knows no table {name!r} and ignores all that stands in it"
-    spans = [sheet.span((*path, index)) for index in range(len(sheet.value(path) or ()))]
-    edits = [
-        sheet.edit(span.key_start, span.key_end, right) for span in spans if span in sheet.headers and span
-    ]
+    edits = []
+    for key, wanted in (
+        ("registrys", "[[registry]]"),
+        ("mirror", "[[registry.mirror]]"),
+    ):  # one needs the other
+        headers = (sheet.header((key, index)) for index in range(len(sheet.value((key,)) or ())))
+        edits += [sheet.edit(header.key_start, header.key_end, wanted) for header in headers if header]
     fix = sheet.fix(right, *edits)
     return sheet.finding("unknown-key", message, path, at_key=True, hint=f"write {right}{below}", fix=fix)
 
@@ -219,6 +221,21 @@ def _unknown(sheet: Sheet, path: Path, known: list[str]) -> Finding:
     fix = None
     if near and near[0] == "mirror" and len(path) == 3:
         fix = as_mirrors(sheet, path, sheet.value(path))
+    elif near and near[0] in OLD_LISTS:
+        hint, fix = _old_list(sheet, path, near[0])
     elif near:
         fix = sheet.renamed(path, near[0])
     return sheet.finding("unknown-key", message, path, at_key=True, hint=hint, fix=fix)
+
+
+def _old_list(sheet: Sheet, path: Path, name: str) -> tuple[str, Fix | None]:
+    """Return hint and fix for a list that is meant for the old format: the same in the current one."""
+    value, removal = sheet.value(path), sheet.removal(path)
+    texts = value if isinstance(value, list) and all(isinstance(item, str) for item in value) else []
+    text = old_toml({name: texts})
+    hint = "write it in the current format" if texts else f"the old format has [registries.{name}]"
+    if not texts or not removal or sheet.document is None:
+        return hint, None
+    end = len(sheet.document.text)
+    added = sheet.insertion(None, text) if name == "search" else sheet.inserted(end, text)
+    return hint, sheet.fix(text, removal, added)

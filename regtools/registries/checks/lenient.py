@@ -85,7 +85,7 @@ class Sheet:
         self._edits: list[Edit] = []
         self._lines: list[str] = []
         self._starts: list[int] = []
-        self._headers: list[Span] | None = None
+        self._headers: dict[int, Span] | None = None
         try:
             self._read(source)
         except RegtoolsError as error:
@@ -245,17 +245,25 @@ class Sheet:
         return self.document.text[span.key_start : span.value_end] if span and self.document else None
 
     @property
-    def headers(self) -> list[Span]:
-        """The table headers, in the order of the text."""
+    def headers(self) -> dict[int, Span]:
+        """The table headers in the order of the text, by their offset in the mended text."""
         if self._headers is None:
-            spans = dict.fromkeys(locate(self.document.text).values()) if self.document else ()
-            own = (span for span in spans if span.line == span.header_line and span.key_end == span.value_end)
-            self._headers = sorted(span for span in own if span.key_start == span.value_start)
+            spans = locate(self.document.text).values() if self.document else ()
+            own = {s.key_start: s for s in spans if s.line == s.header_line and s.key_start == s.value_start}
+            self._headers = {
+                start: own[start] for start in sorted(own) if own[start].key_end == own[start].value_end
+            }
         return self._headers
+
+    def header(self, path: Path) -> Span | None:
+        """Return the header of a table, None if it is written in another way."""
+        span = self.span(path)
+        return self.headers.get(span.key_start) if span and span.key_start == span.value_start else None
 
     def first_header(self) -> int | None:
         """Return the line of the file's first table header."""
-        return self._place(self.back(self.headers[0].key_start))[0] if self.headers else None
+        first = next(iter(self.headers), None)
+        return None if first is None else self._place(self.back(first))[0]
 
     def value(self, path: Path) -> Any:
         """Return what is written at a path, keys in any case; None if nothing is."""
@@ -354,18 +362,19 @@ class Sheet:
         if header is not None:
             pos = whole.find("\n", header.key_end) + 1 or len(whole)
         else:
-            pos = whole.rfind("\n", 0, self.headers[0].key_start) + 1 if self.headers else len(whole)
+            first = next(iter(self.headers), None)
+            pos = len(whole) if first is None else whole.rfind("\n", 0, first) + 1
         return self.inserted(pos, text)
 
     def below(self, path: Path, text: str) -> Edit | None:
         """Return the edit that inserts lines where the table of a header ends, sub-tables not counted."""
-        span = self.span(path)
-        if span is None or span not in self.headers or self.document is None:
+        header = self.header(path)
+        if header is None or self.document is None:
             return None
-        later = [header for header in self.headers if header.key_start > span.key_start]
-        whole = self.document.text
-        pos = whole.rfind("\n", 0, later[0].key_start) + 1 if later else len(whole)
-        while whole[:pos].endswith(("\n\n", "\n\r\n")):
+        whole, starts = self.document.text, list(self.headers)
+        later = starts[bisect_right(starts, header.key_start) :][:1]
+        pos = whole.rfind("\n", 0, later[0]) + 1 if later else len(whole)
+        while whole.endswith(("\n\n", "\n\r\n"), 0, pos):
             pos = whole.rfind("\n", 0, pos - 1) + 1
         return self.inserted(pos, text)
 

@@ -73,7 +73,10 @@ def _boolean(line: str, start: int, end: int) -> str:
 
 def _closed(line: str, start: int, end: int) -> str | None:
     word = _WORD.match(line, start + 1)
-    return f"{line[: word.end()]}{line[start]}{line[word.end() :]}" if word else None
+    if word is None:
+        return None
+    rest = line[word.end() :]
+    return line[: word.end()] + line[start] + (rest[1:] if rest[:1] in ("'", '"') else rest)
 
 
 def _escape(line: str, start: int, end: int) -> str | None:
@@ -124,6 +127,9 @@ def mended(lines: list[str], error: TomlError) -> dict[int, str]:
     """Return the lines that mend a fault: index from 0 → new line. Empty if there is no mend."""
     if error.code in _BRACKETS:
         return doubled_brackets(lines)
+    if error.code == "duplicate-key" and error.related and error.line:
+        first, again = error.related[0].line - 1, error.line - 1
+        return {again: ""} if lines[first].split() == lines[again].split() else {}
     mend = _MENDS.get(error.code)
     if mend is None or error.line is None or error.column is None or error.end_column is None:
         return {}

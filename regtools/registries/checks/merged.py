@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
-from regtools.reference import HUB, WELL_KNOWN, is_qualified
+from regtools.reference import GRAMMAR, HUB, HUB_OLD, WELL_KNOWN, is_qualified
 
 from ..entries import best_prefix
 from ..resolve import resolve
@@ -36,6 +36,7 @@ __all__ = ["modes", "replaced", "search_list", "shown_aliases", "whole"]
 _FLAGS = ("insecure", "blocked", "mirror-by-digest-only")
 _DIGEST = "@sha256:" + "0" * 64
 _SAMPLE = "regtools-sample"  # a name that no entry has
+_LONG = 100  # a location that may make a name too long
 
 
 def replaced(sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
@@ -90,14 +91,19 @@ def _replacement(sheet: Sheet, prefix: str, table: Table, before: Sheet) -> Find
 
 def whole(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     """Yield what the merged entries cannot do. For files that podman accepts."""
-    places = {prefix: (sheet, path) for sheet in sheets for prefix, path in _paths(sheet).items()}
+    places = {
+        prefix: sheet for sheet in sheets if sheet.document for prefix in sheet.document.settings.entries
+    }
     unsafe = {entry.location or entry.prefix for entry in view.registries if entry.insecure}
     prefixes = view.prefixes
+    wildcards = any(prefix.startswith("*.") for prefix in prefixes)
     for entry in view.registries:
         if never(entry.prefix) is not None:
             continue
-        sheet, path = places[entry.prefix]
-        winner = best_prefix(prefixes, entry.prefix)
+        sheet = places[entry.prefix]
+        assert sheet.document is not None
+        path = sheet.document.entry_path(entry.prefix)
+        winner = best_prefix(prefixes, entry.prefix, wildcards=wildcards)
         if winner is not None and winner != entry.prefix and not entry.prefix.startswith("*."):
             message = (
                 f"the entry {entry.prefix!r} is never used: {winner!r} ({view.place(winner)}) matches the "
@@ -108,19 +114,9 @@ def whole(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
             continue
         yield from _block(view, entry, sheet, path)
         yield from _unsafe_mirrors(view, entry, sheet, path, unsafe)
-        yield from _rewriting(view, entry, sheet)
+        if not _plain(entry):
+            yield from _rewriting(view, entry, sheet)
         yield from _port(entry, sheet, path)
-
-
-def _paths(sheet: Sheet) -> dict[str, Path]:
-    """Return where each entry of a file is written, all at once: looking for one takes as long."""
-    if sheet.document is None:
-        return {}
-    settings = sheet.document.settings
-    if settings.old_format:
-        return settings.old_paths
-    index = {id(table): number for number, table in enumerate(settings.tables)}
-    return {prefix: ("registry", index[id(table)]) for prefix, table in settings.entries.items()}
 
 
 def _block(view: Settings, entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
@@ -151,10 +147,21 @@ def _unsafe_mirrors(
         )
         hint = "say insecure = true below this [[registry.mirror]]"
         here = (*path, "mirror", index, "location")
-        span = sheet.span(here[:-1])
-        text = "insecure = true"
-        fix = sheet.fix(text, sheet.insertion(span, text)) if span and span in sheet.headers else None
+        header, text = sheet.header(here[:-1]), "insecure = true"
+        fix = sheet.fix(text, sheet.insertion(header, text)) if header else None
         yield sheet.finding("insecure-mirror", message, here, hint=hint, fix=fix)
+
+
+def _plain(entry: Registry) -> bool:
+    """Return whether each name below the prefix is a good name at all places: nothing has to be tried."""
+    locations = (entry.location, *(mirror.location for mirror in entry.mirrors))
+    for location in locations:
+        match = GRAMMAR(location if "/" in location or "/" in entry.prefix else f"{location}/{_SAMPLE}")
+        if match is None or match["tag"] or match["digest"] or len(location) > _LONG:
+            return False
+        if not match["domain"] or not is_qualified(match["domain"]) or match["domain"] in (HUB, HUB_OLD):
+            return False
+    return True
 
 
 def _rewriting(view: Settings, entry: Registry, sheet: Sheet) -> Iterator[Finding]:
@@ -182,7 +189,8 @@ def _rewriting(view: Settings, entry: Registry, sheet: Sheet) -> Iterator[Findin
 
 def _failure(view: Settings, entry: Registry, name: str) -> RegtoolsError | None:
     """Return why a name cannot be rewritten by this entry, or None; other entries' faults are theirs."""
-    for suffix in (":1", _DIGEST):
+    limited = entry.mirror_by_digest_only or any(mirror.pull_from_mirror for mirror in entry.mirrors)
+    for suffix in (":1", _DIGEST) if limited else (":1",):
         try:
             candidates = resolve(view, name + suffix).candidates
         except RegtoolsError:

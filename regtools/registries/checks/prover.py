@@ -1,8 +1,8 @@
 """Fixes are tried before they are shown.
 
 A fix is applied to a copy in memory, alone and together with the others, and the copy is checked by the same
-release's rules. It is kept if its finding is gone and nothing new appears. What only shows in the merged
-configuration may be new if podman refused the files before.
+release's rules. It is kept if its finding is gone and no error or warning is new. What only shows in the
+merged configuration may be new if podman refused the files before.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from regtools.errors import RegtoolsError
 
 from ..resolve import resolve
+from .finding import NOTE
 from .fixes import OverlapError, apply_all, compatible
 from .rules import WHOLE, rule
 
@@ -53,15 +54,14 @@ def prove(before: State, check: Check) -> list[Finding]:
         return before.findings
     few = len(fixes) <= MOST_ALONE and sum(len(fix.source) for fix in fixes) <= _MOST_CHARACTERS
     alone = {fix: tried for fix in fixes if (tried := _tried(before, [fix], check))} if few else {}
-    fitting = compatible(alone if few else fixes)
-    chosen = _together(before, fitting, check)
+    chosen = _together(before, list(alone) if few else fixes, check)
     kept = []
     for finding in before.findings:
         fix, hint = finding.fix, finding.hint
-        if fix in alone and fix not in chosen:
-            hint = f"{hint}; {_WAITS}" if hint else _WAITS
-        if fix in alone and (fix in chosen or fix not in fitting):
-            fix = replace(fix, effect=_effect(before, alone[fix]))
+        if fix in alone:
+            fix = replace(fix, effect=_effect(before, alone[fix]), waits=fix not in chosen)
+            if fix.waits:
+                hint = f"{hint}; {_WAITS}" if hint else _WAITS
         elif fix not in chosen:
             fix = None
         kept.append(replace(finding, fix=fix, hint=hint))
@@ -75,10 +75,11 @@ def _tried(before: State, fixes: list[Fix], check: Check) -> State | None:
     except OverlapError:
         return None
     old, new = _counted(before.findings), _counted(after.findings)
+    notes = {finding.code for finding in after.findings if finding.severity == NOTE}
     wanted = _counted(finding for finding in before.findings if finding.fix in fixes)
     if any(new[key] > old[key] - (1 if len(fixes) == 1 else number) for key, number in wanted.items()):
         return None
-    added = [key for key in new if new[key] > old[key]]
+    added = [key for key in new if new[key] > old[key] and key[1] not in notes]
     hidden = not before.sound and all(rule(code).looks_at == WHOLE for _, code in added)
     return after if not added or hidden else None
 
@@ -88,11 +89,13 @@ def _counted(findings: Iterable[Finding]) -> Counter[tuple[str | None, str]]:
 
 
 def _together(before: State, fixes: list[Fix], check: Check) -> list[Fix]:
-    """Return the fixes that can be applied at once without anything new."""
-    if _tried(before, fixes, check):
-        return fixes
+    """Return fixes that can be applied at once: those after which the fewest findings are left."""
+    orders = [compatible(fixes), compatible(fixes, largest=True)]
+    tried = [(len(after.findings), order) for order in orders if (after := _tried(before, order, check))]
+    if tried:
+        return min(tried, key=lambda one: one[0])[1]
     chosen: list[Fix] = []
-    for fix in fixes[:MOST_ALONE]:
+    for fix in orders[0][:MOST_ALONE]:
         if _tried(before, [*chosen, fix], check):
             chosen.append(fix)
     return chosen

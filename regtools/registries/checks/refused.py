@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_mirrors", "bare", "faults", "old_format", "problems"]
 
+_YAML = re.compile(r"(?:\s*(?:#[^\n]*)?\n|---\s*\n)*[\w.-]+:\s*(?:#[^\n]*)?\n\s*(?:-|[\w\".-]+:)")
 FORMAT = (
     "version 1 and 2 are formats of this file, not of the registry API; up to podman 5 a drop-in in the old "
     "format and a file with both are refused, podman 6 refuses the old format always"
@@ -42,6 +44,11 @@ def faults(sheet: Sheet) -> Iterator[Finding]:
         found = Finding.of(error)
         if text.lstrip().startswith("{"):
             yield _docker(sheet, found)
+            return
+        if _YAML.match(text):
+            yield replace(
+                found, hint="this looks like YAML; registries.conf is TOML: [[registry]] and key = value"
+            )
             return
         fix = None
         if edits:
@@ -197,11 +204,11 @@ def _alias(sheet: Sheet, path: Path, value: Any) -> Fix | None:
 
 def _location(sheet: Sheet, path: Path, value: Any) -> Fix | None:
     """Write the prefix as location."""
-    prefix, span = sheet.value((*path, "prefix")), sheet.span(path)
-    if not isinstance(prefix, str) or span is None or span not in sheet.headers:
+    prefix, header = sheet.value((*path, "prefix")), sheet.header(path)
+    if not isinstance(prefix, str) or header is None:
         return None
     text = f"location = {quote(prefix)}"
-    return sheet.fix(text, sheet.insertion(span, text))
+    return sheet.fix(text, sheet.insertion(header, text))
 
 
 _MENDS: dict[str, Callable[[Sheet, Path, Any], Fix | None]] = {
