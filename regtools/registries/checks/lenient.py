@@ -374,8 +374,11 @@ class Sheet:
         whole, starts = self.document.text, list(self.headers)
         later = starts[bisect_right(starts, header.key_start) :][:1]
         pos = whole.rfind("\n", 0, later[0]) + 1 if later else len(whole)
-        while whole.endswith(("\n\n", "\n\r\n"), 0, pos):
-            pos = whole.rfind("\n", 0, pos - 1) + 1
+        while (line := whole[whole.rfind("\n", 0, max(pos - 1, 0)) + 1 : pos]) and line.strip()[:1] in (
+            "",
+            "#",
+        ):
+            pos -= len(line)
         return self.inserted(pos, text)
 
     def inserted(self, pos: int, text: str) -> Edit:
