@@ -37,8 +37,6 @@ class RegistriesConf(Settings):
     'quay.io/app:latest'
     """
 
-    __slots__ = ()
-
     @classmethod
     def load(
         cls,
@@ -110,10 +108,8 @@ class RegistriesConf(Settings):
             Document.read(data, release, file=name, dropin=True) for name, data in (dropins or {}).items()
         ]
         aliases = short_name_aliases.encode() if isinstance(short_name_aliases, str) else short_name_aliases
-        files = Files(main_file=file, aliases=aliases)
-        if aliases is not None:
-            files.alias_file = "short-name-aliases.conf"
-        return cls(documents, release, files, release.toml)
+        alias_file = None if aliases is None else "short-name-aliases.conf"
+        return cls(documents, release, Files(file, alias_file, aliases), release.toml)
 
     def resolve(self, name: str | Reference, tty: bool = False) -> Resolution:
         """Return where ``podman pull name`` would look, in order, and why.

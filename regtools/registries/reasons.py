@@ -209,7 +209,7 @@ def _losers(conf: Settings, entry: Registry, name: Reference) -> Iterator[Reason
             shorter = len(prefix) < len(entry.prefix)
             how = "is longer" if shorter else "is as long and a wildcard"
             text = f"entry {prefix!r} matches too, but {entry.prefix!r} {how}"
-            yield Reason(text, _entry_place(conf, prefix))
+            yield Reason(text, conf.place(prefix, "prefix"))
 
 
 def _replaced(conf: Settings, entry: Registry) -> Iterator[Reason]:
@@ -249,12 +249,7 @@ def _near_misses(conf: Settings, full: Reference) -> Iterator[Reason]:
         elif prefix == f"*.{host}":
             cause = "a wildcard does not match the bare domain"
         if cause:
-            yield Reason(f"entry {prefix!r} does not match: {cause}", _entry_place(conf, prefix))
-
-
-def _entry_place(conf: Settings, prefix: str) -> Place:
-    """Return the place of an entry's prefix, or of the location that is its prefix, too."""
-    return conf.place(prefix, "location" if conf.registry(prefix).location == prefix else "prefix")
+            yield Reason(f"entry {prefix!r} does not match: {cause}", conf.place(prefix, "prefix"))
 
 
 # -- names that cannot be resolved ---------------------------------------------------------------------

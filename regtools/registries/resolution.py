@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from regtools.display import escape, html_table, visible
 
-from .entries import PRIMARY
+from .entries import PRIMARY, Value
 from .reasons import (
     Reason,
     candidate_error,
@@ -23,7 +23,7 @@ from .reasons import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, Self
+    from typing import Any, ClassVar
 
     import pandas as pd
 
@@ -36,26 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Columns", "Resolution", "Source"]
 
 
-class _Value:
-    """A value whose fields are its slots. Dataclasses would cost ``explain`` a tenth of its start."""
-
-    __slots__: tuple[str, ...] = ()
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy in which some fields have other values."""
-        return type(self)(**dict(zip(self.__slots__, self._fields(), strict=True)) | changes)
-
-    def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, type(self)) and self._fields() == other._fields()
-
-    def __hash__(self) -> int:
-        return hash(self._fields())
-
-
-class Source(_Value):
+class Source(Value):
     """One place to pull from.
 
     Attributes:
@@ -118,7 +99,7 @@ class Source(_Value):
         return plain | ({"blocked": True, "blocked_by": self.blocked_by} if self.blocked else {})
 
 
-class Candidate(_Value):
+class Candidate(Value):
     """One full name that the given name may stand for, and its sources in order.
 
     Attributes:
@@ -181,7 +162,7 @@ class Candidate(_Value):
         return {"name": self.name, "sources": [source.to_dict() for source in self.sources]}
 
 
-class Resolution(_Value):
+class Resolution(Value):
     """What a name means under a configuration. Print it for the explanation.
 
     Attributes:
@@ -337,21 +318,21 @@ def _reasons(candidate: Candidate) -> list[Reason]:
 class Columns:
     """Collects one row for each source, column by column: a million rows as dictionaries would not fit."""
 
-    NAMES = (
-        "image",
-        "candidate",
-        "order",
-        "name",
-        "reference",
-        "kind",
-        "insecure",
-        "blocked_by",
-        "error",
-        "stage",
-    )
+    TYPES: ClassVar = {
+        "image": "object",
+        "candidate": "int32",
+        "order": "int32",
+        "name": "object",
+        "reference": "object",
+        "kind": "category",
+        "insecure": "boolean",
+        "blocked_by": "category",
+        "error": "category",
+        "stage": "category",
+    }
 
     def __init__(self) -> None:
-        self.values: tuple[list[Any], ...] = tuple([] for _ in self.NAMES)
+        self.values: tuple[list[Any], ...] = tuple([] for _ in self.TYPES)
 
     def add(self, res: Resolution) -> None:
         """Add the rows of one resolution."""
@@ -377,10 +358,8 @@ class Columns:
         """Return the frame, and free the columns."""
         import pandas as pd
 
-        types = {"candidate": "int32", "order": "int32", "insecure": "boolean"}
-        types |= dict.fromkeys(("kind", "blocked_by", "error", "stage"), "category")
         series = {}
-        for name, column in zip(self.NAMES, self.values, strict=True):
-            series[name] = pd.Series(column, dtype=types.get(name, "object"))
+        for (name, kind), column in zip(self.TYPES.items(), self.values, strict=True):
+            series[name] = pd.Series(column, dtype=kind)
             column.clear()
         return pd.DataFrame(series)

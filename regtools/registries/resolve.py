@@ -71,15 +71,15 @@ def _search(settings: Settings, pull: PullName) -> Iterator[tuple[str, str]]:
     path = pull.reference.path
     for index, entry in enumerate(settings.unqualified_search_registries):
         if entry in (HUB, HUB_OLD):
-            found = HUB, path if "/" in path else f"library/{path}"
+            domain, below = HUB, path if "/" in path else f"library/{path}"
         elif is_qualified(entry):
-            found = entry, path
+            domain, below = entry, path
         else:  # podman does not take it for a host, so it becomes a part of the path
-            found = HUB, f"{entry}/{path}"
-        too_long = len(found[0]) + 1 + len(found[1]) > LONGEST_NAME
-        if too_long or not (is_qualified(entry) or entry.lower() == entry):
+            domain, below = HUB, f"{entry}/{path}"
+        upper = domain != entry and entry.lower() != entry
+        if upper or len(domain) + 1 + len(below) > LONGEST_NAME:
             raise bad_search_name(settings, index, f"{entry}/{path}{pull.reference.suffix}")
-        yield found
+        yield domain, below
 
 
 def _asks(settings: Settings, pull: PullName, tty: bool) -> bool:
@@ -93,7 +93,7 @@ def _asks(settings: Settings, pull: PullName, tty: bool) -> bool:
 
 def _candidate(settings: Settings, full: Reference, suffix: str, origin: int | None = None) -> Candidate:
     """Find the entry for one full name and make its sources: mirrors that apply, then the primary."""
-    repository = full.name
+    repository = f"{full.domain}/{full.path}"
     name = repository + suffix
     entry = settings.find(repository)
     if entry is None:

@@ -6,6 +6,7 @@ Resolving, reasons, advice, checks and the writer take a :class:`Settings`;
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from regtools.errors import Place, RegtoolsError
@@ -47,30 +48,7 @@ class Settings:
         aliases: short name → repository, without erased aliases and without remembered answers.
         credential_helpers: programs that are asked for logins, in order.
         additional_layer_store_auth_helper: a program, or empty.
-        blocks: whether any entry is blocked.
     """
-
-    __slots__ = (
-        "_answers",
-        "_built",
-        "_entries",
-        "_wild",
-        "additional_layer_store_auth_helper",
-        "alias_file",
-        "aliases",
-        "blocks",
-        "credential_helpers",
-        "documents",
-        "files_ignored",
-        "files_read",
-        "main_file",
-        "podman",
-        "release",
-        "short_name_mode",
-        "surroundings",
-        "toml",
-        "unqualified_search_registries",
-    )
 
     def __init__(
         self,
@@ -89,7 +67,7 @@ class Settings:
         self.main_file = files.main_file
         self.alias_file = files.alias_file
         self.surroundings = Surroundings() if surroundings is None else surroundings
-        self._answers = _answers(files, release, toml)
+        self._answers = files.aliases
         # Entries and lists replace one another as a whole, aliases one by one.
         entries: dict[str, Table] = {}
         aliases: dict[str, str] = {}
@@ -109,13 +87,11 @@ class Settings:
         self.short_name_mode = mode or DEFAULT_MODE
         self.credential_helpers = tuple(helpers) or DEFAULT_HELPERS
         self.additional_layer_store_auth_helper = layer_helper
-        self.blocks = any(table.get("blocked", False) for table in entries.values())
         self._entries = entries
-        self._wild = any(prefix[:2] == "*." for prefix in entries)
         self._built: dict[str, Registry] = {}
 
     def __setattr__(self, name: str, value: object) -> None:
-        if hasattr(self, name):
+        if name in self.__dict__:
             raise AttributeError(f"{name} cannot be changed: a configuration is frozen")
         super().__setattr__(name, value)
 
@@ -142,6 +118,15 @@ class Settings:
             built = self._built[prefix] = build(prefix, self._entries[prefix])
         return built
 
+    @cached_property
+    def blocks(self) -> bool:
+        """Whether any entry is blocked."""
+        return any(table.get("blocked", False) for table in self._entries.values())
+
+    @cached_property
+    def _wild(self) -> bool:
+        return any(prefix.startswith("*.") for prefix in self._entries)
+
     def find(self, name: str) -> Registry | None:
         """Return the entry that governs a repository, or None.
 
@@ -163,32 +148,37 @@ class Settings:
         document = self.alias_document
         return {} if document is None else document.settings.aliases
 
-    @property
+    @cached_property
     def alias_document(self) -> Document | None:
         """The file of :attr:`remembered`, or None if it does not exist; raises the same errors."""
         if isinstance(self._answers, RegtoolsError):
             raise self._answers.with_traceback(None)  # else it grows with each name that asks
-        return self._answers
+        if self._answers is None:
+            return None
+        return Document.read(self._answers, self.release, file=self.alias_file, toml=self.toml, answers=True)
 
     # -- where each thing was decided ---------------------------------------------------------------------
 
     def place(self, prefix: str, *key: str | int) -> Place:
-        """Return the place of an entry or of a key in it; of its header if the key is not written."""
+        """Return the place of an entry or of a key in it; of its header if the key is not written.
+
+        An entry without ``prefix`` has its location as prefix, so that is the place of its ``"prefix"``.
+        """
         document = self.setter(lambda document: prefix in document.settings.entries)
         if document is None:
             return Place(None)
-        path = document.entry_path(prefix)
-        if document.settings.old_format or document.span((*path, *key)) is None:
-            return document.place(path)
-        return document.place((*path, *key))
+        entry = document.entry_path(prefix)
+        paths = [(*entry, *key), *([(*entry, "location")] if key == ("prefix",) else [])]
+        written = (path for path in paths if document.span(path) and not document.settings.old_format)
+        return document.place(next(written, entry))
 
     def setting_place(self, *path: str | int) -> Place | None:
         """Return the place where a merged setting, or an alias, was made; None for a default."""
         document = self.setter(lambda document: _sets(document, path))
         if document is None:
             return None
-        if document.settings.old_format and path[0] == SEARCH:
-            path = ("registries", "search", "registries", *path[1:])
+        if path[0] == SEARCH:
+            path = (*document.settings.search_path, *path[1:])
         return document.place(path)
 
     def setter(self, wanted: Callable[..., bool]) -> Document | None:
@@ -209,16 +199,6 @@ class Settings:
     def __repr__(self) -> str:
         files = ", ".join(self.files_read) or "no file"
         return f"<{type(self).__name__} of podman {self.podman}: {len(self._entries)} entries; {files}>"
-
-
-def _answers(files: Files, release: Release, toml: str) -> Document | RegtoolsError | None:
-    """Read the remembered answers; a fault is kept for the first short name."""
-    if not isinstance(files.aliases, bytes):
-        return files.aliases
-    try:
-        return Document.read_aliases(files.aliases, release, file=files.alias_file, toml=toml)
-    except RegtoolsError as error:
-        return error
 
 
 def _sets(document: Document, path: Path) -> bool:

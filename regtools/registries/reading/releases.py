@@ -1,4 +1,4 @@
-"""What differs between podman 4, 5 and 6, as one table that is asked by name.
+"""What differs between podman 4, 5 and 6: one table, asked by name.
 
 No other module compares release numbers. Sources: containers-registries.conf(5) and the image libraries
 of podman 4.3.1, 5.8.2 and 6.0; each row was checked by running them.
@@ -39,6 +39,7 @@ class Release(NamedTuple):
         user_file_hides_system: whether a user's main file keeps the system's drop-ins from being read.
         follows_linked_directory: whether a drop-in directory may be a symbolic link.
         dangling_link_is_fatal: whether a drop-in that is a link to nowhere stops everything.
+        auth_variable_is_alone: whether an auth file that a variable names is the only one that is read.
         blobs_move_on: whether a source that fails to deliver a blob is followed by the candidate's next one.
             Within podman 6 this is new: releases from the second half of 2026 on.
         names_main_file: whether the "no search registries" error names the main file.
@@ -65,6 +66,7 @@ class Release(NamedTuple):
     user_file_hides_system: bool = False
     follows_linked_directory: bool = True
     dangling_link_is_fatal: bool = False
+    auth_variable_is_alone: bool = True
     blobs_move_on: bool = True
     names_main_file: bool = False
 
@@ -98,13 +100,14 @@ _FOUR = _FIVE._replace(
     trims_mirrors=False,
     trims_mirrors_since=None,
     dangling_link_is_fatal=True,
+    auth_variable_is_alone=False,
 )
 
 RELEASES: dict[str, Release] = {"4": _FOUR, "5": _FIVE, "6": Release("6")}
 
 
 def release(name: str) -> Release:
-    """Give the row of one release.
+    """Return the row of one release.
 
     >>> release("5").toml
     '1.0'
