@@ -31,22 +31,18 @@ if TYPE_CHECKING:
 
 __all__ = ["find", "ignored", "upgrade"]
 
-# What a look-up says of a file that is not read → code and hint. The first that fits.
-_WHY = (
-    (r"the name of a drop-in must end in \.conf", "misnamed-file", "rename it to end in .conf"),
-    (
-        r"only the name registries\.conf is read here",
-        "misnamed-file",
-        "rename it, or move it into registries.conf.d",
-    ),
-    (r"has the same name and is stronger", "masked-file", "give it another name if both are to count"),
-    (r"is not entered", "unread-file", "move its files one level up"),
-    (r"a file; drop-ins need a directory", "unread-file", "make it a directory"),
-    (r"does not look here", "unread-file", "move it to where this podman looks"),
-    (r"does not follow a linked", "unread-file", "make it a real directory"),
-    (r"a link to a file that does not exist", "dangling-link", "remove the link, or make its target"),
-    (r"for .*'s sake", "unread-file", None),
-)
+# Why a file is not read → code of the finding, and what to do. Other reasons are notes.
+_WHY = {
+    "misnamed-drop-in": ("misnamed-file", "rename it to end in .conf"),
+    "misnamed-main": ("misnamed-file", "rename it, or move it into registries.conf.d"),
+    "masked": ("masked-file", "give it another name if both are to count"),
+    "nested": ("unread-file", "move its files one level up"),
+    "not-a-directory": ("unread-file", "make it a directory"),
+    "elsewhere": ("unread-file", "move it to where this podman looks"),
+    "linked": ("unread-file", "make it a real directory"),
+    "dangling": ("dangling-link", "remove the link, or make its target"),
+    "variable": ("unread-file", None),
+}
 _BACKUP = re.compile(
     r".*(?:\.(?:bak|orig|old|save|rpmsave|rpmnew|rpmorig|swp|disabled|dpkg-\w+|ucf-\w+)|~|\.\d+)$"
 )
@@ -116,12 +112,10 @@ def ignored(item: Ignored) -> Finding:
     """Turn a file that is there but not read into a finding."""
     message = f"this is not read: {item.why}"
     where = Place(item.path)
-    if _BACKUP.match(item.path):
+    if item.code not in _WHY or _BACKUP.match(item.path):
         return Finding(NOTE, "unread-file", message, where)
-    for pattern, code, hint in _WHY:
-        if re.search(pattern, item.why):
-            return Finding(rule(code).severity, code, message, where, hint)
-    return Finding(NOTE, "unread-file", message, where)
+    code, hint = _WHY[item.code]
+    return Finding(rule(code).severity, code, message, where, hint)
 
 
 def upgrade(

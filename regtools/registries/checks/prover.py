@@ -54,7 +54,7 @@ def prove(before: State, check: Check) -> list[Finding]:
         return before.findings
     few = len(fixes) <= MOST_ALONE and sum(len(fix.source) for fix in fixes) <= _MOST_CHARACTERS
     alone = {fix: tried for fix in fixes if (tried := _tried(before, [fix], check))} if few else {}
-    chosen = _together(before, list(alone) if few else fixes, check)
+    chosen = set(_together(before, list(alone) if few else fixes, check))
     kept = []
     for finding in before.findings:
         fix, hint = finding.fix, finding.hint
@@ -76,7 +76,8 @@ def _tried(before: State, fixes: list[Fix], check: Check) -> State | None:
         return None
     old, new = _counted(before.findings), _counted(after.findings)
     notes = {finding.code for finding in after.findings if finding.severity == NOTE}
-    wanted = _counted(finding for finding in before.findings if finding.fix in fixes)
+    tried = set(fixes)
+    wanted = _counted(finding for finding in before.findings if finding.fix in tried)
     if any(new[key] > old[key] - (1 if len(fixes) == 1 else number) for key, number in wanted.items()):
         return None
     added = [key for key in new if new[key] > old[key] and key[1] not in notes]
