@@ -362,7 +362,6 @@ FIXED = {
              ('short-name-mode = "disabled"\n' + HUB).replace("\n", "\r\n")),
     "three faults": ("[[registry]]\nlocation: docker.io\n[[registry.mirror]\nlocation = “m.example”\n", HUB + MIRROR_OF_HUB),
     "full-width": ('unqualified-search-registries ＝ ["a.io"， "b.io"]\n', 'unqualified-search-registries = ["a.io", "b.io"]\n'),
-    "a key twice": (HUB + 'blocked = true\nblocked = true\n', HUB + "blocked = true\n\n"),
     "old format": ("[registries.search]\nregistries = [''a.io'', 'b.io']\n", 'unqualified-search-registries = ["a.io", "b.io"]\n'),
 }  # fmt: skip
 

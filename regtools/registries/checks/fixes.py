@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Edit", "Fix", "OverlapError", "apply", "apply_all", "back", "compatible", "difference", "joined"]
+__all__ = ["Edit", "Fix", "OverlapError", "apply", "apply_all", "compatible", "difference", "joined"]
 
 
 class OverlapError(ValueError):
@@ -130,19 +130,6 @@ def apply_all(fixes: Iterable[Fix]) -> dict[str | None, str]:
         sources[fix.file] = fix.source
         edits.setdefault(fix.file, []).extend(fix.edits)
     return {file: apply(source, edits[file]) for file, source in sources.items()}
-
-
-def back(edits: Iterable[Edit], offset: int) -> int:
-    """Return where an offset of the edited text was before; ``edits`` are in the order of the text."""
-    shift = 0
-    for edit in edits:
-        start = edit.start + shift
-        if offset < start:
-            break
-        if offset < start + len(edit.text):
-            return min(edit.start + offset - start, max(edit.end - 1, edit.start))
-        shift += len(edit.text) - (edit.end - edit.start)
-    return offset - shift
 
 
 def difference(file: str, before: str, after: str) -> str:

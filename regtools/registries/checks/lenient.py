@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from regtools.errors import Place, RegtoolsError, TomlError
@@ -14,7 +15,7 @@ from ..reading.document import Document
 from ..reading.schema import fold_key
 from ..reading.validation import check
 from .finding import Finding
-from .fixes import Edit, Fix, OverlapError, apply, back, joined
+from .fixes import Edit, Fix
 from .mending import blanked, mended
 from .rules import rule
 
@@ -44,25 +45,9 @@ class Sheet:
         text: its text, None if it has none.
         raw: its values as written, None if it is no TOML.
         document: what it sets, even if podman refuses it; None like ``raw``.
-        faults: what keeps it from being read, in order, each with its mend; empty if it is TOML.
+        faults: what keeps it from being read, in order, each with its fix or None; empty if it is TOML.
         problems: what podman refuses in it.
     """
-
-    __slots__ = (
-        "_edits",
-        "_headers",
-        "_lines",
-        "_starts",
-        "document",
-        "dropin",
-        "faults",
-        "file",
-        "problems",
-        "raw",
-        "release",
-        "text",
-        "toml",
-    )
 
     def __init__(
         self,
@@ -80,16 +65,17 @@ class Sheet:
         self.text: str | None = None
         self.raw: Table | None = None
         self.document: Document | None = None
-        self.faults: list[tuple[RegtoolsError, tuple[Edit, ...]]] = []
+        self.faults: list[tuple[RegtoolsError, Fix | None]] = []
         self.problems: list[Problem] = []
-        self._edits: list[Edit] = []
         self._lines: list[str] = []
+        self._mended: list[str] = []  # as many lines as the file has
         self._starts: list[int] = []
+        self._mended_starts: list[int] = []
         self._headers: dict[int, Span] | None = None
         try:
             self._read(source)
         except RegtoolsError as error:
-            self.faults.append((error, ()))
+            self.faults.append((error, None))
 
     @property
     def sound(self) -> bool:
@@ -101,18 +87,16 @@ class Sheet:
     def _read(self, source: str | bytes) -> None:
         self.text, notes = decode(source, file=self.file)
         self._lines = self.text.split("\n")
-        self._starts = [0]
-        for line in self._lines:
-            self._starts.append(self._starts[-1] + len(line) + 1)
+        self._starts = _starts(self._lines)
         if not self.release.accepts_bom and any(note.code == "bom" for note in notes):
             message = f"podman {self.release.name} refuses a file that starts with a byte-order mark"
             hint = "save it as UTF-8 without signature"
             error = error_at(self.text, 0, 0, message, code="bom", file=self.file, hint=hint)
-            self.faults.append((error, ()))
-        blank = self._uncover(self.text)
+            self.faults.append((error, None))
+        blank = self._uncover()
         if self.raw is None:
             return
-        readable = apply(self.text, self._edits)
+        readable = "\n".join(self._mended)
         self.document = Document(readable, self.file, dropin=self.dropin, notes=notes)
         values = _copy(self.raw)
         problems = list(check(values, self.document.settings, self.release, dropin=self.dropin))
@@ -120,93 +104,58 @@ class Sheet:
             check_values(self.raw, readable, file=self.file)
         self.problems = [problem for problem in problems if not (blank and problem.kind in _UNSET)]
 
-    def _uncover(self, text: str) -> bool:
+    def _uncover(self) -> bool:
         """Find one fault after the other, until the text is TOML; return whether a line was left out."""
-        blank = False
-        while self.raw is None and len(self.faults) < _MOST_FAULTS:
-            dialect = "1.1" if self.faults and self.toml == "1.0" else self.toml
-            readable = apply(text, self._edits)
+        lines, blank = list(self._lines), False
+        found: list[tuple[TomlError, dict[int, str]]] = []
+        while self.raw is None and len(found) < _MOST_FAULTS:
+            dialect = "1.1" if (found or self.faults) and self.toml == "1.0" else self.toml
             try:
-                self.raw = parse(readable, toml=dialect, file=self.file)
+                self.raw = parse("\n".join(lines), toml=dialect, file=self.file)
             except TomlError as error:
+                better = _better(lines, error)
+                found.append((error, better))
                 if error.code.startswith("toml11-"):
-                    self.faults.append((error, ()))
                     continue
-                edits = self._mend(readable, error)
-                self.faults.append((self._original(error), edits))
-                left_out = None if edits else self._blank(readable, error)
-                blank = blank or left_out is not None
-                added = edits or left_out
-                if not added:
-                    break
-                self._edits = joined([*self._edits, *added])
+                if not better:
+                    line = blanked(lines[error.line - 1], error) if error.line else None
+                    if line is None or error.line is None:
+                        break
+                    better, blank = {error.line - 1: line}, True
+                lines = [better.get(index, line) for index, line in enumerate(lines)]
+        self._mended, self._mended_starts = lines, _starts(lines)
+        self.faults += [(self._original(error), self._mend(list(better))) for error, better in found]
         return blank
 
-    def _mend(self, readable: str, error: TomlError) -> tuple[Edit, ...]:
-        """Return the edits that mend a fault, if the text can be read beyond it then."""
-        lines = readable.split("\n")
-        if error.line is None or error.line > len(lines):
-            return ()
-        edits = self._line_edits(lines, mended(lines, error))
-        try:
-            together = joined([*self._edits, *edits])
-        except OverlapError:
-            return ()
-        if not edits or len(together) == len(self._edits):
-            return ()
-        try:
-            parse(apply(self.text or "", together))
-        except TomlError as next_one:
-            if (next_one.offset or 0) <= (error.offset or 0):
-                return ()
-        return edits
-
-    def _blank(self, readable: str, error: TomlError) -> tuple[Edit, ...] | None:
-        lines = readable.split("\n")
-        if error.line is None or error.line > len(lines):
-            return None
-        better = blanked(lines[error.line - 1], error)
-        if better is None:
-            return None
-        start = self.back(sum(len(line) + 1 for line in lines[: error.line - 1]))
-        end = self.back(start + len(better)) if not self._edits else self._line_end(start)
-        kept = [edit for edit in self._edits if not start <= edit.start <= end]
-        self._edits = kept
-        return (Edit(self.file, start, end, " " * (end - start)),)
-
-    def _line_end(self, start: int) -> int:
-        end = (self.text or "").find("\n", start)
-        return len(self.text or "") if end < 0 else end
-
-    def _line_edits(self, lines: list[str], better: dict[int, str]) -> tuple[Edit, ...]:
-        """Return new lines as edits of the characters that differ."""
-        edits = []
-        for index, new in sorted(better.items()):
-            old = lines[index]
-            start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), None)
-            start = min(len(old), len(new)) if start is None else start
-            tail = 0
-            while tail < min(len(old), len(new)) - start and old[-1 - tail] == new[-1 - tail]:
-                tail += 1
-            offset = sum(len(line) + 1 for line in lines[:index])
-            edits.append(self.edit(offset + start, offset + len(old) - tail, new[start : len(new) - tail]))
-        return tuple(edits)
+    def _mend(self, indices: list[int]) -> Fix | None:
+        """Return the fix that writes some lines with all their mends; None if one had to be left out."""
+        edits, texts = [], [self._mended[index].strip() for index in indices]
+        for index in indices if all(texts) else ():
+            old, new, start = self._lines[index], self._mended[index], self._starts[index]
+            head, tail = _common(old, new)
+            edits.append(Edit(self.file, start + head, start + len(old) - tail, new[head : len(new) - tail]))
+        return self.fix("\n".join(texts), *edits)
 
     def _original(self, error: TomlError) -> TomlError:
         """Return a fault of the mended text with its place in the file."""
-        if not self._edits or error.offset is None or error.column is None:
+        if error.line is None or error.column is None or error.source_line == self.source(error.line):
             return error
-        width = (error.end_column or error.column + 1) - error.column
-        start, end = self.back(error.offset), self.back(error.offset + width)
-        return error_at(
-            self.text or "", start, end, error.message, code=error.code, file=self.file, hint=error.hint
-        )
+        start = self._starts[error.line - 1]
+        line, old = error.source_line or "", self.source(error.line)
+        first = start + _column(line, old, error.column - 1)
+        last = start + _column(line, old, (error.end_column or error.column + 1) - 1)
+        text, hint = self.text or "", error.hint
+        return error_at(text, first, last, error.message, code=error.code, file=self.file, hint=hint)
 
     # -- positions ----------------------------------------------------------------------------------------
 
     def back(self, offset: int) -> int:
         """Return the offset in the file of an offset in the mended text."""
-        return back(self._edits, offset) if self._edits else offset
+        if self._mended == self._lines:
+            return offset
+        line = bisect_right(self._mended_starts, offset) - 1
+        column = offset - self._mended_starts[line]
+        return self._starts[line] + _column(self._mended[line], self._lines[line], column)
 
     def span(self, path: Path) -> Span | None:
         """Return where a path is written in the mended text."""
@@ -229,15 +178,6 @@ class Sheet:
     def source(self, number: int) -> str:
         """Return a line of the file, counted from 1."""
         return self._lines[number - 1].rstrip("\r") if 0 < number <= len(self._lines) else ""
-
-    def mended_line(self, number: int) -> str:
-        """Return a line with all its mends."""
-        start, end = self._starts[number - 1], self._starts[number] - 1
-        here = [edit for edit in self._edits if start <= edit.start <= end]
-        return apply(
-            self.source(number),
-            [edit._replace(start=edit.start - start, end=edit.end - start) for edit in here],
-        )
 
     def statement(self, path: Path) -> str | None:
         """Return ``key = value`` as it is written."""
@@ -391,6 +331,38 @@ class Sheet:
         """Return the fix that moves ``key = value`` below a header, or above the first one."""
         text, removal = self.statement(path), self.removal(path)
         return self.fix(text, removal, self.insertion(header, text)) if text and removal else None
+
+
+def _better(lines: list[str], error: TomlError) -> dict[int, str]:
+    """Return the lines that mend a fault, if the text can be read beyond it then."""
+    better = mended(lines, error) if error.line and error.line <= len(lines) else {}
+    try:
+        parse("\n".join(better.get(index, line) for index, line in enumerate(lines)))
+    except TomlError as later:
+        if (later.offset or 0) <= (error.offset or 0):
+            return {}
+    return better
+
+
+def _starts(lines: list[str]) -> list[int]:
+    return list(accumulate((len(line) + 1 for line in lines), initial=0))
+
+
+def _common(one: str, other: str) -> tuple[int, int]:
+    """Return how many characters two lines have in common at the start, and at the end."""
+    head = _equal(one, other)
+    return head, _equal(one[head:][::-1], other[head:][::-1])
+
+
+def _equal(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _column(line: str, original: str, column: int) -> int:
+    """Return where a column of a mended line is in the original one."""
+    head, _ = _common(line, original)
+    return column if column <= head else max(len(original) - (len(line) - column), head)
 
 
 def _copy(value: Any) -> Any:

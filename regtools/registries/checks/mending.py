@@ -114,7 +114,6 @@ _MENDS: dict[str, Callable[[str, int, int], str | None]] = {
     "text-after-value": lambda line, start, end: (
         line[:start].rstrip() if not line[start:].strip("]} ") else None
     ),
-    "two-on-a-line": lambda line, start, end: f"{line[:start].rstrip()}\n{line[start:]}",
 }
 # Faults that end with their line: the rest of the file can be read without it.
 _LOCAL = frozenset(_MENDS) - {"unclosed-array", "missing-comma", "spaced-header", "unclosed-header"}
@@ -127,9 +126,6 @@ def mended(lines: list[str], error: TomlError) -> dict[int, str]:
     """Return the lines that mend a fault: index from 0 → new line. Empty if there is no mend."""
     if error.code in _BRACKETS:
         return doubled_brackets(lines)
-    if error.code == "duplicate-key" and error.related and error.line:
-        first, again = error.related[0].line - 1, error.line - 1
-        return {again: ""} if lines[first].split() == lines[again].split() else {}
     mend = _MENDS.get(error.code)
     if mend is None or error.line is None or error.column is None or error.end_column is None:
         return {}

@@ -78,7 +78,7 @@ def _tried(before: State, fixes: list[Fix], check: Check) -> State | None:
     notes = {finding.code for finding in after.findings if finding.severity == NOTE}
     tried = set(fixes)
     wanted = _counted(finding for finding in before.findings if finding.fix in tried)
-    if any(new[key] > old[key] - (1 if len(fixes) == 1 else number) for key, number in wanted.items()):
+    if any(new[key] > old[key] - number for key, number in wanted.items()):
         return None
     added = [key for key in new if new[key] > old[key] and key[1] not in notes]
     hidden = not before.sound and all(rule(code).looks_at == WHOLE for _, code in added)

@@ -40,23 +40,16 @@ _LIST_HINT = "a search list holds hosts only; for a path below a host use the fu
 def faults(sheet: Sheet) -> Iterator[Finding]:
     """Yield what keeps the file from being read at all."""
     text = sheet.text or ""
-    for error, edits in sheet.faults:
-        found = Finding.of(error)
+    for error, fix in sheet.faults:
+        found = replace(Finding.of(error), fix=fix)
         if text.lstrip().startswith("{"):
             yield _docker(sheet, found)
             return
         if _YAML.match(text):
-            yield replace(
-                found, hint="this looks like YAML; registries.conf is TOML: [[registry]] and key = value"
-            )
+            hint = "this looks like YAML; registries.conf is TOML: [[registry]] and key = value"
+            yield replace(found, hint=hint, fix=None)
             return
-        fix = None
-        if edits:
-            lines = [found.where.line] if found.where and found.where.line else []
-            if len(edits) > 1:
-                lines = [text.count("\n", 0, edit.start) + 1 for edit in edits]
-            fix = sheet.fix("\n".join(sheet.mended_line(line).strip() for line in lines), *edits)
-        yield replace(found, fix=fix)
+        yield found
 
 
 def _docker(sheet: Sheet, found: Finding) -> Finding:
