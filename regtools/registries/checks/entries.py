@@ -105,7 +105,7 @@ def _slashes(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
 
 
 def _keeps_slash(release: Release) -> str | None:
-    """Name the podman that keeps the slash at a mirror's end; None where none of this release does."""
+    """Return the podman that keeps the slash at a mirror's end; None if none of this release does."""
     if not release.trims_mirrors:
         return f"podman {release.name}"
     return f"podman before {release.trims_mirrors_since}" if release.trims_mirrors_since else None
@@ -146,7 +146,7 @@ def _prefixed(sheet: Sheet, entry: _Entry, prefix: str) -> Fix | None:
     if entry.at[-1] == "prefix" or span is None:
         return sheet.replaced(entry.at, quote(prefix))
     text = f"prefix = {quote(prefix)}"
-    return sheet.fix(text, sheet.edit(span.key_start, span.key_start, f"{text}\n"))
+    return sheet.fix(text, sheet.inserted(span.key_start, text))
 
 
 def never(prefix: str) -> tuple[str, str, str | None] | None:
@@ -156,16 +156,13 @@ def never(prefix: str) -> tuple[str, str, str | None] | None:
             return None  # the latter is refused anyway
         return "bad-prefix", f"prefix {prefix!r} can never match: what follows *. is no host", None
     if "*" in prefix:
-        return (
-            "bad-wildcard",
-            f"prefix {prefix!r} can never match: a wildcard may only be *. at the start",
-            None,
-        )
+        why = "a wildcard may only be *. at the start"
+        return "bad-wildcard", f"prefix {prefix!r} can never match: {why}", None
     if is_host(prefix) and is_qualified(prefix):
         return None
     if "://" in prefix:
-        bare = prefix.partition("://")[2]
-        return "bad-prefix", f"prefix {prefix!r} can never match: a name has no scheme", bare or None
+        bare = prefix.partition("://")[2] or None
+        return "bad-prefix", f"prefix {prefix!r} can never match: a name has no scheme", bare
     try:
         domain, path, tag, digest = split(prefix)
     except RegtoolsError as error:
@@ -187,7 +184,7 @@ def never(prefix: str) -> tuple[str, str, str | None] | None:
 
 
 def _slip(sheet: Sheet, entry: _Entry, host: str, path: str) -> Iterator[Finding]:
-    """Hosts with the letters of a well-known registry in another order."""
+    """Yield a host with the letters of a well-known registry in another order."""
     meant = _LETTERS.get("".join(sorted(host)))
     if meant is None or meant == host:
         return

@@ -1,6 +1,7 @@
 """Fixes as data: edits of a file's text, and the text that a person can paste.
 
-An edit replaces the characters from ``start`` to ``end`` (offsets from 0) of one file. Fixes of one file are
+An edit replaces the characters from ``start`` to ``end`` of one file: offsets from 0 into its text without a
+byte-order mark. Fixes of one file are
 applied together in one pass, so none of them moves the others; edits that overlap are refused.
 """
 

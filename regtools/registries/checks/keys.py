@@ -183,7 +183,7 @@ def _headed(sheet: Sheet, path: Path) -> Fix | None:
     if any(span.key_start > start and key not in own for key, span in spans.items()):
         return None
     text = f"[[registry]]\n{sheet.statement(path) or ''}"
-    return sheet.fix(text, sheet.edit(start, start, "[[registry]]\n"))
+    return sheet.fix(text, sheet.inserted(start, "[[registry]]"))
 
 
 def _misnamed_table(sheet: Sheet, path: Path, name: str) -> Finding:

@@ -151,7 +151,7 @@ class Sheet:
 
     def back(self, offset: int) -> int:
         """Return the offset in the file of an offset in the mended text."""
-        if self._mended == self._lines:
+        if not self.faults:
             return offset
         line = bisect_right(self._mended_starts, offset) - 1
         column = offset - self._mended_starts[line]
@@ -189,10 +189,8 @@ class Sheet:
         """The table headers in the order of the text, by their offset in the mended text."""
         if self._headers is None:
             spans = locate(self.document.text).values() if self.document else ()
-            own = {s.key_start: s for s in spans if s.line == s.header_line and s.key_start == s.value_start}
-            self._headers = {
-                start: own[start] for start in sorted(own) if own[start].key_end == own[start].value_end
-            }
+            found = (s for s in spans if s.line == s.header_line and s[:2] == s[2:4])
+            self._headers = {span.key_start: span for span in sorted(found)}
         return self._headers
 
     def header(self, path: Path) -> Span | None:
@@ -210,11 +208,8 @@ class Sheet:
         value: Any = self.raw
         for part in path:
             if isinstance(value, dict) and isinstance(part, str):
-                value = (
-                    value[part]
-                    if part in value
-                    else next((value[key] for key in value if fold_key(key) == fold_key(part)), None)
-                )
+                keys = (part,) if part in value else value
+                value = next((value[key] for key in keys if fold_key(key) == fold_key(part)), None)
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
                 value = value[part]
             else:
@@ -314,11 +309,8 @@ class Sheet:
         whole, starts = self.document.text, list(self.headers)
         later = starts[bisect_right(starts, header.key_start) :][:1]
         pos = whole.rfind("\n", 0, later[0]) + 1 if later else len(whole)
-        while (line := whole[whole.rfind("\n", 0, max(pos - 1, 0)) + 1 : pos]) and line.strip()[:1] in (
-            "",
-            "#",
-        ):
-            pos -= len(line)
+        while pos and whole[(start := whole.rfind("\n", 0, pos - 1) + 1) : pos].strip()[:1] in ("", "#"):
+            pos = start
         return self.inserted(pos, text)
 
     def inserted(self, pos: int, text: str) -> Edit:

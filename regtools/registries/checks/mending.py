@@ -129,9 +129,10 @@ def mended(lines: list[str], error: TomlError) -> dict[int, str]:
     mend = _MENDS.get(error.code)
     if mend is None or error.line is None or error.column is None or error.end_column is None:
         return {}
-    index, line = error.line - 1, lines[error.line - 1]
+    whole = lines[error.line - 1]
+    line = whole.removesuffix("\r")
     better = mend(line, error.column - 1, error.end_column - 1)
-    return {} if better is None or better == line else {index: better}
+    return {} if better is None or better == line else {error.line - 1: better + whole[len(line) :]}
 
 
 def doubled_brackets(lines: list[str]) -> dict[int, str]:

@@ -1,10 +1,9 @@
 """What shows only in the whole: entries replaced by other files, shadowed, without effect, or unworkable.
 
-Source: containers-registries.conf(5); containers-registries.conf.d(5) for what a later file replaces.
+Also the search list and the aliases: what they hide, and what cannot work.
 
-The search list and the aliases: what they hide, and what cannot work.
-
-Source: containers-registries.conf(5), "Short-name aliasing" and "Unqualified search registries".
+Source: containers-registries.conf(5), "Short-name aliasing" and "Unqualified search registries";
+containers-registries.conf.d(5) for what a later file replaces.
 """
 
 from __future__ import annotations
@@ -224,7 +223,7 @@ def _port(entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
     yield sheet.finding("port-goes-along", message, (*path, "location"), hint=hint)
 
 
-ANSWERS = "podman reads this file for short names only, and they all fail; full names still work"
+_ANSWERS = "podman reads this file for short names only, and they all fail; full names still work"
 
 
 def search_list(sheet: Sheet) -> Iterator[Finding]:
@@ -285,7 +284,7 @@ def shown_aliases(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding
         remembered = view.remembered
         document = view.alias_document
     except RegtoolsError as error:
-        yield replace(Finding.of(error), hint=f"{error.hint + '; ' if error.hint else ''}{ANSWERS}")
+        yield replace(Finding.of(error), hint=f"{error.hint + '; ' if error.hint else ''}{_ANSWERS}")
         return
     for name, target in remembered.items():
         if document and name in view.aliases and target != view.aliases[name]:
