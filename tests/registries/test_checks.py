@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from regtools import Finding, RegistriesConf, RegtoolsError
 from regtools.registries.checks import RULES, Edit, Fix, Report, check_machine, check_texts
+from regtools.registries.checks.prover import MOST_ALONE
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release
 from regtools.registries.reading.schema import ENTRY, MIRROR, TOP
@@ -414,6 +415,16 @@ def test_a_fix_tells_what_it_changes_and_shows_it() -> None:
     assert plain["fix"] == str(found.fix) == '[[registry.mirror]]\nlocation = "m.example"'
     assert [sorted(edit) for edit in plain["edits"]] == [["end", "file", "start", "text"]] * 2
     assert plain["effect"] == found.fix.effect
+
+
+def test_of_very_many_fixes_those_of_one_rule_are_dropped_together() -> None:
+    """The key that `Location2` looks like is set already, so podman would refuse the file with that fix."""
+    good = '[[registry]]\nlocation = "r{0}.example"\ninsecure = "false"\n'
+    bad = '[[registry]]\nlocation = "s{0}.example"\nLocation2 = "x"\n'
+    text = "".join(good.format(number) for number in range(MOST_ALONE + 1)) + bad
+    found = check(text).findings
+    assert {finding.code for finding in found if finding.fix} == {"string-for-boolean"}
+    assert found.fixed()["a.conf"].count("insecure = false") == MOST_ALONE + 1
 
 
 def test_edits_that_overlap_are_refused() -> None:

@@ -54,7 +54,7 @@ def prove(before: State, check: Check) -> list[Finding]:
         return before.findings
     few = len(fixes) <= MOST_ALONE and sum(len(fix.source) for fix in fixes) <= _MOST_CHARACTERS
     alone = {fix: tried for fix in fixes if (tried := _tried(before, [fix], check))} if few else {}
-    chosen = set(_together(before, list(alone) if few else fixes, check))
+    chosen = set(_together(before, list(alone) if few else fixes, check, one_by_one=few))
     kept = []
     for finding in before.findings:
         fix, hint = finding.fix, finding.hint
@@ -89,16 +89,23 @@ def _counted(findings: Iterable[Finding]) -> Counter[tuple[str | None, str]]:
     return Counter((finding.where.file if finding.where else None, finding.code) for finding in findings)
 
 
-def _together(before: State, fixes: list[Fix], check: Check) -> list[Fix]:
-    """Return fixes that can be applied at once: those after which the fewest findings are left."""
+def _together(before: State, fixes: list[Fix], check: Check, *, one_by_one: bool) -> list[Fix]:
+    """Return fixes that can be applied at once: those after which the fewest findings are left.
+
+    If they cannot all be applied, they are added one by one, or the fixes of one rule after the other.
+    """
     orders = [compatible(fixes), compatible(fixes, largest=True)]
     tried = [(len(after.findings), order) for order in orders if (after := _tried(before, order, check))]
     if tried:
         return min(tried, key=lambda one: one[0])[1]
+    codes = {finding.fix: finding.code for finding in before.findings}
+    groups: dict[object, list[Fix]] = {}
+    for fix in orders[0]:
+        groups.setdefault(fix if one_by_one else codes[fix], []).append(fix)
     chosen: list[Fix] = []
-    for fix in orders[0][:MOST_ALONE]:
-        if _tried(before, [*chosen, fix], check):
-            chosen.append(fix)
+    for group in groups.values():
+        if _tried(before, [*chosen, *group], check):
+            chosen += group
     return chosen
 
 
