@@ -149,7 +149,7 @@ def _refused(sheet: Sheet, later: Release) -> Finding | None:
         Document.read(sheet.text, later, file=sheet.file, dropin=sheet.dropin)
     except RegtoolsError as error:
         message = f"podman {later.name} refuses this file, and then no image can be pulled: {error.message}"
-        return replace(Finding.of(error, "upgrade-refused", NOTE), message=message)
+        return replace(Finding.of(error, code="upgrade-refused", severity=NOTE), message=message)
     return None
 
 

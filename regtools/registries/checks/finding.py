@@ -52,10 +52,12 @@ class Finding:
     end_column: int | None = None
 
     @classmethod
-    def of(cls, error: RegtoolsError, code: str | None = None, severity: str = ERROR) -> Finding:
+    def of(
+        cls, error: RegtoolsError, *, code: str | None = None, fix: Fix | None = None, severity: str = ERROR
+    ) -> Finding:
         """Return an error of the reader or of name resolution as a finding."""
         shown = error.source_line, error.end_column
-        return cls(severity, code or error.label, error.message, error.where, error.hint, None, *shown)
+        return cls(severity, code or error.label, error.message, error.where, error.hint, fix, *shown)
 
     def __str__(self) -> str:
         return self.render()

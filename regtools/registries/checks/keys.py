@@ -14,7 +14,7 @@ from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, OLD_LISTS, TOP, fold_k
 from .refused import as_mirrors
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Collection, Iterator
     from typing import Any
 
     from ..reading.schema import Path, Table
@@ -73,7 +73,7 @@ def _old(sheet: Sheet, view: Settings, tables: Table, path: Path) -> Iterator[Fi
 
 
 def _old_table(
-    sheet: Sheet, view: Settings, table: Table, path: Path, known: Container[str]
+    sheet: Sheet, view: Settings, table: Table, path: Path, known: Collection[str]
 ) -> Iterator[Finding]:
     for key in table:
         if fold_key(key) in known:
@@ -81,11 +81,11 @@ def _old_table(
         if fold_key(key) in TOP:
             yield _misplaced_top(sheet, view, (*path, key), fold_key(key))
         else:
-            yield _unknown(sheet, (*path, key), list(known))  # type: ignore[call-overload]
+            yield _unknown(sheet, (*path, key), list(known))
 
 
 def _table(
-    sheet: Sheet, view: Settings, table: Table, path: Path, known: Container[str]
+    sheet: Sheet, view: Settings, table: Table, path: Path, known: Collection[str]
 ) -> Iterator[Finding]:
     """Judge the keys of one table: of the top, an entry or a mirror."""
     for key, value in table.items():
@@ -111,7 +111,7 @@ def _table(
         elif name in BORROWED:
             yield _borrowed(sheet, here, name, value)
         else:
-            yield _unknown(sheet, here, list(known))  # type: ignore[call-overload]
+            yield _unknown(sheet, here, list(known))
 
 
 # -- one finding each ------------------------------------------------------------------------------------

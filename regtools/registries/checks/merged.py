@@ -201,7 +201,7 @@ def _failure(view: Settings, entry: Registry, name: str) -> RegtoolsError | None
 
 
 def _at(sheet: Sheet, code: str, message: str, error: RegtoolsError) -> Finding:
-    found = replace(Finding.of(error, code, rule(code).severity), message=message)
+    found = replace(Finding.of(error, code=code, severity=rule(code).severity), message=message)
     if not error.where or error.where.line is None or error.where.file != sheet.file:
         return replace(found, source_line=None, end_column=None)
     source = sheet.source(error.where.line)

@@ -41,7 +41,7 @@ def faults(sheet: Sheet) -> Iterator[Finding]:
     """Yield what keeps the file from being read at all."""
     text = sheet.text or ""
     for error, fix in sheet.faults:
-        found = replace(Finding.of(error), fix=fix)
+        found = Finding.of(error, fix=fix)
         if text.lstrip().startswith("{"):
             yield _docker(sheet, found)
             return
