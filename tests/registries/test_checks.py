@@ -722,6 +722,20 @@ def test_an_error_is_found_exactly_where_podman_refuses(
         assert json.dumps(finding.to_dict())
 
 
+@settings(max_examples=100, deadline=None)
+@given(DOCUMENTS, DOCUMENTS, st.sampled_from(["4", "5", "6"]))
+def test_fixes_bring_no_new_error_or_warning(
+    main: dict[str, Any], dropin: dict[str, Any], podman: str
+) -> None:
+    texts = ["".join(f"{key} = {toml(value)}\n" for key, value in one.items()) for one in (main, dropin)]
+    report = check(texts[0], podman, texts[1])
+    fixed = report.findings.fixed()
+    after = check(fixed.get("a.conf", texts[0]), podman, fixed.get("a.conf.d/b.conf", texts[1]))
+    told = {finding.code for finding in report.findings}
+    new = {f.code for f in after.findings if f.severity != "note"} - told
+    assert all(report.stops and RULES[code].looks_at == "whole" for code in new), new
+
+
 @settings(max_examples=300)
 @given(st.text() | st.binary())
 def test_no_input_raises(source: str | bytes) -> None:
