@@ -32,7 +32,9 @@ _WORD = re.compile(r"[\w./:*@+-]+")
 
 
 def _value(text: str) -> str:
-    """Return a value that TOML reads, in quotes if it must be."""
+    """Return a value that TOML reads, in quotes if it must be; one with faulty quotes is the next fault."""
+    if any(char in "\"'" or ord(char) in _QUOTES for char in text):
+        return text
     try:
         tomli.loads(f"x = {text}")
     except (ValueError, RecursionError):
