@@ -51,7 +51,7 @@ class Document:
         dropin: whether it is merged over the main file.
     """
 
-    __slots__ = ("_spans", "dropin", "file", "notes", "settings", "text")
+    __slots__ = ("_indices", "_spans", "dropin", "file", "notes", "settings", "text")
 
     def __init__(
         self, text: str, file: str | None, *, dropin: bool = False, notes: tuple[Note, ...] = ()
@@ -62,6 +62,7 @@ class Document:
         self.notes = notes
         self.settings = Checked()
         self._spans: dict[Path, Span] | None = None
+        self._indices: dict[int, int] | None = None
 
     @classmethod
     def read(
@@ -142,8 +143,9 @@ class Document:
         settings = self.settings
         if settings.old_format:
             return settings.old_paths[prefix]
-        wanted = settings.entries[prefix]
-        return ("registry", next(i for i, table in enumerate(settings.tables) if table is wanted))
+        if self._indices is None:  # all at once: to look for one takes as long
+            self._indices = {id(table): index for index, table in enumerate(settings.tables)}
+        return ("registry", self._indices[id(settings.entries[prefix])])
 
     def error(self, problem: Problem, *, stage: str = "load") -> RegtoolsError:
         """Turn a problem into an error that shows the line."""

@@ -284,7 +284,7 @@ def _differ(one: Table, other: Table) -> bool:
 def _conflict(tables: list[Table], where: Callable[[int], Path], first: int, second: int) -> Problem:
     one, other = tables[first], tables[second]
     flag = "insecure" if one.get("insecure", False) != other.get("insecure", False) else "blocked"
-    place = one.get("location") or one["prefix"]
+    place = one.get("location") or one.get("prefix", "")
     message = f"two entries lead to {place!r}, and only one of them says {flag} = true"
     path = _key(where(second), flag) if flag in other else where(second)
     hint = f"give both the same value of {flag}"
