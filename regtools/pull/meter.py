@@ -1,4 +1,4 @@
-"""How far a pull is: plain numbers that the pull's threads write, and that whoever shows them may read."""
+"""Count the progress of a pull: plain numbers that its threads write and a progress bar reads."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Meter"]
 
 
 class Meter:
-    """How far a pull is. Reading needs no lock: each number is right by itself.
+    """The progress of a pull. Reading needs no lock: each number is right by itself.
 
     Attributes:
-        source: the place that is being asked.
-        layers, size: number of layers and their bytes; 0 until the manifest is there.
-        layers_done: layers that are whole.
+        source: the source that is being asked.
+        layers, size: number of layers and their bytes; 0 until the manifest has arrived.
+        layers_done: number of complete layers.
         fetched: bytes of layers so far.
     """
 
@@ -31,17 +31,16 @@ class Meter:
         self.begin("")
 
     def begin(self, source: str) -> None:
-        """Start from nothing at another source."""
+        """Start again at another source."""
         self.source = source
         self.layers = self.size = self.layers_done = self.fetched = 0
 
     def expect(self, image: Image) -> None:
         """Take the sizes from the manifest."""
-        sizes = {layer.digest: layer.size for layer in image.layers}
-        self.layers, self.size = len(sizes), sum(sizes.values())
+        self.layers, self.size = len({layer.digest for layer in image.layers}), image.layers_size
 
     def counting(self, keep: Keep) -> Keep:
-        """Give ``keep`` as it is, but counting the bytes and the layers that pass."""
+        """Return ``keep`` with the bytes and the layers counted that pass through it."""
 
         @contextmanager
         def counted(blob: Blob) -> Iterator[BinaryIO | None]:
@@ -49,7 +48,7 @@ class Meter:
                 if blob.layer is None:
                     yield target
                     return
-                yield _Counted(self, target)  # type: ignore[misc]  # of a file, a body uses these three
+                yield _Counted(self, target)  # type: ignore[misc]  # a body calls only these three methods
             self._add(0, layers=1)
 
         return counted
@@ -61,7 +60,7 @@ class Meter:
 
 
 class _Counted:
-    """What a body writes to: counts, and hands on to the file where there is one."""
+    """The target of a body: counts, and passes on to the file if there is one."""
 
     __slots__ = ("_meter", "_target", "_written")
 
@@ -78,7 +77,7 @@ class _Counted:
         return len(data)
 
     def seek(self, offset: int) -> int:
-        """Go back to the start: the document comes again."""
+        """Go back: the document is sent again."""
         self._meter._add(offset - self._written)
         self._written = offset
         return offset if self._target is None else self._target.seek(offset)
