@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
-from regtools.reference import Reference
 
 from .http.fetch import FetchError
 from .http.logins import find_login
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.resolution import Source
+    from regtools.registries.settings import Settings
 
     from .http.fetch import Lane
     from .manifests import Blob, Image, Platform
@@ -36,7 +35,7 @@ __all__ = ["Failover", "open_source"]
 
 
 def open_source(
-    conf: RegistriesConf, source: Source, lane: Lane, *, patient: bool, patient_blobs: bool = True
+    conf: Settings, source: Source, lane: Lane, *, patient: bool, patient_blobs: bool = True
 ) -> Repository:
     """Find login and certificates for a source, ping it, and get a token if it asks for one.
 
@@ -56,7 +55,7 @@ def open_source(
     if login is not None:
         lane.run.hide(login.password, login.identity_token, login.basic())
     repository = Repository(
-        Reference.parse(source.reference),
+        source.parsed,
         insecure=source.insecure,
         patient=patient,
         patient_blobs=patient_blobs,
@@ -76,7 +75,7 @@ class Failover:
         sources: in the order in which they are tried.
     """
 
-    def __init__(self, conf: RegistriesConf, sources: Sequence[Source]) -> None:
+    def __init__(self, conf: Settings, sources: Sequence[Source]) -> None:
         self._conf = conf
         self._left = deque(sources)
         self._open: list[tuple[Repository, int]] = []

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pycurl
 
 from regtools.errors import RegtoolsError
-from regtools.reference import Reference
 from regtools.registries.conf import RegistriesConf
 from regtools.version import __version__
 
@@ -208,7 +207,7 @@ class _Walk:
             keep = self._meter.counting(keep)
         pull_blobs(failover.blob, lanes, image.blobs, keep)
         if self._layout is not None:
-            self._layout.finish(image, Reference.parse(candidate.name).tag)
+            self._layout.finish(image, candidate.parsed.tag)
 
     def _pull(self, image: str, place: str) -> Pull:
         run, after = self._run, Usage.now()

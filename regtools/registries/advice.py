@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from regtools.errors import Place
 
-    from .conf import RegistriesConf
     from .reading.lookup import Ignored
     from .resolution import Candidate, Resolution
+    from .settings import Settings
 
 __all__ = ["Note", "Outcome", "advice", "advice_on_failure", "differences"]
 
@@ -52,7 +52,7 @@ def advice(res: Resolution) -> tuple[Note, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-def advice_on_failure(conf: RegistriesConf, name: str, error: RegtoolsError) -> tuple[Note, ...]:
+def advice_on_failure(conf: Settings, name: str, error: RegtoolsError) -> tuple[Note, ...]:
     """Give the notes on a short name that leads nowhere.
 
     Args:
@@ -133,7 +133,7 @@ def _mirrors_left_out(res: Resolution, candidate: Candidate) -> Iterator[Note]:
     if entry is None or not candidate.sources:
         return
     by_digest = "@" in candidate.name
-    left_out = [mirror for mirror in entry.mirrors if not applies(entry, mirror.pull_from_mirror, by_digest)]
+    left_out = [mirror for mirror in entry.mirrors if not applies(entry, mirror, by_digest)]
     if not left_out:
         return
     if by_digest:
@@ -231,7 +231,7 @@ def _around(res: Resolution) -> Iterator[Note]:
         yield Note(f"search, tag listing, push and login ignore location and mirrors: they contact {host}")
 
 
-def _odd_entries(conf: RegistriesConf) -> Iterator[Note]:
+def _odd_entries(conf: Settings) -> Iterator[Note]:
     """Entries that can hardly be meant as written; `regtools check` looks for much more."""
     letters = {"".join(sorted(name)): name for name in WELL_KNOWN}
     for prefix in sorted(conf.prefixes):
@@ -257,7 +257,7 @@ class Outcome(NamedTuple):
     """
 
     podman: str
-    conf: RegistriesConf | None
+    conf: Settings | None
     result: Resolution | RegtoolsError
     files_read: tuple[str, ...] = ()
     files_ignored: tuple[Ignored, ...] = ()

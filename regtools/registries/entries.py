@@ -133,8 +133,8 @@ PRIMARY = -1
 """In place of a mirror's index: the entry itself."""
 
 
-def applies(entry: Registry, pull_from_mirror: str, by_digest: bool) -> bool:
-    """Say whether a mirror is used for a name with (or without) a digest."""
+def applies(entry: Registry, mirror: Mirror, by_digest: bool) -> bool:
+    """Return whether a mirror of an entry is used for a name with (or without) a digest."""
     if entry.mirror_by_digest_only:
         return by_digest
-    return pull_from_mirror != ("tag-only" if by_digest else "digest-only")
+    return mirror.pull_from_mirror != ("tag-only" if by_digest else "digest-only")

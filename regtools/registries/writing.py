@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .conf import DEFAULT_HELPERS
+from .settings import DEFAULT_HELPERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .conf import RegistriesConf
     from .entries import Mirror, Registry
+    from .settings import Settings
 
 __all__ = ["effective_toml", "entries_toml", "quote"]
 
 
-def effective_toml(conf: RegistriesConf) -> str:
+def effective_toml(conf: Settings) -> str:
     """Write what is in force as one file in the current format, whatever files it came from.
 
     >>> from regtools import RegistriesConf

@@ -23,16 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, TypeGuard
 
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.reading.credentials import Step
     from regtools.registries.reading.host import Surroundings
+    from regtools.registries.settings import Settings
 
 __all__ = ["Login", "find_login"]
 
 HELPER_S = 30.0  # seconds; enough to type a passphrase. podman sets no limit
-_NOT_FOUND = (
-    "credentials not found in native keychain"  # what every helper program prints for "not logged in"
-)
+# What every helper program prints for "not logged in".
+_NOT_FOUND = "credentials not found in native keychain"
 
 
 class Login:
@@ -55,7 +54,7 @@ class Login:
         return Secret(f"Basic {b64encode(pair.encode('utf-8', 'surrogateescape')).decode()}")
 
 
-def find_login(conf: RegistriesConf, reference: str) -> Login | None:
+def find_login(conf: Settings, reference: str) -> Login | None:
     """Read the login that podman would use for an image at one source; None for an anonymous pull.
 
     Args:

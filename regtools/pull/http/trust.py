@@ -9,13 +9,13 @@ from regtools.errors import Place, RegtoolsError
 from regtools.registries.reading.credentials import certificates
 
 if TYPE_CHECKING:
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.reading.host import Surroundings
+    from regtools.registries.settings import Settings
 
 __all__ = ["Trust", "find_trust"]
 
 
-def find_trust(conf: RegistriesConf, reference: str, *, insecure: bool = False) -> Trust:
+def find_trust(conf: Settings, reference: str, *, insecure: bool = False) -> Trust:
     """Return which certificates a connection to one source trusts, and which one it presents.
 
     The ``*.crt`` files are trusted in addition to the system's authorities; broken links, and a directory
