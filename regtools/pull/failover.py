@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from .http.fetch import Lane
     from .manifests import Blob, Image, Platform
-    from .meter import Meter
 
 __all__ = ["Failover", "open_source"]
 
@@ -81,7 +80,7 @@ class Failover:
         self._open: list[tuple[Repository, int]] = []
         self._lock = threading.Lock()
 
-    def image(self, lane: Lane, platform: Platform, meter: Meter | None) -> tuple[Image, Source, int] | None:
+    def image(self, lane: Lane, platform: Platform) -> tuple[Image, Source, int] | None:
         """Fetch the manifest from the first source that delivers it; every other one is a failure of the run.
 
         A source with a successor is asked once; only the last one is asked again if its failure may be
@@ -94,8 +93,7 @@ class Failover:
         while self._left and not run.cancelled:
             source = self._left.popleft()
             attempt = run.begin(source.reference)
-            if meter is not None:
-                meter.begin(source.reference)
+            run.meter.begin(source.reference)
             moves_on = self._conf.release.blobs_move_on and bool(self._left)
             try:
                 run.enter("auth")
@@ -135,6 +133,7 @@ class Failover:
                 if not leads_on:
                     break
             else:
+                lane.run.meter.add(0, layers=int(blob.layer is not None))
                 return
             number += 1
         assert first is not None  # there is a first source

@@ -230,15 +230,7 @@ def _shared(values: list[Any]) -> list[Any]:
 
 def _wrong(values: list[Any], dtype: str) -> list[int]:
     """Return the indices of the values that do not fit."""
-    seen: dict[tuple[type, str], bool] = {}  # many rows share a value
-    found = []
-    for index, value in enumerate(values):
-        if type(value) not in _TYPES[dtype]:
-            found.append(index)
-        elif dtype in ("Int64", "float64", "datetime64[ns, UTC]"):
-            key = (type(value), str(value))
-            if key not in seen:
-                seen[key] = _array([value], dtype) is not None
-            if not seen[key]:
-                found.append(index)
-    return found
+    keys = [(type(value), str(value)) for value in values]
+    distinct = dict(zip(keys, values, strict=True))  # many rows share a value
+    fits = {key: _array([value], dtype) is not None for key, value in distinct.items()}
+    return [index for index, key in enumerate(keys) if not fits[key]]

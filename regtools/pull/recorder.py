@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 
 from .http.values import Secret
-from .records import PHASES, Failure, Pull, Request
+from .meter import Meter
+from .records import Failure, Pull, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,12 +29,9 @@ if TYPE_CHECKING:
 
     Span = tuple[float, float]
 
-__all__ = ["Run", "Usage", "conclude", "idle", "overlap", "utc"]
+__all__ = ["Run", "Usage", "conclude", "idle", "overlap", "peak_kb", "utc"]
 
-_FROM_EXCHANGE = (
-    "url_host", "remote_ip", "http_version", "tls_version", "reused", "status",
-    "t0_s", *PHASES, "total_s", "bytes", "proxy", "samples",
-)  # fmt: skip
+_CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status", "age")
 # Docker Hub's headers, and those of draft-ietf-httpapi-ratelimit-headers in its three spellings.
 _RATE_HEADERS = (
     "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit", "ratelimit-policy",
@@ -47,13 +45,15 @@ class Run:
     """The state of one pull. Times are seconds since its start.
 
     Attributes:
+        meter: the progress.
         attempts: the sources tried, in order.
         failures: why sources and candidates did not deliver.
         cancelled: whether the whole pull is to end.
         ended_s: when the last stage ended.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, meter: Meter | None = None) -> None:
+        self.meter = Meter() if meter is None else meter
         self.id = os.urandom(16).hex()
         self.limits = limits
         self.origin = time.perf_counter()
@@ -169,9 +169,10 @@ class Run:
 
     def record(self, exchange: Exchange, **known: Any) -> None:
         """Record a row for one exchange."""
-        row = {name: getattr(exchange, name) for name in _FROM_EXCHANGE} | known
-        told = [f"{name}: {exchange.headers[name]}" for name in _RATE_HEADERS if name in exchange.headers]
-        row["rate_limit"] = "; ".join(told) or None
+        row = {**exchange.wire, **known}
+        for column, names in (("cache_header", _CACHE_HEADERS), ("rate_limit", _RATE_HEADERS)):
+            told = [f"{name}: {exchange.headers[name]}" for name in names if name in exchange.headers]
+            row[column] = "; ".join(told) or None
         if self._secrets:
             row = {name: self.discreet(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         with self._lock:
@@ -251,7 +252,10 @@ class Usage:
     def now(cls) -> Usage:
         """Read the counters of the operating system."""
         own = resource.getrusage(resource.RUSAGE_SELF)
-        return cls(time.perf_counter(), own.ru_utime, own.ru_stime, _peak_kb(own.ru_maxrss), _host_busy_s())
+        peak = peak_kb()  # on Linux ru_maxrss is wrong: a child starts with its parent's
+        if peak is None:
+            peak = own.ru_maxrss // 1024 if sys.platform == "darwin" else own.ru_maxrss
+        return cls(time.perf_counter(), own.ru_utime, own.ru_stime, peak, _host_busy_s())
 
 
 def conclude(
@@ -300,13 +304,13 @@ def _other_cpu(before: Usage, after: Usage) -> float | None:
     return min(1.0, max(0.0, share))
 
 
-def _peak_kb(max_rss: int) -> int:
-    """Return the peak memory in kB; ``ru_maxrss`` of Linux is wrong: a child inherits its parent's."""
+def peak_kb(process: int | str = "self") -> int | None:
+    """Return the peak memory of a process in kB, as Linux counts it; None if it does not report it."""
     try:
-        with open("/proc/self/status", "rb") as file:  # noqa: PTH123 - part of every measured pull
+        with open(f"/proc/{process}/status", "rb") as file:  # noqa: PTH123 - part of every measured pull
             return int(file.read().partition(b"VmHWM:")[2].split(None, 1)[0])
     except (OSError, IndexError):
-        return max_rss // 1024 if sys.platform == "darwin" else max_rss
+        return None
 
 
 def _host_busy_s() -> float | None:

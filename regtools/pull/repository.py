@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ DOCUMENT_LIMIT = 4 << 20  # bytes of a manifest or a config
 INDEX_DEPTH = 4  # an index may lead to an index; real ones are not nested deeper
 
 
+@dataclass(slots=True, eq=False)
 class Repository:
     """A repository at one registry.
 
@@ -55,25 +57,14 @@ class Repository:
         patient_blobs: the same for blobs.
     """
 
-    def __init__(
-        self,
-        name: Reference,
-        *,
-        insecure: bool,
-        trust: Trust,
-        login: Login | None,
-        patient: bool,
-        patient_blobs: bool,
-    ) -> None:
-        self._name = name
-        self._host = physical_host(name.domain or "")
-        self._insecure = insecure
-        self._patient = patient
-        self._patient_blobs = patient_blobs
-        self._base = f"https://{self._host}"
-        self._trust = trust
-        self._login = login
-        self._authorizer: Authorizer | None = None
+    name: Reference
+    insecure: bool
+    trust: Trust
+    login: Login | None
+    patient: bool
+    patient_blobs: bool
+    _base: str = field(default="", init=False)  # scheme and host
+    _authorizer: Authorizer | None = field(default=None, init=False)
 
     def ping(self, lane: Lane) -> None:
         """Find out whether the registry answers over https or http, and what login it asks for.
@@ -82,24 +73,24 @@ class Repository:
             RegtoolsError: the failure over http if that was tried; its message includes the one over https.
         """
         try:
-            answer = self._ping(lane, "https", self._patient and not self._insecure)
+            answer = self._ping(lane, "https", self.patient and not self.insecure)
         except RegtoolsError as first:
-            if not self._insecure or first.kind == "cancelled":
+            if not self.insecure or first.kind == "cancelled":
                 raise
             try:
-                answer = self._ping(lane, "http", self._patient)
+                answer = self._ping(lane, "http", self.patient)
             except RegtoolsError as second:
                 second.message = f"{second.message} (and over https: {first.message})"
                 raise second from first
-        scope = f"repository:{self._name.path}:pull"
-        self._authorizer = Authorizer(read_url(self._base), scope, self._login)
-        if answer.status == 401 and answer.url_host == self._host:  # not the target of a redirect
+        here = read_url(self._base)
+        self._authorizer = Authorizer(here, f"repository:{self.name.path}:pull", self.login)
+        if answer.status == 401 and answer.wire["url_host"] == here.shown:  # not the target of a redirect
             self._authorizer.challenge(answer.headers.get("www-authenticate", ""))
 
     def _ping(self, lane: Lane, scheme: str, patient: bool) -> Exchange:
-        self._base = f"{scheme}://{self._host}"
+        self._base = f"{scheme}://{physical_host(self.name.domain or '')}"
         wanted = Wanted("ping", f"{self._base}/v2/", limit=1 << 16, patient=patient)
-        return fetch(lane, wanted, Body(wanted), self._trust)
+        return fetch(lane, wanted, Body(wanted), self.trust)
 
     @contextmanager
     def _about_login(self) -> Iterator[None]:
@@ -108,16 +99,16 @@ class Repository:
             yield
         except RegtoolsError as error:
             if error.kind == "http-401":
-                used = self._login and f"the login from {self._login.where} was not sufficient"
+                used = self.login and f"the login from {self.login.where} was not sufficient"
                 error.message += f" ({used or 'no login was found; podman login would store one'})"
             raise
 
     def authorize(self, lane: Lane) -> None:
         """Get the token that the ping's 401 asked for, before it is needed."""
         if self._authorizer is not None and self._authorizer.challenged:
-            wanted = Wanted("token", self._base, patient=self._patient)
+            wanted = Wanted("token", self._base, patient=self.patient)
             with self._about_login():
-                renew(lane, self._authorizer, "", self._trust, wanted, stale=None)
+                renew(lane, self._authorizer, "", self.trust, wanted, stale=None)
 
     def image(self, lane: Lane, platform: Platform) -> Image:
         """Fetch the manifest; of an index, the manifest of the member for ``platform``.
@@ -125,7 +116,7 @@ class Repository:
         Raises:
             RegtoolsError: ``http-404``, ``digest-mismatch``, ``bad-manifest``, ``no-platform`` and the like.
         """
-        reference, size = self._name.digest or self._name.tag or "latest", None
+        reference, size = self.name.digest or self.name.tag or "latest", None
         for _ in range(INDEX_DEPTH):
             found = self._manifest(lane, reference, size)
             if isinstance(found, Image):
@@ -146,13 +137,13 @@ class Repository:
 
     def _manifest(self, lane: Lane, reference: str, size: int | None) -> Image | Index:
         _check_size("manifest", size)
-        url = f"{self._base}/v2/{self._name.path}/manifests/{reference}"
+        url = f"{self._base}/v2/{self.name.path}/manifests/{reference}"
         digest = reference if ":" in reference else None
-        wanted = Wanted("manifest", url, digest, size, DOCUMENT_LIMIT, accept=ACCEPT, patient=self._patient)
+        wanted = Wanted("manifest", url, digest, size, DOCUMENT_LIMIT, accept=ACCEPT, patient=self.patient)
         kept = BytesIO()
         body = Body(wanted, kept)
         with self._about_login():
-            answer = fetch(lane, wanted, body, self._trust, self._authorizer)
+            answer = fetch(lane, wanted, body, self.trust, self._authorizer)
         return read_manifest(kept.getvalue(), answer.headers.get("content-type", ""), body.hashed())
 
     def blob(self, lane: Lane, blob: Blob, keep: BinaryIO | None) -> None:
@@ -163,8 +154,8 @@ class Repository:
         kind = "config" if blob.layer is None else "blob"
         if kind == "config":
             _check_size(kind, blob.size)
-        url = f"{self._base}/v2/{self._name.path}/blobs/{blob.digest}"
-        authorizer, trust = self._authorizer, self._trust
+        url = f"{self._base}/v2/{self.name.path}/blobs/{blob.digest}"
+        authorizer, trust = self._authorizer, self.trust
         if blob.urls:
             url, authorizer, trust = blob.urls[0], None, Trust()
             if read_url(url).scheme != "https":
@@ -173,9 +164,9 @@ class Repository:
                     kind="bad-url",
                     stage="pull",
                 )
-        patient = self._patient_blobs or bool(blob.urls)
+        patient = self.patient_blobs or bool(blob.urls)
         wanted = Wanted(kind, url, blob.digest, blob.size, layer=blob.layer, patient=patient)
-        body = Body(wanted, keep)
+        body = Body(wanted, keep, None if blob.layer is None else lane.run.meter)
         try:
             with self._about_login():
                 fetch(lane, wanted, body, trust, authorizer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pycurl
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from .manifests import Image, Platform
     from .meter import Meter
     from .records import Pull, Request
-    from .repository import Keep
 
 __all__ = ["CLIENT_VERSION", "time_pull", "time_resolution"]
 
@@ -97,7 +97,8 @@ def time_pull(
         return time_engine(engine, image, conf, resolution, wanted, place=place, timeout_s=timeout_s)
     layout = None if into is None else Layout(into)
     try:
-        return _Walk(resolution, wanted, workers, layout, limits or Limits(), meter).measured(image, place)
+        run = Run(limits or Limits(), meter)
+        return _Walk(resolution, wanted, workers, run, layout).measured(image, place)
     finally:
         if layout is not None:
             layout.abandon()
@@ -112,10 +113,11 @@ def time_resolution(
     meter: Meter | None = None,
 ) -> Pull:
     """Pull an image whose resolution is known, or has been narrowed; otherwise like :func:`time_pull`."""
-    walk = _Walk(resolution, platform or host_platform(), workers, None, limits or Limits(), meter)
-    return walk.measured(resolution.image, "")
+    run = Run(limits or Limits(), meter)
+    return _Walk(resolution, platform or host_platform(), workers, run).measured(resolution.image, "")
 
 
+@dataclass(slots=True, eq=False)
 class _Walk:
     """One pull from its first request to its row.
 
@@ -123,27 +125,18 @@ class _Walk:
     next byte arrives.
     """
 
-    def __init__(
-        self,
-        resolution: Resolution,
-        platform: Platform,
-        workers: int,
-        layout: Layout | None,
-        limits: Limits,
-        meter: Meter | None,
-    ) -> None:
-        self._resolution = resolution
-        self._platform = platform
-        self._workers = workers
-        self._layout = layout
-        self._meter = meter
-        self._image: Image | None = None
-        self._reference: str | None = None
-        self._served_by: str | None = None
-        self._unexpected: BaseException | None = None
-        self._before = Usage.now()
-        self._started = time.time()
-        self._run = Run(limits)
+    resolution: Resolution
+    platform: Platform
+    workers: int
+    run: Run
+    layout: Layout | None = None
+    image: Image | None = None
+    reference: str | None = None
+    served_by: str | None = None
+    unexpected: BaseException | None = None
+    spent: dict[str, float] = field(default_factory=dict)
+    before: Usage = field(default_factory=Usage.now)
+    started: float = field(default_factory=time.time)
 
     def measured(self, image: str, place: str) -> Pull:
         """Run the pull and return its row."""
@@ -153,91 +146,88 @@ class _Walk:
             while worker.is_alive():
                 worker.join(0.2)  # in turns: a signal delivered to another thread does not end a longer wait
         except BaseException:
-            self._run.cancel()
+            self.run.cancel()
             worker.join()
             raise
-        if self._unexpected is not None:
-            raise self._unexpected
+        if self.unexpected is not None:
+            raise self.unexpected
         return self._pull(image, place)
 
     def _work(self) -> None:
-        run, environ = self._run, self._resolution.conf.surroundings.environ
+        run, environ = self.run, self.resolution.conf.surroundings.environ
         clients = [
             Client(run.origin, limits=run.limits, cancelled=lambda: run.stopped, environ=environ)
-            for _ in range(self._workers)
+            for _ in range(self.workers)
         ]
         lanes = [Lane(number, client, run) for number, client in enumerate(clients)]
         try:
-            for candidate in self._resolution.candidates:
+            for candidate in self.resolution.candidates:
                 if self._candidate(candidate, lanes):
                     break
         except BaseException as error:  # raised again in the caller's thread
-            self._unexpected = error
+            self.unexpected = error
         finally:
-            self._spent = run.stages()
+            self.spent = run.stages()
             for client in clients:
                 client.close()
 
     def _candidate(self, candidate: Candidate, lanes: list[Lane]) -> bool:
         """Try one candidate; return whether the pull is over."""
-        run = self._run
+        run = self.run
         if candidate.error is not None:
             run.failures.append(Failure(candidate.name, candidate.error.kind, candidate.error.message))
             return False
         run.resume()
-        self._image = None
-        failover = Failover(self._resolution.conf, candidate.sources)
-        found = failover.image(lanes[0], self._platform, self._meter)
+        self.image = None
+        failover = Failover(self.resolution.conf, candidate.sources)
+        found = failover.image(lanes[0], self.platform)
         if found is None:
             return run.cancelled
-        self._image, source, attempt = found
+        self.image, source, attempt = found
         try:
-            self._blobs(failover, lanes, self._image, candidate)
+            self._blobs(failover, lanes, self.image, candidate)
         except Exception as error:
             run.fail(attempt, error)
             return run.cancelled or run.failures[-1].kind in ("disk", "file-unwritable")
-        self._reference, self._served_by = candidate.name, source.reference
+        self.reference, self.served_by = candidate.name, source.reference
         return True
 
     def _blobs(self, failover: Failover, lanes: list[Lane], image: Image, candidate: Candidate) -> None:
-        self._run.enter("transfer")
-        keep: Keep = discard if self._layout is None else self._layout.keep
-        if self._meter is not None:
-            self._meter.expect(image)
-            keep = self._meter.counting(keep)
-        pull_blobs(failover.blob, lanes, image.blobs, keep)
-        if self._layout is not None:
-            self._layout.finish(image, candidate.parsed.tag)
+        self.run.enter("transfer")
+        self.run.meter.expect(image)
+        pull_blobs(failover.blob, lanes, image.blobs, discard if self.layout is None else self.layout.keep)
+        if self.layout is not None:
+            self.layout.finish(image, candidate.parsed.tag)
 
     def _pull(self, image: str, place: str) -> Pull:
-        run, after = self._run, Usage.now()
+        run, after = self.run, Usage.now()
         requests = run.requests()
         blobs = [each for each in requests if each.kind == "blob"]
         return conclude(
-            started=self._started,
-            before=self._before,
+            started=self.started,
+            before=self.before,
             after=after,
-            manifest=self._image,
-            ok=self._served_by is not None,
+            manifest=self.image,
+            ok=self.served_by is not None,
             failures=run.failures,
             run_id=run.id,
             place=place,
             image=image,
-            reference=self._reference,
+            reference=self.reference,
             client="builtin",
             client_version=CLIENT_VERSION,
-            workers=self._workers,
+            workers=self.workers,
             bytes_fetched=sum(each.bytes for each in blobs),
             n_requests=len(requests),
             n_retries=run.retries,
-            **{f"{stage}_s": value for stage, value in self._spent.items()},
+            **{f"{stage}_s": value for stage, value in self.spent.items()},
             ttfb_s=_first_byte(blobs),
             hash_cpu_s=run.hash_cpu_s,
             total_s=run.ended_s,
-            cpu_user_s=after.user_s - self._before.user_s,
-            cpu_sys_s=after.sys_s - self._before.sys_s,
+            cpu_user_s=after.user_s - self.before.user_s,
+            cpu_sys_s=after.sys_s - self.before.sys_s,
             max_rss_kb=after.max_rss_kb,
-            served_by=self._served_by,
+            served_by=self.served_by,
             attempts=tuple(run.attempts),
             requests=requests,
         )

@@ -43,7 +43,6 @@ __all__ = ["FetchError", "Lane", "fetch", "renew"]
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REPEATABLE = (408, 429)
-_CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status", "age")
 _RANGE = re.compile(r"bytes ([0-9]++)-[0-9]++/(?:[0-9]++|\*)")
 
 
@@ -101,7 +100,7 @@ def fetch(lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | N
         pause = _pause(exchange, fault[0], tries, lane.run) if patient and tries < limits.retries else None
         if pause is None:
             what = wanted.kind if wanted.digest is None else f"{wanted.kind} {wanted.digest[:19]}…"
-            message = f"{what} from {exchange.url_host}: {fault[1]}"
+            message = f"{what} from {exchange.wire['url_host']}: {fault[1]}"
             raise FetchError(message, kind=fault[0], elsewhere=elsewhere)
         tries += 1
         lane.run.wait(pause)
@@ -199,7 +198,7 @@ def _judge(exchange: Exchange, wanted: Wanted, body: Body, offset: int) -> Fault
     if exchange.error_kind:
         return exchange.error_kind, exchange.detail
     if exchange.status == 200 or _resumes(exchange.status, exchange.headers, offset):
-        if wanted.size is not None and body.received < wanted.size and exchange.bytes:
+        if wanted.size is not None and body.received < wanted.size and exchange.wire["bytes"]:
             return "cut", f"the body ended after {body.received} of {wanted.size} bytes"
         return body.verdict()
     if offset and exchange.status in (206, 416):
@@ -258,7 +257,6 @@ def _record(
     kind = fault[0] if fault else None
     arrived = exchange.status in (200, 206) and body.digest is not None
     judged = arrived and (kind is None or kind.endswith("-mismatch"))
-    cache = [f"{name}: {exchange.headers[name]}" for name in _CACHE_HEADERS if name in exchange.headers]
     lane.run.record(
         exchange,
         hop=hop,
@@ -268,7 +266,6 @@ def _record(
         range_from=offset or None,
         retry_after_s=_retry_after(exchange),
         digest_ok=kind is None if judged else None,
-        cache_header="; ".join(cache) or None,
         worker=lane.number,
         attempt=lane.attempt,
         error_kind=kind,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, BinaryIO
 
+    from ..meter import Meter
     from .values import Secret
 
     Begin = Callable[[int, Mapping[str, str]], Callable[[bytes], bool] | None]
@@ -46,12 +47,6 @@ class Receiver:
         failed: an exception raised while receiving, or None.
         started: ``time.perf_counter()`` when the request was sent.
     """
-
-    __slots__ = (
-        "_begin", "_enough_bytes", "_header_bytes", "_mark", "_next", "_patience_s", "_samples",
-        "_step", "_take", "enough", "failed", "headers", "kept", "oversized", "received", "stalled",
-        "started", "status",
-    )  # fmt: skip
 
     def __init__(self, begin: Begin, expected: int | None, low_speed: int, low_speed_s: float) -> None:
         self._begin = begin
@@ -185,23 +180,22 @@ class Body:
     Hashing and writing happen in batches, so that the memory needed does not depend on the document's size.
     """
 
-    __slots__ = (
-        "_hash", "_keep", "_limit", "_parts", "_pending", "_wanted",
-        "cpu_s", "digest", "problem", "received", "too_long",
-    )  # fmt: skip
-
-    def __init__(self, wanted: Wanted, keep: BinaryIO | None = None) -> None:
+    def __init__(self, wanted: Wanted, keep: BinaryIO | None = None, meter: Meter | None = None) -> None:
         self._wanted = wanted
         self._keep = keep
+        self._meter = meter
         self._limit = wanted.limit if wanted.size is None else wanted.size
         self.cpu_s = 0.0
+        self._hashed = 0
         self.restart()
 
     def restart(self) -> None:
         """Discard everything: the document is sent again from its first byte."""
+        if self._meter is not None:
+            self._meter.add(-self._hashed)
         self.expect(self._wanted.digest)
         self._parts: list[bytes] = []
-        self._pending = 0
+        self._pending = self._hashed = 0
         self.received = 0
         self.too_long = False
         self.problem: OSError | None = None
@@ -232,6 +226,9 @@ class Body:
         before = time.thread_time()
         self._hash.update(batch)
         self.cpu_s += time.thread_time() - before
+        self._hashed += len(batch)
+        if self._meter is not None:
+            self._meter.add(len(batch))
         if self._keep is not None:
             try:
                 self._keep.write(batch)

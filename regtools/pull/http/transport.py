@@ -23,6 +23,7 @@ from .values import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from .receiving import Begin
     from .trust import Trust
@@ -98,9 +99,12 @@ class Limits:
 class Exchange:
     """The result of one request: the answer, where the time went, and how it failed if it did.
 
-    Times are in seconds; ``t0_s`` counts from the client's origin, the phases are differences that add up to
-    ``total_s``. A phase that did not take place is None. ``next_url`` is the address of a redirect as bytes,
-    ``detail`` libcurl's message, which may name hosts.
+    Attributes:
+        status, headers, body: the answer; of a body that is not the document, the first 64 KiB.
+        next_url: the address of a redirect; empty if there is none.
+        error_kind, detail: what failed, and libcurl's message, which may name hosts.
+        repeatable: whether a repetition may help.
+        wire: the columns of :class:`~regtools.pull.records.Request` that the connection defines.
     """
 
     status: int | None
@@ -108,23 +112,9 @@ class Exchange:
     body: bytes
     next_url: bytes
     error_kind: str | None
-    repeatable: bool
     detail: str
-    url_host: str
-    remote_ip: str | None
-    http_version: str | None
-    tls_version: str | None
-    reused: bool | None
-    proxy: str | None
-    t0_s: float
-    dns_s: float | None
-    tcp_s: float | None
-    tls_s: float | None
-    ttfb_s: float | None
-    body_s: float | None
-    total_s: float
-    bytes: int
-    samples: tuple[tuple[float, int], ...] | None
+    repeatable: bool
+    wire: Mapping[str, Any]
 
 
 class Client:
@@ -262,25 +252,21 @@ class Client:
         status = int(info(pycurl.RESPONSE_CODE)) or None
         connections = int(info(pycurl.NUM_CONNECTS))
         reused = None if not connections and status is None and not receiver.received else connections == 0
-        return Exchange(
-            status=status,
-            headers=receiver.headers,
-            body=bytes(receiver.kept),
-            next_url=self._curl.getinfo_raw(pycurl.REDIRECT_URL) or b"",
-            error_kind=kind,
-            repeatable=repeatable,
-            detail=detail,
-            url_host=address.shown,
-            remote_ip=info(pycurl.PRIMARY_IP) or None,
-            http_version=_HTTP_VERSIONS.get(int(info(pycurl.INFO_HTTP_VERSION))),
-            tls_version=self._tls_versions.get(address.shown) if secure and status is not None else None,
-            reused=reused,
-            proxy=proxy,
-            t0_s=receiver.started - self._origin,
-            bytes=receiver.received,
-            samples=receiver.sampled(),
+        wire = {
+            "url_host": address.shown,
+            "remote_ip": info(pycurl.PRIMARY_IP) or None,
+            "http_version": _HTTP_VERSIONS.get(int(info(pycurl.INFO_HTTP_VERSION))),
+            "tls_version": self._tls_versions.get(address.shown) if secure and status is not None else None,
+            "reused": reused,
+            "status": status,
+            "t0_s": receiver.started - self._origin,
             **phases(info, secure, bool(reused)),
-        )
+            "bytes": receiver.received,
+            "proxy": proxy,
+            "samples": receiver.sampled(),
+        }
+        moved = self._curl.getinfo_raw(pycurl.REDIRECT_URL) or b""
+        return Exchange(status, receiver.headers, bytes(receiver.kept), moved, kind, detail, repeatable, wire)
 
 
 def _note_tls(kind: int, text: bytes, found: list[str]) -> None:
