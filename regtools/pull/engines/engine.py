@@ -102,7 +102,9 @@ def engine_version(engine: str) -> str:
         raise RegtoolsError(f"there is no engine {engine!r}", kind="unknown-engine", stage="pull", hint=hint)
     if shutil.which(engine) is None:
         hint = f"install {engine}, or use --engine builtin, which needs no program"
-        raise RegtoolsError(f"{engine} is not installed", kind="program-missing", stage="pull", hint=hint)
+        raise RegtoolsError(
+            f"{engine} is not installed here", kind="program-missing", stage="pull", hint=hint
+        )
     done = subprocess.run([engine, "--version"], capture_output=True, text=True, timeout=60, check=False)
     version = re.search(r"\d+\.\d+\S*", done.stdout)
     if version is None:
