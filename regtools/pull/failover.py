@@ -13,11 +13,10 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from regtools.errors import RegtoolsError
-
 from .http.fetch import FetchError
 from .http.logins import find_login
 from .http.trust import find_trust
+from .http.values import pull_error
 from .repository import Repository
 
 if TYPE_CHECKING:
@@ -48,8 +47,7 @@ def open_source(
         RegtoolsError: the source cannot be used: ``blocked``, ``credentials``, ``connect``, …
     """
     if source.blocked_by is not None:
-        message = f"blocked by the configuration of {source.blocked_by}"
-        raise RegtoolsError(message, kind="blocked", stage="pull")
+        raise pull_error("blocked", f"blocked by the configuration of {source.blocked_by}")
     login = find_login(conf, source.reference)
     if login is not None:
         lane.run.hide(login.password, login.identity_token, login.basic())

@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError, unwritable
+from regtools.errors import unwritable
+
+from .http.values import pull_error
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
     from typing import BinaryIO
+
+    from regtools.errors import RegtoolsError
 
     from .manifests import Blob, Image
 
@@ -35,13 +39,9 @@ class Layout:
 
         self._target = Path(target)
         if self._target.exists() and not (self._target.is_dir() and not any(self._target.iterdir())):
-            raise RegtoolsError(
-                "it exists and is not an empty folder",
-                kind="into-not-empty",
-                stage="pull",
-                where=Place(str(self._target)),
-                hint="name a folder that does not exist, or an empty one",
-            )
+            hint = "name a folder that does not exist, or an empty one"
+            message = "it exists and is not an empty folder"
+            raise pull_error("into-not-empty", message, hint, file=self._target)
         try:
             self._folder = tempfile.TemporaryDirectory(
                 prefix=f".{self._target.name}.",
@@ -62,12 +62,8 @@ class Layout:
                 yield file
                 file.flush()
         except OSError as error:
-            raise RegtoolsError(
-                f"the layout cannot be written: {error.strerror}",
-                kind="disk",
-                stage="pull",
-                where=Place(str(self._target)),
-            ) from error
+            message = f"the layout cannot be written: {error.strerror}"
+            raise pull_error("disk", message, file=self._target) from error
 
     def finish(self, image: Image, name: str | None) -> None:
         """Write manifest and index, and move the layout to its target.

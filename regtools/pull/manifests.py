@@ -15,14 +15,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regtools.errors import RegtoolsError
-
 from .http.receiving import DIGEST
+from .http.values import pull_error
 from .records import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from regtools.errors import RegtoolsError
 
 __all__ = [
     "ACCEPT",
@@ -113,7 +114,8 @@ def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
     if not isinstance(value, dict):
         raise _bad("the manifest is not a JSON object")
     if value.get("schemaVersion") != 2:
-        raise _unsupported(f"manifests of schema {value.get('schemaVersion')!r} are not supported")
+        message = f"manifests of schema {value.get('schemaVersion')!r} are not supported"
+        raise pull_error("unsupported-manifest", message)
     media_type = value.get("mediaType") or content_type.partition(";")[0].strip().lower()
     if media_type not in _INDEXES and media_type not in _IMAGES:
         media_type = _INDEXES[0] if "manifests" in value else _IMAGES[0] if "layers" in value else media_type
@@ -122,7 +124,7 @@ def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
     if media_type in _INDEXES:
         return Index(tuple(_member(each) for each in _list(value, "manifests")))
     if media_type not in _IMAGES:
-        raise _unsupported(f"manifests of the type {media_type!r} are not supported")
+        raise pull_error("unsupported-manifest", f"manifests of the type {media_type!r} are not supported")
     layers = tuple(_blob(each, number) for number, each in enumerate(_list(value, "layers")))
     image = Image(raw, media_type, digest, _blob(value.get("config"), None), layers)
     if image.layers_size > LARGEST:
@@ -164,11 +166,7 @@ def _list(value: dict[str, Any], name: str) -> list[Any]:
 
 
 def _bad(message: str) -> RegtoolsError:
-    return RegtoolsError(message, kind="bad-manifest", stage="pull")
-
-
-def _unsupported(message: str) -> RegtoolsError:
-    return RegtoolsError(message, kind="unsupported-manifest", stage="pull")
+    return pull_error("bad-manifest", message)
 
 
 # Variants of an architecture, the most demanding first: a machine runs its own and all that follow.
@@ -211,12 +209,8 @@ def parse_platform(text: str) -> Platform:
     """
     parts = text.split("/")
     if len(parts) not in (2, 3) or not all(re.fullmatch(r"[A-Za-z0-9._-]+", part) for part in parts):
-        raise RegtoolsError(
-            f"{text!r} is not a platform",
-            kind="bad-platform",
-            stage="pull",
-            hint="write it like linux/arm64 or linux/arm/v7",
-        )
+        hint = "write it like linux/arm64 or linux/arm/v7"
+        raise pull_error("bad-platform", f"{text!r} is not a platform", hint)
     return Platform(*parts)
 
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .manifests import Image
 
 __all__ = ["Meter"]
 
@@ -30,9 +26,9 @@ class Meter:
         self.source = source
         self.layers = self.size = self.layers_done = self.fetched = 0
 
-    def expect(self, image: Image) -> None:
-        """Take the sizes from the manifest."""
-        self.layers, self.size = len({layer.digest for layer in image.layers}), image.layers_size
+    def expect(self, layers: int, size: int) -> None:
+        """Set the number of layers and their bytes, once the manifest has arrived."""
+        self.layers, self.size = layers, size
 
     def add(self, count: int, layers: int = 0) -> None:
         """Add bytes and complete layers; bytes that will be sent again are negative."""

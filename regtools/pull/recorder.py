@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
-from .http.values import Secret
+from .http.values import Secret, pull_error
 from .meter import Meter
 from .records import Failure, Pull, Request
 
@@ -149,7 +149,7 @@ class Run:
             self._waits.append((before, self.now()))
             self.retries += 1
         if stopped:
-            raise RegtoolsError("the pull was stopped", kind="cancelled", stage="pull")
+            raise pull_error("cancelled", "the pull was stopped")
 
     def jitter(self) -> float:
         """Return a factor around 1, so that many clients do not return at the same moment."""

@@ -20,7 +20,7 @@ from .http.fetch import fetch, renew
 from .http.receiving import Body, Wanted
 from .http.tokens import Authorizer
 from .http.trust import Trust
-from .http.values import read_url
+from .http.values import pull_error, read_url
 from .manifests import ACCEPT, Image, choose, read_manifest
 
 if TYPE_CHECKING:
@@ -124,16 +124,10 @@ class Repository:
             member = choose(found.members, platform)
             if member is None:
                 have = sorted({_platform_of(each) for each in found.members} - {""})
-                raise RegtoolsError(
-                    f"the image does not exist for {platform}",
-                    kind="no-platform",
-                    stage="pull",
-                    hint=f"it exists for {', '.join(have)}" if have else None,
-                )
+                hint = f"it exists for {', '.join(have)}" if have else None
+                raise pull_error("no-platform", f"the image does not exist for {platform}", hint)
             reference, size = member["digest"], member["size"]
-        raise RegtoolsError(
-            "the index leads to an index, and so on without end", kind="bad-manifest", stage="pull"
-        )
+        raise pull_error("bad-manifest", "the index leads to an index, and so on without end")
 
     def _manifest(self, lane: Lane, reference: str, size: int | None) -> Image | Index:
         _check_size("manifest", size)
@@ -159,11 +153,8 @@ class Repository:
         if blob.urls:
             url, authorizer, trust = blob.urls[0], None, Trust()
             if read_url(url).scheme != "https":
-                raise RegtoolsError(
-                    f"the foreign layer {blob.digest[:19]}… does not have an https address",
-                    kind="bad-url",
-                    stage="pull",
-                )
+                what = f"the foreign layer {blob.digest[:19]}…"
+                raise pull_error("bad-url", f"{what} does not have an https address")
         patient = self.patient_blobs or bool(blob.urls)
         wanted = Wanted(kind, url, blob.digest, blob.size, layer=blob.layer, patient=patient)
         body = Body(wanted, keep, None if blob.layer is None else lane.run.meter)
@@ -181,9 +172,7 @@ def discard(blob: Blob) -> AbstractContextManager[None]:
 
 def _check_size(kind: str, size: int | None) -> None:
     if size is not None and size > DOCUMENT_LIMIT:
-        raise RegtoolsError(
-            f"the {kind} has {size} bytes; at most 4 MiB are read", kind="too-large", stage="pull"
-        )
+        raise pull_error("too-large", f"the {kind} has {size} bytes; at most 4 MiB are read")
 
 
 def pull_blobs(

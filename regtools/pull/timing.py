@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pycurl
 
-from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.version import __version__
 
 from .failover import Failover
 from .http.fetch import Lane
 from .http.transport import Client, Limits
+from .http.values import pull_error
 from .layout import Layout
 from .manifests import host_platform, parse_platform
 from .recorder import Run, Usage, conclude
@@ -92,8 +92,7 @@ def time_pull(
         from .engines.engine import time_engine
 
         if into is not None:
-            message = f"{engine} does not keep the image; only the builtin engine takes into"
-            raise RegtoolsError(message, kind="usage", stage="pull")
+            raise pull_error("usage", f"{engine} does not keep the image; only the builtin engine takes into")
         return time_engine(engine, image, conf, resolution, wanted, place=place, timeout_s=timeout_s)
     layout = None if into is None else Layout(into)
     try:
@@ -194,7 +193,7 @@ class _Walk:
 
     def _blobs(self, failover: Failover, lanes: list[Lane], image: Image, candidate: Candidate) -> None:
         self.run.enter("transfer")
-        self.run.meter.expect(image)
+        self.run.meter.expect(len({layer.digest for layer in image.layers}), image.layers_size)
         pull_blobs(failover.blob, lanes, image.blobs, discard if self.layout is None else self.layout.keep)
         if self.layout is not None:
             self.layout.finish(image, candidate.parsed.tag)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 
+from ..http.values import pull_error
 from ..manifests import Image, read_manifest
 from ..recorder import Usage, conclude
 from ..records import Failure
@@ -99,16 +100,14 @@ def engine_version(engine: str) -> str:
     """
     if engine not in ENGINES[1:]:
         hint = f"choose one of {', '.join(ENGINES)}"
-        raise RegtoolsError(f"there is no engine {engine!r}", kind="unknown-engine", stage="pull", hint=hint)
+        raise pull_error("unknown-engine", f"there is no engine {engine!r}", hint)
     if shutil.which(engine) is None:
         hint = f"install {engine}, or use --engine builtin, which needs no program"
-        raise RegtoolsError(
-            f"{engine} is not installed here", kind="program-missing", stage="pull", hint=hint
-        )
+        raise pull_error("program-missing", f"{engine} is not installed here", hint)
     done = subprocess.run([engine, "--version"], capture_output=True, text=True, timeout=60, check=False)
     version = re.search(r"\d+\.\d+\S*", done.stdout)
     if version is None:
-        raise RegtoolsError(f"{engine} does not report its version", kind="engine", stage="pull")
+        raise pull_error("engine", f"{engine} does not report its version")
     return version[0]
 
 
@@ -140,12 +139,8 @@ def _command(engine: str, name: str, platform: Platform, home: EngineHome, drive
 def _check_files(engine: str, story: Story, home: EngineHome) -> None:
     foreign = [path for path in story.loaded if not path.startswith(f"{home.path}/")]
     if foreign:
-        raise RegtoolsError(
-            f"{engine} reads {', '.join(foreign)} in addition to the configuration that is measured",
-            kind="engine",
-            stage="pull",
-            hint="move these files, or measure with --engine builtin",
-        )
+        message = f"{engine} reads {', '.join(foreign)} in addition to the configuration that is measured"
+        raise pull_error("engine", message, "move these files, or measure with --engine builtin")
 
 
 def _stored(engine: str, home: EngineHome, driver: str) -> Image | None:

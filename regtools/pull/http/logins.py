@@ -14,10 +14,10 @@ import json
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import RegtoolsError
 from regtools.registries.reading.credentials import credentials
 
-from .values import Secret
+from .values import Secret, pull_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,10 +189,5 @@ def _answer(program: str, output: Secret) -> Login | None:
 
 
 def _unusable(where: str, problem: str, hint: str | None = None) -> RegtoolsError:
-    return RegtoolsError(
-        f"the login cannot be looked up in {where}: {problem}",
-        kind="credentials",
-        stage="pull",
-        where=Place(where),
-        hint=hint,
-    )
+    message = f"the login cannot be looked up in {where}: {problem}"
+    return pull_error("credentials", message, hint, file=where)

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from regtools.errors import RegtoolsError
-
-from .values import Secret, is_local, read_seconds, read_url
+from .values import Secret, is_local, pull_error, read_seconds, read_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,12 +98,8 @@ def _order(challenge: Challenge, scope: str, login: Login | None) -> Order:
     address = read_url(realm)
     secure = address.scheme == "https" or (address.scheme == "http" and is_local(address.host))
     if not address.host or not secure:
-        raise RegtoolsError(
-            f"the registry sends its clients to {realm[:100]!r} for a token, which is not an https address",
-            kind="auth",
-            stage="pull",
-            hint="tokens are fetched over https only",
-        )
+        message = f"the registry asks for a token from {realm[:100]!r}, which is not an https address"
+        raise pull_error("auth", message, "tokens are fetched over https only")
     service = challenge.parameters.get("service")
     query = [*([("service", service)] if service else []), ("scope", scope)]
     if login is not None and login.identity_token:
@@ -132,7 +126,7 @@ def _read_token(body: Secret) -> tuple[Secret, float]:
         pass
     answer = None
     if life is None:
-        raise RegtoolsError("the token service answered without a usable token", kind="auth", stage="pull")
+        raise pull_error("auth", "the token service answered without a usable token")
     return token, max(life, TOKEN_LIFE_S)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import RegtoolsError
 from regtools.registries.reading.credentials import certificates
+
+from .values import pull_error
 
 if TYPE_CHECKING:
     from regtools.registries.reading.host import Surroundings
@@ -36,13 +38,8 @@ def find_trust(conf: Settings, reference: str, *, insecure: bool = False) -> Tru
     if looked.directory is None or _forbidden(looked.directory, around):
         return Trust(verify=not insecure)
     if looked.problems:
-        raise RegtoolsError(
-            looked.problems[0],
-            kind="certificate",
-            stage="pull",
-            where=Place(looked.directory),
-            hint="name an authority's certificate NAME.crt, a client's NAME.cert and its key NAME.key",
-        )
+        hint = "name an authority's certificate NAME.crt, a client's NAME.cert and its key NAME.key"
+        raise pull_error("certificate", looked.problems[0], hint, file=looked.directory)
     folder = looked.directory
     present = [
         f"{folder}/{name}" for name in looked.authorities if around.mode(f"{folder}/{name}") is not None

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import quote, urlsplit
 
-from regtools.errors import RegtoolsError
+from regtools.errors import Place, RegtoolsError
 
 __all__ = [
     "Address",
     "Secret",
     "is_local",
+    "pull_error",
     "read_date",
     "read_ip",
     "read_seconds",
@@ -80,7 +81,7 @@ def read_url(text: str | bytes) -> Address:
         return Address(url, parts.scheme, parts.hostname or "", port, parts.netloc.rpartition("@")[2])
     except ValueError:
         shown = read_text(text) if isinstance(text, bytes) else text
-    raise RegtoolsError(f"{shown[:100]!r} is not a usable address", kind="bad-url", stage="pull")
+    raise pull_error("bad-url", f"{shown[:100]!r} is not a usable address")
 
 
 def read_text(raw: bytes) -> str:
@@ -137,6 +138,12 @@ def is_local(host: str) -> bool:
     """Return whether a host is this machine: ``localhost`` or a loopback address."""
     address = read_ip(host)
     return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def pull_error(kind: str, message: str, hint: str | None = None, *, file: object = None) -> RegtoolsError:
+    """Return an error of the stage ``pull``; ``file`` is the file or the program at fault."""
+    where = None if file is None else Place(str(file))
+    return RegtoolsError(message, kind=kind, stage="pull", where=where, hint=hint)
 
 
 class Secret:
