@@ -6,7 +6,6 @@ The workers of a pull share one :class:`Run`; everything that they write goes th
 from __future__ import annotations
 
 import os
-import random
 import resource
 import sys
 import threading
@@ -153,7 +152,7 @@ class Run:
 
     def jitter(self) -> float:
         """Return a factor around 1, so that many clients do not return at the same moment."""
-        return random.uniform(0.75, 1.25)
+        return 0.75 + os.urandom(1)[0] / 510
 
     def hide(self, *secrets: Secret | None) -> None:
         """Remove these secrets, and the headers that hold them, from everything that a registry sends."""

@@ -44,7 +44,7 @@ DOCUMENT_LIMIT = 4 << 20  # bytes of a manifest or a config
 INDEX_DEPTH = 4  # an index may lead to an index; real ones are not nested deeper
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False, repr=False)
 class Repository:
     """A repository at one registry.
 

@@ -116,7 +116,7 @@ def time_resolution(
     return _Walk(resolution, platform or host_platform(), workers, run).measured(resolution.image, "")
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False, repr=False)
 class _Walk:
     """One pull from its first request to its row.
 

@@ -33,8 +33,10 @@ def proxy_for(target: Address, environ: Mapping[str, str]) -> tuple[str, str | N
     """
     name = f"{target.scheme}_proxy"
     proxy = environ.get(name.upper()) or environ.get(name) or ""
+    if not proxy or is_local(target.host):
+        return "", None
     rules = (environ.get("NO_PROXY") or environ.get("no_proxy") or "").lower().split(",")
-    if not proxy or is_local(target.host) or any(_matches(rule.strip(), target) for rule in rules):
+    if any(_matches(rule.strip(), target) for rule in rules):
         return "", None
     found = read_url(proxy if "://" in proxy else f"http://{proxy}")
     return found.url, found.shown

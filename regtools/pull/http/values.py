@@ -36,7 +36,7 @@ _DIGITS = re.compile(r"[0-9]{1,18}")  # below 2**63, which every column of a jou
 _DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # no repr: a URL may hold a password
 class Address:
     """A URL that can be sent: ASCII without blanks, its port a number.
 
