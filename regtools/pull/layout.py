@@ -5,7 +5,7 @@ The manifest is stored byte by byte, with Docker's types if it has them: its dig
 """
 
 # Paths are text here: importing pathlib costs 2 ms of every pull, and few pulls keep their image.
-# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH104, PTH112, PTH123, PTH208
+# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH104, PTH110, PTH112, PTH123, PTH208
 from __future__ import annotations
 
 import json
