@@ -30,7 +30,7 @@ _AGAIN = re.compile(r"Failed, retrying in ")
 _STAGES = {"manifests": "manifest", "blobs": "transfer"}
 _ORDER = ("auth", "manifest", "transfer")
 
-# The query of a signed address gives access to whoever has it: it is not shown.
+# The query of a signed address grants access, so it is not shown.
 _QUERY = re.compile(r"\?[^\s\"']+")
 
 LONGEST = 4000  # characters of a message that are looked at: it may quote megabytes from a server
