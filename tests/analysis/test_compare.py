@@ -275,13 +275,13 @@ def test_a_pair_of_equal_numbers_of_a_coarse_clock_is_no_difference() -> None:
     assert rt.compare(table).pairs()["differs"].tolist() == [False]
 
 
-def test_vantage_points_in_one_pot_are_told_and_apart_they_are_not() -> None:
+def test_pooled_vantage_points_are_reported_and_separate_ones_are_not() -> None:
     here, there = campaign({"near": 1.0, "far": 3.0}), campaign({"near": 3.0, "far": 1.0}, seed=1)
     both = pd.concat([here.assign(vantage="tokyo"), there.assign(vantage="oslo")], ignore_index=True)
-    pot = rt.compare(both)
-    assert "vantages-pooled" in codes(pot)
-    assert any("2 vantage points are in one pot (oslo, tokyo)" in text for text in pot.warnings)
-    assert not pot.pairs()["differs"].any()
+    pooled = rt.compare(both)
+    assert "vantages-pooled" in codes(pooled)
+    assert any("2 vantage points are pooled (oslo, tokyo)" in text for text in pooled.warnings)
+    assert not pooled.pairs()["differs"].any()
     apart = rt.compare(both, by="vantage")
     assert "vantages-pooled" not in codes(apart)
     assert dict(zip(apart.pairs()["vantage"], apart.pairs()["place"], strict=True)) == {

@@ -1,15 +1,29 @@
-"""Where a name leads: from the name to its candidates and their sources, in podman's order."""
+"""What a name resolves to: the name, its candidates and their sources, in podman's order."""
 
 from __future__ import annotations
 
 import re
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from regtools.display import visible
-
-from .style import DPI, FAILED, WIDTH
+from .style import (
+    ADVANCE,
+    DIM,
+    EDGE,
+    GONE,
+    INK,
+    LEADING,
+    LINE,
+    MONOSPACE,
+    PAPER,
+    STOPS,
+    TAGS,
+    WIDTH,
+    axes,
+    finished,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,41 +34,21 @@ if TYPE_CHECKING:
 
     from regtools.registries.resolution import Candidate, Resolution, Source
 
+    from .style import Mark
+
 __all__ = ["resolution"]
 
+# Lengths are in font sizes, heights in lines.
 _SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0, 5.5, 5.0, 4.5)  # points; the first that fits is taken
-_ADVANCE = 0.603  # width of a character of the font below, in font sizes
-_FONT = "DejaVu Sans Mono"  # comes with matplotlib
-_LEADING = 1.5  # height of a line, in font sizes
-_STEP = 3.6  # indentation of a level, in font sizes
+_STEP = 3.6  # indentation of a level
+_MARGIN = 1.2
 _GAP = 0.55  # lines between two stops
-_MARGIN = 1.2  # font sizes
 _KEY_GAP = 8  # characters: a mark, and the room between two
-
-
-class _Look(NamedTuple):
-    """How a stop is drawn, and what the key under the picture calls it."""
-
-    marker: str
-    colour: str
-    filled: bool
-    words: str
-
-
-_LOOKS = {
-    "name": _Look("o", "#000000", True, ""),
-    "candidate": _Look("D", "#000000", False, "candidate: a full name"),
-    "mirror": _Look("o", "#0072B2", True, "mirror"),
-    "primary": _Look("s", "#004D40", True, "the registry itself"),
-    "blocked": _Look("o", FAILED, False, "blocked: passed over"),
-    "failed": _Look("X", FAILED, True, "no source can be made"),
-}
-_TAGS = {"insecure": ("#F0E442", "black"), "blocked": (FAILED, "white")}
 
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    """One stop of the route: how deep, what it looks like, its name, its marks, and words about it."""
+    """One stop: its level, its look (a key of ``STOPS``), its name, lines about it, its number and tags."""
 
     level: int
     look: str
@@ -66,7 +60,7 @@ class _Stop:
 
 @dataclass(frozen=True, slots=True)
 class _Laid:
-    """A stop in lines: where its name begins, the lines of name and details, whether tags stand below."""
+    """A stop in lines: where its name begins, the lines of name and details, whether tags are below it."""
 
     stop: _Stop
     y: float
@@ -80,28 +74,29 @@ class _Laid:
 
 
 def resolution(res: Resolution, ax: Axes | None = None) -> Axes:
-    """Draw where a name leads: the name, below it each candidate, below that its sources from first to last.
+    """Draw what a name resolves to: the name, below it each candidate, below that its sources in order.
 
-    Arguments:
-        res: what :meth:`RegistriesConf.resolve` gave.
+    Args:
+        res: what :meth:`RegistriesConf.resolve` returned.
         ax: where to draw; None makes a figure as high as the picture needs. Texts are broken, and where that
             is not enough made smaller, to fit the Axes as they are now.
 
-    A round stop is a mirror, a square one the registry itself, an empty one a place that is blocked, so that
-    podman does not contact it; ``insecure`` marks places where certificates are not verified and plain HTTP
-    is allowed. Each stop says why it is there, with file and line. What was not used, and why, is told by
-    ``print(res)``.
+    A round stop is a mirror, a square one the registry itself, an empty one a source that is blocked, so that
+    podman does not contact it; ``insecure`` marks sources whose certificates are not verified and where plain
+    HTTP is allowed. Each stop says why it is there, with file and line. ``print(res)`` also shows what was
+    not used, and why.
     """
     stops = list(_stops(res))
     if ax is None:
         size, width = _SIZES[0], WIDTH * 72
         laid, height = _lay(stops, _columns(width, size))
-        ax = _own(height * size * _LEADING / 72)
+        whole = {"left": 0, "right": 1, "bottom": 0, "top": 1}
+        ax = axes(height * size * LEADING / 72, gridspec_kw=whole)
     else:
         width, room = _room(ax)
         for size in _SIZES:
             laid, height = _lay(stops, _columns(width, size))
-            if height * size * _LEADING <= room:
+            if height * size * LEADING <= room:
                 break
     ax.set_xlim(0, width / size)
     ax.set_ylim(height, 0)
@@ -110,19 +105,11 @@ def resolution(res: Resolution, ax: Axes | None = None) -> Axes:
     for each in laid:
         _draw_stop(ax, each, size)
     _draw_key(ax, _key(stops, _columns(width, size)), height, size)
-    return ax
-
-
-def _own(height: float) -> Axes:
-    import matplotlib.pyplot as plt
-
-    whole = {"left": 0, "right": 1, "bottom": 0, "top": 1}
-    _, ax = plt.subplots(figsize=(WIDTH, height), dpi=DPI, gridspec_kw=whole)
-    return ax
+    return finished(ax)
 
 
 def _room(ax: Axes) -> tuple[float, float]:
-    """Give width and height of the Axes in points, after the figure has been laid out."""
+    """Return width and height of the Axes in points, after the figure has been laid out."""
     figure = ax.figure
     ax.set_axis_off()
     figure.canvas.draw()
@@ -130,7 +117,7 @@ def _room(ax: Axes) -> tuple[float, float]:
     return box.width / figure.dpi * 72, box.height / figure.dpi * 72
 
 
-# -- what is told ----------------------------------------------------------------------------------------
+# -- what is said ----------------------------------------------------------------------------------------
 
 
 def _stops(res: Resolution) -> Iterator[_Stop]:
@@ -156,45 +143,45 @@ def _candidate(candidate: Candidate, number: str) -> Iterator[_Stop]:
 def _source(source: Source, number: str) -> _Stop:
     tags = [word for word, wanted in (("insecure", source.insecure), ("blocked", source.blocked)) if wanted]
     look = "blocked" if source.blocked else source.kind
-    return _Stop(2, look, source.reference, (str(source.why), str(source.transport)), number, tuple(tags))
+    details = (str(source.why), str(source.transport))
+    return _Stop(2, look, source.reference, details, number, tuple(tags))
 
 
-# -- where it stands -------------------------------------------------------------------------------------
+# -- where it is -------------------------------------------------------------------------------------
 
 
 def _columns(width: float, size: float) -> int:
-    """Give how many characters a line of ``width`` points has room for."""
-    return int((width / size - 2 * _MARGIN) / _ADVANCE)
+    """Return how many characters a line of ``width`` points has room for."""
+    return int((width / size - 2 * _MARGIN) / ADVANCE)
 
 
 def _lay(stops: list[_Stop], columns: int) -> tuple[list[_Laid], float]:
-    """Break texts into lines of at most ``columns`` characters; give the stops and the height in lines."""
+    """Break texts into lines of at most ``columns`` characters; return the stops and the height in lines."""
     laid = []
     y = 0.9
     for stop in stops:
-        room = max(columns - int(_left(stop.level) / _ADVANCE), 12)
+        room = max(columns - int(_left(stop.level) / ADVANCE), 12)
         name = _broken_name(stop.name, room)
         beside = sum(len(tag) + 3 for tag in stop.tags)
-        details = tuple(line for text in stop.details for line in _broken(text, room))
+        details = tuple(
+            line
+            for text in stop.details
+            for line in textwrap.wrap(words(text), room, break_on_hyphens=False) or [""]
+        )
         laid.append(_Laid(stop, y, name, details, bool(stop.tags) and len(name[-1]) + beside > room))
         y += laid[-1].lines + _GAP
     return laid, y + 0.6 + len(_key(stops, columns))
 
 
 def _left(level: int) -> float:
-    """Give where the text of a level begins, in font sizes."""
+    """Return where the text of a level begins."""
     return _MARGIN + _STEP * level + 2.2
-
-
-def _broken(text: str, room: int) -> tuple[str, ...]:
-    lines = textwrap.wrap(visible(text), room, break_on_hyphens=False)
-    return tuple(lines) or ("",)
 
 
 def _broken_name(text: str, room: int) -> tuple[str, ...]:
     """Break a reference before its digest and after slashes; where a piece is longer still, anywhere."""
     lines = [""]
-    for piece in re.findall(r"@?[^/@]*/?", visible(text)):
+    for piece in re.findall(r"@?[^/@]*/?", words(text)):
         if lines[-1] and len(lines[-1]) + len(piece) > room:
             lines.append("")
         lines[-1] += piece
@@ -211,7 +198,7 @@ def _x(level: int) -> float:
 
 
 def _draw_route(ax: Axes, laid: list[_Laid], size: float) -> None:
-    """Draw the lines: from the name to each candidate, from there to its sources, one after the other."""
+    """Draw the lines from the name to each candidate, and from there through its sources."""
     last: dict[int, _Laid] = {}
     for each in laid:
         level = each.stop.level
@@ -220,14 +207,14 @@ def _draw_route(ax: Axes, laid: list[_Laid], size: float) -> None:
                 "",
                 xy=(_x(2), each.y - 0.6),
                 xytext=(_x(2), last[2].y + 0.6),
-                arrowprops={"arrowstyle": "-|>", "linestyle": ":", "color": "0.35", "mutation_scale": size},
+                arrowprops={"arrowstyle": "-|>", "linestyle": ":", "color": LINE, "mutation_scale": size},
             )
         elif level:
             parent = last[level - 1]
             ax.plot(
                 [_x(level - 1), _x(level - 1), _x(level) - 0.7],
                 [parent.y + 0.6, each.y, each.y],
-                color="0.35",
+                color=LINE,
                 linewidth=1,
                 zorder=1,
             )
@@ -238,27 +225,27 @@ def _draw_route(ax: Axes, laid: list[_Laid], size: float) -> None:
 
 def _draw_stop(ax: Axes, laid: _Laid, size: float) -> None:
     stop = laid.stop
-    look = _LOOKS[stop.look]
+    look = STOPS[stop.look]
     left = _left(stop.level)
     _mark(ax, _x(stop.level), laid.y, look, size)
     if stop.number:
-        colour = "white" if look.filled else "black"
+        colour = PAPER if look.filled else INK
         _text(ax, _x(stop.level), laid.y, stop.number, size * 0.8, colour, weight="bold", ha="center")
-    grey = "0.45" if stop.look == "blocked" else "black"
+    ink = GONE if stop.look == "blocked" else INK
     for number, line in enumerate(laid.name):
-        last = _text(ax, left, laid.y + number, line, size, grey, weight="bold")
+        last = _text(ax, left, laid.y + number, line, size, ink, weight="bold")
     y = laid.y + len(laid.name)
     if laid.tags_below:
-        last = _text(ax, left, y, "", size, grey)
+        last = _text(ax, left, y, "", size, ink)
     for tag in stop.tags:
         last = _tag(ax, tag, last, size)
     for number, line in enumerate(laid.details, laid.tags_below):
-        _text(ax, left, y + number, line, size * 0.94, "0.3")
+        _text(ax, left, y + number, line, size * 0.94, DIM)
 
 
 def _tag(ax: Axes, tag: str, before: Text, size: float) -> Text:
-    background, colour = _TAGS[tag]
-    box = {"boxstyle": "round,pad=0.15", "facecolor": background, "edgecolor": "0.2", "linewidth": 0.5}
+    background, colour = TAGS[tag]
+    box = {**EDGE, "boxstyle": "round,pad=0.15", "facecolor": background, "linewidth": 0.5}
     made: Text = ax.annotate(
         tag,
         xy=(1, 0.5),
@@ -267,18 +254,18 @@ def _tag(ax: Axes, tag: str, before: Text, size: float) -> Text:
         textcoords="offset points",
         va="center_baseline",
         fontsize=size * 0.85,
-        family=_FONT,
+        family=MONOSPACE,
         color=colour,
         bbox=box,
     )
     return made
 
 
-def _key(stops: list[_Stop], columns: int) -> list[list[_Look]]:
-    """Give what the marks mean, in rows that fit."""
-    rows: list[list[_Look]] = [[]]
+def _key(stops: list[_Stop], columns: int) -> list[list[Mark]]:
+    """Return what the marks mean, in rows that fit."""
+    rows: list[list[Mark]] = [[]]
     room = columns
-    for look in (look for name, look in _LOOKS.items() if any(stop.look == name for stop in stops)):
+    for look in (look for name, look in STOPS.items() if any(stop.look == name for stop in stops)):
         if look.words and len(look.words) + _KEY_GAP > room and rows[-1]:
             rows.append([])
             room = columns
@@ -288,22 +275,22 @@ def _key(stops: list[_Stop], columns: int) -> list[list[_Look]]:
     return rows
 
 
-def _draw_key(ax: Axes, rows: list[list[_Look]], height: float, size: float) -> None:
+def _draw_key(ax: Axes, rows: list[list[Mark]], height: float, size: float) -> None:
     for number, row in enumerate(rows):
         y = height - len(rows) - 0.1 + number
         x = _MARGIN + 0.6
         for look in row:
             _mark(ax, x, y, look, size * 0.7)
-            _text(ax, x + 1.1, y, look.words, size * 0.85, "0.3")
-            x += (len(look.words) + _KEY_GAP) * _ADVANCE * 0.85
+            _text(ax, x + 1.1, y, look.words, size * 0.85, DIM)
+            x += (len(look.words) + _KEY_GAP) * ADVANCE * 0.85
 
 
-def _mark(ax: Axes, x: float, y: float, look: _Look, size: float) -> None:
-    face = look.colour if look.filled else "white"
+def _mark(ax: Axes, x: float, y: float, look: Mark, size: float) -> None:
+    face = look.colour if look.filled else PAPER
     colours: dict[str, Any] = {"markerfacecolor": face, "markeredgecolor": look.colour}
     ax.plot(x, y, look.marker, markersize=size * 1.45, zorder=2, **colours)
 
 
 def _text(ax: Axes, x: float, y: float, text: str, size: float, colour: str, **more: Any) -> Text:
     options: dict[str, Any] = {"ha": "left", "va": "center_baseline", "zorder": 3, **more}
-    return ax.text(x, y, text, fontsize=size, family=_FONT, color=colour, parse_math=False, **options)
+    return ax.text(x, y, text, fontsize=size, family=MONOSPACE, color=colour, **options)
