@@ -179,9 +179,9 @@ def bench(
     resolution = conf.resolve(image)
     tried = []
     for candidate, source in _sources(resolution):
-        alone = candidate._replace(sources=(source,))
+        alone = candidate.replace(sources=(source,))
         pull = time_resolution(
-            resolution._replace(candidates=(alone,)),
+            resolution.replace(candidates=(alone,)),
             platform=platform,
             workers=workers,
             limits=Limits(retries=0),

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.reading.credentials import Certificates, Credentials, Step
     from regtools.registries.resolution import Candidate, Resolution, Source
+    from regtools.registries.settings import Settings
 
 __all__ = ["access", "contact", "looked_in", "wrapped"]
 
 WIDTH = 100
 
 
-def contact(options: Namespace, conf: RegistriesConf, candidate: Candidate, source: Source) -> Iterator[str]:
+def contact(options: Namespace, conf: Settings, candidate: Candidate, source: Source) -> Iterator[str]:
     """Say how one place is contacted, and where a login and certificates for it would come from."""
     domain = source.reference.partition("/")[0]
     host = physical_host(domain)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 from regtools.reference import PullName
 from regtools.registries.advice import Outcome, differences
+from regtools.registries.resolve import resolve
 
 from . import NO, OK, wants_colour
 from . import options as sources
@@ -192,7 +193,7 @@ def _failure(
         yield from (f"      {line}" if line else "" for line in note.toml.splitlines())
     if error.kind == "enforcing-no-tty":
         yield "  - with a terminal (--tty) podman would ask which of these is meant, and pull the choice:\n"
-        yield from ("    " + line for line in str(conf.resolve(options.image, tty=True)).splitlines())
+        yield from ("    " + line for line in str(resolve(conf, options.image, tty=True)).splitlines())
     yield ""
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.resolution import Source
+    from regtools.registries.settings import Settings
 
     from .http.fetch import Lane
     from .manifests import Blob
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def open_source(
-    conf: RegistriesConf, source: Source, lane: Lane, *, patient: bool, patient_blobs: bool = True
+    conf: Settings, source: Source, lane: Lane, *, patient: bool, patient_blobs: bool = True
 ) -> Repository:
     """Look up login and certificates for a source, ping it, and get a token if it wants one.
 

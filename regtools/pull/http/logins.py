@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.reading.credentials import Step
     from regtools.registries.reading.host import Surroundings
+    from regtools.registries.settings import Settings
 
 __all__ = ["Login", "Secret", "find_login"]
 
@@ -60,7 +60,7 @@ class Login:
         return Secret(f"Basic {b64encode(pair.encode('utf-8', 'surrogateescape')).decode()}")
 
 
-def find_login(conf: RegistriesConf, reference: str) -> Login | None:
+def find_login(conf: Settings, reference: str) -> Login | None:
     """Read the login that podman would use for an image at one place; None for an anonymous pull.
 
     Arguments:

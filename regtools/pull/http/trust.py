@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from regtools.errors import Place, RegtoolsError
 
 if TYPE_CHECKING:
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.reading.host import Surroundings
+    from regtools.registries.settings import Settings
 
 __all__ = ["Trust", "find_trust"]
 
 
-def find_trust(conf: RegistriesConf, reference: str, *, insecure: bool = False) -> Trust:
+def find_trust(conf: Settings, reference: str, *, insecure: bool = False) -> Trust:
     """Say whom a connection to one place believes, and what it shows of itself.
 
     The ``*.crt`` files count besides the system's authorities; links to nowhere, and a directory that the
