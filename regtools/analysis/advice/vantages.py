@@ -73,7 +73,7 @@ class Advice:
     def _rows(self) -> Iterator[tuple[str, ...]]:
         yield _HEADS
         for vantage, prefix, *times, loss, low, high in self._costs.itertuples(index=False):
-            lost = f"{seconds(loss)} ({seconds(max(low, 0.0))} – {seconds(high)})" if loss > 0 else "nothing"
+            lost = f"{seconds(loss)} ({seconds(max(low, 0.0))}–{seconds(high)})" if loss > 0 else "nothing"
             yield str(vantage), str(prefix), *map(seconds, times), lost
 
     def _lines(self) -> Iterator[str]:

@@ -8,28 +8,8 @@ from typing import TYPE_CHECKING
 from regtools.display import seconds
 
 from ..failures import failed_attempts
+from . import style
 from .pulls import chosen_places, pulls_to_draw
-from .style import (
-    DIM,
-    FAILED,
-    INK,
-    LINE,
-    MEDIAN,
-    NOTE,
-    STAGES,
-    axes,
-    below,
-    finished,
-    grid,
-    key,
-    patches,
-    points,
-    spread_out,
-    stack,
-    tally,
-    tick_words,
-    title,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +24,7 @@ __all__ = ["failover", "phases"]
 
 _ALWAYS = ("auth_s", "manifest_s", "transfer_s", "wait_s")  # the others are podman's and skopeo's
 _MOST_POINTS = 400
-_WHOLE: dict[str, Any] = {"color": INK, "linewidth": 1.6}
+_WHOLE: dict[str, Any] = {"color": style.INK, "linewidth": 1.6}
 
 
 def phases(
@@ -71,26 +51,26 @@ def phases(
     done = frame[frame["ok"] & frame["transfer_s"].notna()]
     if done.empty:
         raise ValueError("no pull was done with its phases known")
-    ax = ax if ax is not None else axes(1.9 + 0.75 * len(wanted))
-    stages = {name: fill for name, fill in STAGES.items() if name in done.columns}
+    ax = ax if ax is not None else style.axes(1.9 + 0.75 * len(wanted))
+    stages = {name: fill for name, fill in style.STAGES.items() if name in done.columns}
     lengths = done[list(stages)].astype("Float64").fillna(0.0).astype("float64")
     notes = []
     for number, place in enumerate(wanted):
         mine = done["place"] == place
         parts = zip(stages.values(), lengths[mine].median() if mine.any() else (), strict=False)
-        stack(ax, number - 0.14, 0.0, parts, height=0.34)
+        style.stack(ax, number - 0.14, 0.0, parts, height=0.34)
         _whole(ax, done.loc[mine, "seconds"], number)
-        notes.append(tally(int(mine.sum()), int((~frame.loc[frame["place"] == place, "ok"]).sum())))
+        notes.append(style.tally(int(mine.sum()), int((~frame.loc[frame["place"] == place, "ok"]).sum())))
     ax.set_ylim(len(wanted) - 0.45, -0.5)
     ax.set_xlim(left=0)
-    tick_words(ax, "y", wanted, notes)
+    style.tick_words(ax, "y", wanted, notes)
     ax.set_xlabel("time (s)")
-    title(ax, f"Median of each phase, and every whole pull, n = {len(done)} pulls")
-    grid(ax, "x")
-    drawn = patches(fill for name, fill in stages.items() if lengths[name].max() > 0)
-    median = {**MEDIAN, "markersize": 8, "marker": "o"}
-    below(ax, [*drawn, key("whole pull: median, quartiles", **_WHOLE, **median)], columns=5)
-    return finished(ax)
+    style.title(ax, f"Median of each phase, and every whole pull, n = {len(done)} pulls")
+    style.grid(ax, "x")
+    drawn = style.patches(fill for name, fill in stages.items() if lengths[name].max() > 0)
+    median = {**style.MEDIAN, "markersize": 8, "marker": "o"}
+    style.below(ax, [*drawn, style.key("whole pull: median, quartiles", **_WHOLE, **median)], columns=5)
+    return style.finished(ax)
 
 
 def _whole(ax: Axes, times: pd.Series[float], number: int) -> None:
@@ -101,10 +81,18 @@ def _whole(ax: Axes, times: pd.Series[float], number: int) -> None:
         return
     shown = values[np.unique(np.linspace(0, len(values) - 1, _MOST_POINTS).astype(int))]
     y = number + 0.22
-    ax.plot(shown, y + spread_out(len(shown), 0.16), "o", color=LINE, markersize=3, alpha=0.7, zorder=3)
+    ax.plot(
+        shown,
+        y + style.spread_out(len(shown), 0.16),
+        "o",
+        color=style.LINE,
+        markersize=3,
+        alpha=0.7,
+        zorder=3,
+    )
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     ax.plot([low, high], [y, y], zorder=4, **_WHOLE)
-    ax.plot(middle, y, "o", color=INK, **{**MEDIAN, "markersize": 9})
+    ax.plot(middle, y, "o", color=style.INK, **{**style.MEDIAN, "markersize": 9})
 
 
 # -- sources asked without success -----------------------------------------------------------------------
@@ -134,12 +122,12 @@ def failover(
         ((str(host), str(kind), float(values.median()), values) for (host, kind), values in kinds),
         key=lambda each: each[2],
     )
-    ax = ax if ax is not None else axes(1.6 + 0.6 * len(groups))
+    ax = ax if ax is not None else style.axes(1.6 + 0.6 * len(groups))
     least = max(float(lost["seconds"].min()), 1e-5)
     for number, (_, _, middle, values) in enumerate(groups):
         at = max(middle, least)
-        ax.plot(values.clip(least), number + spread_out(len(values), 0.4), **points(number))
-        ax.plot(at, number, **{**points(number), **MEDIAN})
+        ax.plot(values.clip(least), number + style.spread_out(len(values), 0.4), **style.points(number))
+        ax.plot(at, number, **{**style.points(number), **style.MEDIAN})
         ax.annotate(
             f"{seconds(middle)}, n = {len(values)}",
             (at, number - 0.26),
@@ -147,16 +135,16 @@ def failover(
             textcoords="offset points",
             ha="center",
             va="bottom",
-            fontsize=NOTE,
-            color=FAILED if middle >= 1 else DIM,
+            fontsize=style.NOTE,
+            color=style.FAILED if middle >= 1 else style.DIM,
         )
     ax.set_xscale("log")
     most = max(float(lost["seconds"].max()), least * 10)
     ax.set_xlim(10 ** (math.log10(least) - 0.5), 10 ** (math.log10(most) + 0.5))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g} s" if value >= 1 else f"{value * 1e3:g} ms")
     ax.set_ylim(len(groups) - 0.4, -0.8)
-    tick_words(ax, "y", [host for host, *_ in groups], [kind for _, kind, *_ in groups])
+    style.tick_words(ax, "y", [host for host, *_ in groups], [kind for _, kind, *_ in groups])
     ax.set_xlabel("time until the next source was asked")
-    title(ax, f"Sources asked without success, n = {len(lost)} attempts")
-    grid(ax, "x")
-    return finished(ax)
+    style.title(ax, f"Sources asked without success, n = {len(lost)} attempts")
+    style.grid(ax, "x")
+    return style.finished(ax)

@@ -8,27 +8,7 @@ from typing import TYPE_CHECKING
 from regtools.display import seconds, size
 from regtools.pull.records import Request
 
-from .style import (
-    CROSS,
-    DIM,
-    LABEL,
-    LINE,
-    NOTE,
-    PHASES,
-    axes,
-    below,
-    finished,
-    grid,
-    key,
-    line,
-    look,
-    patches,
-    points,
-    points_wide,
-    stack,
-    title,
-    words,
-)
+from . import style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +35,7 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
     A cross ends a request that failed; a dotted line marks where a further source was asked.
     """
     lanes = {worker: at for at, worker in enumerate(sorted({each.worker for each in pull.requests}))}
-    ax = ax if ax is not None else axes(1.7 + 0.55 * max(2, len(lanes)))
+    ax = ax if ax is not None else style.axes(1.7 + 0.55 * max(2, len(lanes)))
     unit, factor = ("s", 1.0) if pull.total_s >= 1 else ("ms", 1000.0)
     longest = max(pull.total_s, 1e-6) * factor
     sources: dict[int, float] = {}
@@ -64,43 +44,45 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
         sources.setdefault(request.attempt, request.t0_s * factor)
     for attempt, moment in sources.items():
         if attempt > 0:
-            ax.axvline(moment, color=LINE, linestyle=":", linewidth=1)
-            ax.text(moment, -0.62, f" source {attempt + 1}", fontsize=NOTE, va="center", color=DIM)
+            ax.axvline(moment, color=style.LINE, linestyle=":", linewidth=1)
+            ax.text(
+                moment, -0.62, f" source {attempt + 1}", fontsize=style.NOTE, va="center", color=style.DIM
+            )
     ax.set_yticks(list(lanes.values()), [f"worker {worker}" for worker in lanes])
     ax.set_ylim(max(len(lanes), 1) - 0.4, -0.8)
     ax.set_xlim(0, longest * 1.02)
     ax.set_xlabel(f"time since the pull began ({unit})")
     end = seconds(pull.total_s) if pull.ok else f"failed after {seconds(pull.total_s)} [{pull.error_kind}]"
-    title(ax, f"{pull.reference or pull.image}: {end}, n = {pull.n_requests} requests")
-    handles: list[Any] = patches(
-        fill for phase, fill in PHASES.items() if any(getattr(each, phase) for each in pull.requests)
+    style.title(ax, f"{pull.reference or pull.image}: {end}, n = {pull.n_requests} requests")
+    handles: list[Any] = style.patches(
+        fill for phase, fill in style.PHASES.items() if any(getattr(each, phase) for each in pull.requests)
     )
     if any(request.error_kind is not None for request in pull.requests):
-        handles.append(key("failed", markeredgewidth=2, **CROSS))
+        handles.append(style.key("failed", markeredgewidth=2, **style.CROSS))
     if handles:
-        below(ax, handles, columns=len(handles))
-    return finished(ax)
+        style.below(ax, handles, columns=len(handles))
+    return style.finished(ax)
 
 
 def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -> None:
     start, length = request.t0_s * factor, request.total_s * factor
-    stack(
+    style.stack(
         ax,
         lane,
         start,
-        ((fill, (getattr(request, phase) or 0.0) * factor) for phase, fill in PHASES.items()),
+        ((fill, (getattr(request, phase) or 0.0) * factor) for phase, fill in style.PHASES.items()),
         height=0.55,
     )
     if request.error_kind is not None:
-        ax.plot(start + length, lane, markersize=7, markeredgewidth=2, **CROSS)
+        ax.plot(start + length, lane, markersize=7, markeredgewidth=2, **style.CROSS)
         text = f"{request.kind}: {request.error_kind}"
     elif request.layer is not None:
         text = f"layer {request.layer}, {size(request.bytes)}"
     else:
         text = request.kind
-    if len(text) <= points_wide(ax) * length / longest / 4.2:  # letters of the small font
+    if len(text) <= style.points_wide(ax) * length / longest / 4.2:  # letters of the small font
         centred: dict[str, Any] = {"ha": "center", "va": "center"}
-        ax.text(start + length / 2, lane, words(text), fontsize=NOTE, bbox=LABEL, **centred)
+        ax.text(start + length / 2, lane, style.words(text), fontsize=style.NOTE, bbox=style.LABEL, **centred)
 
 
 # -- the rate inside a blob ------------------------------------------------------------------------------
@@ -128,17 +110,17 @@ def throughput(pull: Pull | Request | pd.DataFrame, ax: Axes | None = None) -> A
         raise ValueError("no blob has samples of its bytes over time")
     blobs.sort(key=lambda blob: -blob[1][-1][1])
     shown = blobs[:_MOST_BLOBS]
-    ax = ax if ax is not None else axes(4.0)
+    ax = ax if ax is not None else style.axes(4.0)
     handles = [_rate(ax, name, samples, number) for number, (name, samples) in enumerate(shown)]
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("time since the blob was asked for (s)")
     ax.set_ylabel("rate (MB/s)")
     some = f", the {len(shown)} largest drawn" if len(blobs) > len(shown) else ""
-    title(ax, f"Rate inside a blob, n = {len(blobs)} blob{'' if len(blobs) == 1 else 's'}{some}")
-    grid(ax)
-    below(ax, handles, columns=2)
-    return finished(ax)
+    style.title(ax, f"Rate inside a blob, n = {len(blobs)} blob{'' if len(blobs) == 1 else 's'}{some}")
+    style.grid(ax)
+    style.below(ax, handles, columns=2)
+    return style.finished(ax)
 
 
 def _sampled(pull: Any) -> Iterator[tuple[str, Samples]]:
@@ -168,12 +150,12 @@ def _rate(ax: Axes, name: str, samples: Samples, number: int) -> Line2D:
     """Draw one blob; return its line for the legend."""
     import numpy as np
 
-    colour, _, dash = look(number)
+    colour, _, dash = style.look(number)
     moments, counts = np.array(_steps(samples), dtype=float).T
     rates = np.diff(counts) / np.maximum(np.diff(moments), 1e-6) / 1e6
     whole = (counts[-1] - counts[0]) / max(moments[-1] - moments[0], 1e-6) / 1e6
     ax.stairs(rates, moments, color=colour, linestyle=dash, baseline=None)
-    ax.plot((moments[:-1] + moments[1:]) / 2, rates, **{**points(number), "markersize": 3.5})
+    ax.plot((moments[:-1] + moments[1:]) / 2, rates, **{**style.points(number), "markersize": 3.5})
     ax.plot(moments[[0, -1]], [whole, whole], color=colour, linewidth=0.8, linestyle=dash, alpha=0.7)
     text = f"{name}, {size(counts[-1])}, {whole:.3g} MB/s, n = {len(samples)} samples"
-    return key(text, **line(number))
+    return style.key(text, **style.line(number))

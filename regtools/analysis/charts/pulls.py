@@ -8,27 +8,7 @@ from typing import TYPE_CHECKING
 from regtools.display import seconds
 
 from ..measurements import pulls_frame, time_column
-from .style import (
-    CROSS,
-    DPI,
-    MEDIAN,
-    PAIR,
-    PANEL,
-    WIDTH,
-    axes,
-    below,
-    finished,
-    grid,
-    key,
-    label,
-    line,
-    look,
-    points,
-    spread_out,
-    tally,
-    tick_words,
-    title,
-)
+from . import style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -115,7 +95,7 @@ def ecdf(
     wanted = chosen_places(frame, places)
     times = frame["seconds"].fillna(math.inf)
     groups = [times[frame["place"] == place].sort_values().to_numpy() for place in wanted]
-    ax = ax if ax is not None else axes(4.2 + 0.1 * len(groups))
+    ax = ax if ax is not None else style.axes(4.2 + 0.1 * len(groups))
     done = np.concatenate([each[each < math.inf] for each in groups])
     right = 1.06 * float(done.max(initial=0.0)) or 1.06
     drawn = [
@@ -126,29 +106,29 @@ def ecdf(
     ax.set_ylim(0, 1.03)
     ax.set_xlabel("total time of a pull (s)")
     ax.set_ylabel("share of pulls done within it")
-    title(ax, f"Pulls by place, n = {sum(map(len, groups))} pulls")
-    grid(ax)
-    below(ax, drawn, columns=2)
-    return finished(ax)
+    style.title(ax, f"Pulls by place, n = {sum(map(len, groups))} pulls")
+    style.grid(ax)
+    style.below(ax, drawn, columns=2)
+    return style.finished(ax)
 
 
 def _steps(ax: Axes, place: str, times: NDArray[np.float64], right: float, number: int) -> Line2D:
     """Draw one place's sorted times: steps, points, median. Return its line for the legend."""
     import numpy as np
 
-    colour, _, dash = look(number)
+    colour, _, dash = style.look(number)
     count, done = len(times), int((times < math.inf).sum())
     median = float(np.median(times)) if count else math.inf
     middle = f"median {seconds(median)}" if math.isfinite(median) else "no median"
-    text = label(f"{place or 'all pulls'}: {tally(count, count - done)}, {middle}")
+    text = style.label(f"{place or 'all pulls'}: {style.tally(count, count - done)}, {middle}")
     at = np.unique(np.linspace(0, done - 1, min(done, _MOST_STEPS)).round().astype(int))
     times, shares = times[at], (at + 1) / max(count, 1)
     ends = [0.0, *times, right], [0.0, *shares, done / max(count, 1)]
     ax.step(*ends, where="post", color=colour, linestyle=dash, label=text)
-    ax.plot(times, shares, **points(number))
+    ax.plot(times, shares, **style.points(number))
     if math.isfinite(median):
-        ax.plot(median, 0.5, **{**points(number), **MEDIAN})
-    return key(text, **line(number))
+        ax.plot(median, 0.5, **{**style.points(number), **style.MEDIAN})
+    return style.key(text, **style.line(number))
 
 
 # -- paired rounds ---------------------------------------------------------------------------------------
@@ -180,7 +160,7 @@ def slopes(
     keys = [name for name in _BLOCK if name in frame.columns]
     wide = frame.pivot_table("seconds", keys, "place", "median", dropna=False, observed=True)
     values = wide.reindex(columns=wanted).dropna(how="all").to_numpy()
-    ax = ax if ax is not None else axes(4.6)
+    ax = ax if ax is not None else style.axes(4.6)
     finite = values[(values < math.inf) & (values > 0)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.5, 1.0)
     logarithmic = high / low > _DECADE
@@ -192,11 +172,11 @@ def slopes(
     ax.set_ylim(low / 1.25 if logarithmic else 0, top * (1.15 if logarithmic else 1.06))
     ax.set_xlim(-0.4, len(wanted) - 0.6)
     ax.set_ylabel("total time of a pull (s)" + (", logarithmic" if logarithmic else ""))
-    tick_words(ax, "x", wanted, notes)
+    style.tick_words(ax, "x", wanted, notes)
     drawn = f", {_MOST_LINES} of them drawn" if len(values) > _MOST_LINES else ""
-    title(ax, f"Each line is one round of one image, n = {len(values)} lines{drawn}")
-    grid(ax, "y")
-    return finished(ax)
+    style.title(ax, f"Each line is one round of one image, n = {len(values)} lines{drawn}")
+    style.grid(ax, "y")
+    return style.finished(ax)
 
 
 def _lines(ax: Axes, values: NDArray[np.float64], top: float) -> None:
@@ -205,7 +185,7 @@ def _lines(ax: Axes, values: NDArray[np.float64], top: float) -> None:
     chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), _MOST_LINES)).astype(int))
     for row in np.minimum(values, top)[chosen]:
         there = ~np.isnan(row)
-        ax.plot(np.flatnonzero(there), row[there], color=PAIR, linewidth=0.6, zorder=1)
+        ax.plot(np.flatnonzero(there), row[there], color=style.PAIR, linewidth=0.6, zorder=1)
 
 
 def _strip(ax: Axes, number: int, values: NDArray[np.float64], top: float) -> str:
@@ -215,14 +195,14 @@ def _strip(ax: Axes, number: int, values: NDArray[np.float64], top: float) -> st
     there = values[~np.isnan(values)]
     done = there[there < math.inf]
     failed = len(there) - len(done)
-    ax.plot(np.full(len(done), number), done, **points(number))
+    ax.plot(np.full(len(done), number), done, **style.points(number))
     if failed:
-        at = number + spread_out(failed, 0.25)
-        ax.plot(at, np.full(failed, top), markersize=6, markeredgewidth=1.6, **CROSS)
+        at = number + style.spread_out(failed, 0.25)
+        ax.plot(at, np.full(failed, top), markersize=6, markeredgewidth=1.6, **style.CROSS)
     median = float(np.median(there)) if len(there) else math.inf
     if math.isfinite(median):
-        ax.plot(number, median, **{**points(number), **MEDIAN})
-    return tally(len(there), failed)
+        ax.plot(number, median, **{**style.points(number), **style.MEDIAN})
+    return style.tally(len(there), failed)
 
 
 def _logarithmic(ax: Axes) -> None:
@@ -269,11 +249,11 @@ def small_multiples(
     values = sorted(map(str, table[by].dropna().unique()))
     if not 1 <= len(values) <= _MOST_PANELS:
         raise ValueError(f"{by} has {len(values)} values; 1 to {_MOST_PANELS} can be drawn side by side")
-    width = figure.get_figwidth() if figure is not None else WIDTH
-    across = min(columns or max(1, int(width / PANEL)), len(values))
+    width = figure.get_figwidth() if figure is not None else style.WIDTH
+    across = min(columns or max(1, int(width / style.PANEL)), len(values))
     down = math.ceil(len(values) / across)
     if figure is None:
-        figure = plt.figure(figsize=(WIDTH, 4.2 * down), dpi=DPI, layout="constrained")
+        figure = plt.figure(figsize=(style.WIDTH, 4.2 * down), dpi=style.DPI, layout="constrained")
     panels: Any = figure.subplots(down, across, sharex=share, sharey=share, squeeze=False)
     order = chosen_places(table, None)
     made = []
@@ -281,8 +261,8 @@ def small_multiples(
         part = table[table[by].astype("string") == value]
         there = set(part["place"])
         (chart or ecdf)(part, ax=ax, places=[place for place in order if place in there])
-        title(ax, f"{value or '(no name)'}: n = {len(part)} pulls")
-        made.append(finished(ax))
+        style.title(ax, f"{value or '(no name)'}: n = {len(part)} pulls")
+        made.append(style.finished(ax))
     for ax in panels.flat[len(values) :]:
         ax.set_axis_off()
     return made

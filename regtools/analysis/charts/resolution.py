@@ -7,23 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .style import (
-    ADVANCE,
-    DIM,
-    EDGE,
-    GONE,
-    INK,
-    LEADING,
-    LINE,
-    MONOSPACE,
-    PAPER,
-    STOPS,
-    TAGS,
-    WIDTH,
-    axes,
-    finished,
-    words,
-)
+from . import style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
-    from regtools.registries.resolution import Candidate, Resolution, Source
-
-    from .style import Mark
+    from regtools.registries.resolution import Resolution
 
 __all__ = ["resolution"]
 
@@ -68,10 +50,6 @@ class _Laid:
     details: tuple[str, ...]
     tags_below: bool
 
-    @property
-    def lines(self) -> int:
-        return len(self.name) + self.tags_below + len(self.details)
-
 
 def resolution(res: Resolution, ax: Axes | None = None) -> Axes:
     """Draw what a name resolves to: the name, below it each candidate, below that its sources in order.
@@ -88,15 +66,15 @@ def resolution(res: Resolution, ax: Axes | None = None) -> Axes:
     """
     stops = list(_stops(res))
     if ax is None:
-        size, width = _SIZES[0], WIDTH * 72
+        size, width = _SIZES[0], style.WIDTH * 72
         laid, height = _lay(stops, _columns(width, size))
         whole = {"left": 0, "right": 1, "bottom": 0, "top": 1}
-        ax = axes(height * size * LEADING / 72, gridspec_kw=whole)
+        ax = style.axes(height * size * style.LEADING / 72, gridspec_kw=whole)
     else:
         width, room = _room(ax)
         for size in _SIZES:
             laid, height = _lay(stops, _columns(width, size))
-            if height * size * LEADING <= room:
+            if height * size * style.LEADING <= room:
                 break
     ax.set_xlim(0, width / size)
     ax.set_ylim(height, 0)
@@ -105,7 +83,7 @@ def resolution(res: Resolution, ax: Axes | None = None) -> Axes:
     for each in laid:
         _draw_stop(ax, each, size)
     _draw_key(ax, _key(stops, _columns(width, size)), height, size)
-    return finished(ax)
+    return style.finished(ax)
 
 
 def _room(ax: Axes) -> tuple[float, float]:
@@ -121,30 +99,20 @@ def _room(ax: Axes) -> tuple[float, float]:
 
 
 def _stops(res: Resolution) -> Iterator[_Stop]:
-    details = [f"podman {res.conf.podman}: {res.why}"]
-    if res.prompt:
-        details.append("podman asks which one is meant; only the choice is pulled")
-    yield _Stop(0, "name", res.image, tuple(details))
+    asks = ("podman asks which one is meant; only the choice is pulled",) if res.prompt else ()
+    yield _Stop(0, "name", res.image, (f"podman {res.conf.podman}: {res.why}", *asks))
     for number, candidate in enumerate(res.candidates, 1):
-        yield from _candidate(candidate, str(number) if len(res.candidates) > 1 else "")
-
-
-def _candidate(candidate: Candidate, number: str) -> Iterator[_Stop]:
-    yield _Stop(1, "candidate", candidate.name, (), number)
-    error = candidate.error
-    if error is not None:
-        where = f" ({error.where})" if error.where else ""
-        hint = (f"hint: {error.hint}",) if error.hint else ()
-        yield _Stop(2, "failed", f"fails [{error.kind}]", (f"{error.message}{where}", *hint))
-    for order, source in enumerate(candidate.sources, 1):
-        yield _source(source, str(order))
-
-
-def _source(source: Source, number: str) -> _Stop:
-    tags = [word for word, wanted in (("insecure", source.insecure), ("blocked", source.blocked)) if wanted]
-    look = "blocked" if source.blocked else source.kind
-    details = (str(source.why), str(source.transport))
-    return _Stop(2, look, source.reference, details, number, tuple(tags))
+        yield _Stop(1, "candidate", candidate.name, (), str(number) if len(res.candidates) > 1 else "")
+        error = candidate.error
+        if error is not None:
+            where = f" ({error.where})" if error.where else ""
+            hint = (f"hint: {error.hint}",) if error.hint else ()
+            yield _Stop(2, "failed", f"fails [{error.kind}]", (f"{error.message}{where}", *hint))
+        for order, source in enumerate(candidate.sources, 1):
+            look = "blocked" if source.blocked else source.kind
+            details = (str(source.why), str(source.transport))
+            tags = tuple(tag for tag in style.TAGS if getattr(source, tag))
+            yield _Stop(2, look, source.reference, details, str(order), tags)
 
 
 # -- where it is -------------------------------------------------------------------------------------
@@ -152,7 +120,7 @@ def _source(source: Source, number: str) -> _Stop:
 
 def _columns(width: float, size: float) -> int:
     """Return how many characters a line of ``width`` points has room for."""
-    return int((width / size - 2 * _MARGIN) / ADVANCE)
+    return int((width / size - 2 * _MARGIN) / style.ADVANCE)
 
 
 def _lay(stops: list[_Stop], columns: int) -> tuple[list[_Laid], float]:
@@ -160,16 +128,17 @@ def _lay(stops: list[_Stop], columns: int) -> tuple[list[_Laid], float]:
     laid = []
     y = 0.9
     for stop in stops:
-        room = max(columns - int(_left(stop.level) / ADVANCE), 12)
+        room = max(columns - int(_left(stop.level) / style.ADVANCE), 12)
         name = _broken_name(stop.name, room)
         beside = sum(len(tag) + 3 for tag in stop.tags)
         details = tuple(
             line
             for text in stop.details
-            for line in textwrap.wrap(words(text), room, break_on_hyphens=False) or [""]
+            for line in textwrap.wrap(style.words(text), room, break_on_hyphens=False) or [""]
         )
-        laid.append(_Laid(stop, y, name, details, bool(stop.tags) and len(name[-1]) + beside > room))
-        y += laid[-1].lines + _GAP
+        below = bool(stop.tags) and len(name[-1]) + beside > room
+        laid.append(_Laid(stop, y, name, details, below))
+        y += len(name) + below + len(details) + _GAP
     return laid, y + 0.6 + len(_key(stops, columns))
 
 
@@ -181,7 +150,7 @@ def _left(level: int) -> float:
 def _broken_name(text: str, room: int) -> tuple[str, ...]:
     """Break a reference before its digest and after slashes; where a piece is longer still, anywhere."""
     lines = [""]
-    for piece in re.findall(r"@?[^/@]*/?", words(text)):
+    for piece in re.findall(r"@?[^/@]*/?", style.words(text)):
         if lines[-1] and len(lines[-1]) + len(piece) > room:
             lines.append("")
         lines[-1] += piece
@@ -203,21 +172,12 @@ def _draw_route(ax: Axes, laid: list[_Laid], size: float) -> None:
     for each in laid:
         level = each.stop.level
         if level == 2 and 2 in last:  # the next place is asked where the one before did not have the image
-            ax.annotate(
-                "",
-                xy=(_x(2), each.y - 0.6),
-                xytext=(_x(2), last[2].y + 0.6),
-                arrowprops={"arrowstyle": "-|>", "linestyle": ":", "color": LINE, "mutation_scale": size},
-            )
+            arrow = {"arrowstyle": "-|>", "linestyle": ":", "color": style.LINE, "mutation_scale": size}
+            ax.annotate("", (_x(2), each.y - 0.6), (_x(2), last[2].y + 0.6), arrowprops=arrow)
         elif level:
-            parent = last[level - 1]
-            ax.plot(
-                [_x(level - 1), _x(level - 1), _x(level) - 0.7],
-                [parent.y + 0.6, each.y, each.y],
-                color=LINE,
-                linewidth=1,
-                zorder=1,
-            )
+            start = _x(level - 1)
+            corner = [start, start, _x(level) - 0.7], [last[level - 1].y + 0.6, each.y, each.y]
+            ax.plot(*corner, color=style.LINE, linewidth=1, zorder=1)
         last[level] = each
         if level < 2:
             last.pop(2, None)
@@ -225,13 +185,13 @@ def _draw_route(ax: Axes, laid: list[_Laid], size: float) -> None:
 
 def _draw_stop(ax: Axes, laid: _Laid, size: float) -> None:
     stop = laid.stop
-    look = STOPS[stop.look]
+    look = style.STOPS[stop.look]
     left = _left(stop.level)
     _mark(ax, _x(stop.level), laid.y, look, size)
     if stop.number:
-        colour = PAPER if look.filled else INK
+        colour = style.PAPER if look.filled else style.INK
         _text(ax, _x(stop.level), laid.y, stop.number, size * 0.8, colour, weight="bold", ha="center")
-    ink = GONE if stop.look == "blocked" else INK
+    ink = style.GONE if stop.look == "blocked" else style.INK
     for number, line in enumerate(laid.name):
         last = _text(ax, left, laid.y + number, line, size, ink, weight="bold")
     y = laid.y + len(laid.name)
@@ -240,57 +200,48 @@ def _draw_stop(ax: Axes, laid: _Laid, size: float) -> None:
     for tag in stop.tags:
         last = _tag(ax, tag, last, size)
     for number, line in enumerate(laid.details, laid.tags_below):
-        _text(ax, left, y + number, line, size * 0.94, DIM)
+        _text(ax, left, y + number, line, size * 0.94, style.DIM)
 
 
 def _tag(ax: Axes, tag: str, before: Text, size: float) -> Text:
-    background, colour = TAGS[tag]
-    box = {**EDGE, "boxstyle": "round,pad=0.15", "facecolor": background, "linewidth": 0.5}
-    made: Text = ax.annotate(
-        tag,
-        xy=(1, 0.5),
-        xycoords=before,
-        xytext=(size, 0),
-        textcoords="offset points",
-        va="center_baseline",
-        fontsize=size * 0.85,
-        family=MONOSPACE,
-        color=colour,
-        bbox=box,
-    )
+    background, colour = style.TAGS[tag]
+    box = {**style.EDGE, "boxstyle": "round,pad=0.15", "facecolor": background, "linewidth": 0.5}
+    font: dict[str, Any] = {"fontsize": size * 0.85, "family": style.MONOSPACE, "color": colour}
+    beside: dict[str, Any] = {"xy": (1, 0.5), "xycoords": before, "va": "center_baseline"}
+    made: Text = ax.annotate(tag, xytext=(size, 0), textcoords="offset points", bbox=box, **beside, **font)
     return made
 
 
-def _key(stops: list[_Stop], columns: int) -> list[list[Mark]]:
+def _key(stops: list[_Stop], columns: int) -> list[list[style.Mark]]:
     """Return what the marks mean, in rows that fit."""
-    rows: list[list[Mark]] = [[]]
+    used = {stop.look for stop in stops}
+    rows: list[list[style.Mark]] = [[]]
     room = columns
-    for look in (look for name, look in STOPS.items() if any(stop.look == name for stop in stops)):
-        if look.words and len(look.words) + _KEY_GAP > room and rows[-1]:
+    for look in (look for name, look in style.STOPS.items() if name in used and look.words):
+        if len(look.words) + _KEY_GAP > room and rows[-1]:
             rows.append([])
             room = columns
-        if look.words:
-            rows[-1].append(look)
-            room -= len(look.words) + _KEY_GAP
+        rows[-1].append(look)
+        room -= len(look.words) + _KEY_GAP
     return rows
 
 
-def _draw_key(ax: Axes, rows: list[list[Mark]], height: float, size: float) -> None:
+def _draw_key(ax: Axes, rows: list[list[style.Mark]], height: float, size: float) -> None:
     for number, row in enumerate(rows):
         y = height - len(rows) - 0.1 + number
         x = _MARGIN + 0.6
         for look in row:
             _mark(ax, x, y, look, size * 0.7)
-            _text(ax, x + 1.1, y, look.words, size * 0.85, DIM)
-            x += (len(look.words) + _KEY_GAP) * ADVANCE * 0.85
+            _text(ax, x + 1.1, y, look.words, size * 0.85, style.DIM)
+            x += (len(look.words) + _KEY_GAP) * style.ADVANCE * 0.85
 
 
-def _mark(ax: Axes, x: float, y: float, look: Mark, size: float) -> None:
-    face = look.colour if look.filled else PAPER
+def _mark(ax: Axes, x: float, y: float, look: style.Mark, size: float) -> None:
+    face = look.colour if look.filled else style.PAPER
     colours: dict[str, Any] = {"markerfacecolor": face, "markeredgecolor": look.colour}
     ax.plot(x, y, look.marker, markersize=size * 1.45, zorder=2, **colours)
 
 
 def _text(ax: Axes, x: float, y: float, text: str, size: float, colour: str, **more: Any) -> Text:
     options: dict[str, Any] = {"ha": "left", "va": "center_baseline", "zorder": 3, **more}
-    return ax.text(x, y, text, fontsize=size, family=MONOSPACE, color=colour, **options)
+    return ax.text(x, y, text, fontsize=size, family=style.MONOSPACE, color=colour, **options)
