@@ -130,8 +130,7 @@ def _pair_row(blocks: Blocks, one: int, other: int, *, turn: bool) -> dict[str, 
         one, other, mine, theirs = other, one, theirs, mine
         estimate = shift(_log_ratio(mine, theirs))
     lost, failed = np.isinf(mine), np.isinf(theirs)
-    useful = ~(lost & failed)
-    rounds = len(np.unique(blocks.rounds[common][useful]))
+    rounds = len(np.unique(blocks.rounds[common][~(lost & failed)]))
     with np.errstate(over="ignore"):
         ratio, low, high = (float(np.exp(each)) for each in (estimate.value, estimate.low, estimate.high))
     row: dict[str, Any] = {
@@ -184,8 +183,7 @@ def image_conflicts(blocks: Blocks) -> Iterator[tuple[str, str, str, str]]:
         faster: dict[int, str] = {}
         for number, name in enumerate(blocks.image_names):
             here = blocks.times[blocks.images == number]
-            pair = _log_ratio(here[:, one], here[:, other])
-            estimate = shift(pair, 0.01)
+            estimate = shift(_log_ratio(here[:, one], here[:, other]), 0.01)
             if estimate.n >= MIN_ROUNDS and not estimate.low <= 0 <= estimate.high:
                 faster.setdefault(1 if estimate.value > 0 else -1, name)
         if len(faster) == 2:

@@ -170,8 +170,7 @@ def win_shares(wins: Floats, blocks: ArrayLike, seed: int) -> tuple[Floats, Floa
     weight = np.asarray(blocks, dtype=float)
     rounds, places = wins.shape
     if rounds == 0 or not weight.sum():
-        nothing = np.full(places, math.nan)
-        return nothing, nothing.copy(), nothing.copy()
+        return np.full(places, math.nan), np.full(places, math.nan), np.full(places, math.nan)
     share = wins.sum(axis=0) / weight.sum()
     if rounds > _MOST_DRAWN:
         residual = wins - share * weight[:, None]

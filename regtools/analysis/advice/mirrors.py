@@ -107,7 +107,7 @@ def evidence(
     table = table[table["cache_state"] == state]
     if table.empty:
         raise no_advice(["every pull went through several sources, so none of them was measured alone"])
-    block = table["campaign"].astype(str) + "\x00" + table["round"].astype(str)
+    block = table["campaign"].astype(str) + "\x1f" + table["round"].astype(str)
     return Evidence(table.assign(block=block), state, attempts)
 
 
@@ -119,8 +119,8 @@ def _alone(table: pd.DataFrame) -> pd.DataFrame:
     asked = [_only(each) for each in table.get("attempts", nothing)]
     served = pd.Series(table.get("served_by", nothing), dtype="string").fillna("")
     chosen = ["" if one is None else one or str(other) for one, other in zip(asked, served, strict=True)]
-    source = pd.Series(chosen, index=table.index, dtype="object")
-    return table.assign(source=source)[[one is not None for one in asked]]
+    table = table.assign(source=pd.Series(chosen, index=table.index, dtype="object"))
+    return table[[one is not None for one in asked]]
 
 
 def _only(attempts: Any) -> str | None:

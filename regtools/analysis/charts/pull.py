@@ -66,13 +66,8 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
 
 def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -> None:
     start, length = request.t0_s * factor, request.total_s * factor
-    style.stack(
-        ax,
-        lane,
-        start,
-        ((fill, (getattr(request, phase) or 0.0) * factor) for phase, fill in style.PHASES.items()),
-        height=0.55,
-    )
+    lengths = ((fill, (getattr(request, phase) or 0.0) * factor) for phase, fill in style.PHASES.items())
+    style.stack(ax, lane, start, lengths, height=0.55)
     if request.error_kind is not None:
         ax.plot(start + length, lane, markersize=7, markeredgewidth=2, **style.CROSS)
         text = f"{request.kind}: {request.error_kind}"
