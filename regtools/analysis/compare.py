@@ -149,7 +149,7 @@ def _facts(table: pd.DataFrame, seed: int) -> dict[str, Any]:
     def values(name: str) -> list[str]:
         return sorted(map(str, table[name].unique()))
 
-    versions = table["client_version"].astype("string").fillna("")
+    clients = table[["client", "client_version"]].drop_duplicates().astype("string").fillna("")
     begun, ended = period(table) or (None, None)
     return {
         "pulls": len(table),
@@ -157,7 +157,7 @@ def _facts(table: pd.DataFrame, seed: int) -> dict[str, Any]:
         "rounds": len(table[["campaign", "vantage", "round"]].dropna().drop_duplicates()),
         "places": values("place"),
         "images": values("image"),
-        "clients": sorted((table["client"] + " " + versions).str.strip().unique()),
+        "clients": sorted(set((clients["client"] + " " + clients["client_version"]).str.strip())),
         "vantages": values("vantage"),
         "begun": begun.isoformat() if begun is not None else None,
         "ended": ended.isoformat() if ended is not None else None,
