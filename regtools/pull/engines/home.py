@@ -10,14 +10,13 @@ all other files off.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regtools.registries.writing import effective_toml
+
+from .private import new_folder, remove_folder, storage_conf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EngineHome"]
 
-_LONGEST = 30  # podman takes no runroot of more than 50 characters
 _CONF = ".config/containers/registries.conf"
 # What of the user's home the program is to find in its own, as links.
 _LINKED = (
@@ -52,17 +50,14 @@ class EngineHome:
     """
 
     def __init__(self, conf: RegistriesConf, *, by_variable: bool, environ: Mapping[str, str]) -> None:
-        parent = tempfile.gettempdir()
-        self.path = Path(tempfile.mkdtemp(prefix="rt-", dir=parent if len(parent) < _LONGEST else "/tmp"))
+        self.path = new_folder()
         self.conf = self.path / _CONF
         self.conf.parent.mkdir(parents=True)
         self.conf.write_text(effective_toml(conf), encoding="utf-8")
         self.staging = self.path / "staging"
         self.staging.mkdir()
         storage = self.path / "storage.conf"
-        storage.write_text(
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{self.path}/root"\nrunroot = "{self.path}/run"\n'
-        )
+        storage.write_text(storage_conf(self.path / "root", self.path / "run"))
         _link(Path(environ.get("HOME") or "/nonexistent"), self.path)
         self.environ = {name: value for name, value in environ.items() if name not in _UNSET}
         self.environ |= {
@@ -83,12 +78,7 @@ class EngineHome:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for point in _mounts_below(str(self.path)):
-            subprocess.run(["umount", "-l", point], capture_output=True, check=False)
-        shutil.rmtree(self.path, ignore_errors=True)
-        if self.path.exists() and shutil.which("podman"):  # files of a rootless user's other user numbers
-            command = ["podman", "unshare", "rm", "-rf", str(self.path)]
-            subprocess.run(command, capture_output=True, check=False, timeout=60)
+        remove_folder(self.path)
 
 
 def _link(home: Path, own: Path) -> None:
@@ -103,13 +93,3 @@ def _times(folder: Path) -> Iterator[float]:
         for name in names:
             with suppress(OSError):
                 yield Path(root, name).stat().st_mtime
-
-
-def _mounts_below(folder: str) -> list[str]:
-    """Give the mount points below a folder, innermost first (proc(5), mountinfo)."""
-    try:
-        rows = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    points = [row.split()[4] for row in rows]
-    return sorted((each for each in points if each.startswith(f"{folder}/")), reverse=True)
