@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
+from regtools.pull.engines.private import containers_conf, new_folder, remove_folder, storage_conf
 
 from .process import Closing
 
@@ -41,8 +42,8 @@ __all__ = ["NOWHERE", "Practice", "Said"]
 NOWHERE = "unqualified-search-registries = []\n"  # a registries.conf that leads to no registry
 SECONDS = 120.0  # a command of a lesson takes one or two; more than this is a hang
 READER = 1000  # user and group id of the ordinary user that root becomes where rootless is asked for
+STORAGE = ".local/share/containers/storage"  # where an ordinary user's images are, whatever storage.conf says
 LOG_TIME = re.compile(r'^time="[^"]+" ', re.MULTILINE)
-NETAVARK = ("/usr/lib/podman/netavark", "/usr/libexec/podman/netavark")
 
 # Names for the one command only, in a mount namespace of its own: podman looks the user up there.
 # Where cgroups of version 1 and 2 are mounted side by side, it sees version 2 alone: crun wants it so.
@@ -87,8 +88,7 @@ class Practice(Closing):
     def __init__(self, conf: Testbed | str | None = None, *, rootless: bool = False) -> None:
         if os.name != "posix":
             raise _trouble("the practice terminal needs a Unix-like system", "on Windows, run it inside WSL")
-        # podman takes no run folder of more than 50 characters, so no speaking name.
-        self.folder = Path(tempfile.mkdtemp(prefix="rt-"))
+        self.folder = new_folder()
         self.rootless = rootless and os.geteuid() == 0
         self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid())
         self._shown = {str(self.folder): "~"}
@@ -206,26 +206,23 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _write_settings(folder: Path, *, rootless: bool) -> None:
     """Write what keeps podman, buildah and skopeo inside ``folder``, on any machine that can run them."""
-    settings = folder / ".config" / "containers"
+    run, settings = folder / ".run", folder / ".config" / "containers"
     settings.mkdir(parents=True)
-    (folder / ".run").mkdir(mode=0o700)
-    lines = ["[engine]", 'cgroup_manager = "cgroupfs"', 'lock_type = "file"', 'events_logger = "file"']
-    lines += [f'tmp_dir = "{folder}/.run/podman"']
-    if Path("/sys/fs/cgroup/unified").exists() and not rootless and shutil.which("runc", path=_path()):
-        lines += ['runtime = "runc"']
-    lines += ["[network]", f'network_config_dir = "{folder}/.config/networks"']
-    if any(Path(place).exists() for place in NETAVARK):
-        lines += ['network_backend = "netavark"']
-    lines += ["[containers]", 'netns = "none"', 'log_driver = "k8s-file"', f"default_ulimits = [{_limits()}]"]
-    (settings / "containers.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (settings / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/.storage"\nrunroot = "{folder}/.run/containers"\n'
-        f'rootless_storage_path = "{folder}/.storage"\n',
-        encoding="utf-8",
-    )
-    (settings / "policy.json").write_text(
-        '{"default": [{"type": "insecureAcceptAnything"}]}\n', encoding="utf-8"
-    )
+    run.mkdir(mode=0o700)
+    # crun needs cgroups of version 2 alone.
+    runc = Path("/sys/fs/cgroup/unified").exists() and not rootless and shutil.which("runc", path=_path())
+    texts = {
+        "containers.conf": containers_conf(
+            tmp_dir=run / "podman",
+            networks=folder / ".config" / "networks",
+            runtime="runc" if runc else "",
+            netns="none",
+        ),
+        "storage.conf": storage_conf(folder / STORAGE, run / "containers"),
+        "policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}\n',
+    }
+    for name, text in texts.items():
+        (settings / name).write_text(text, encoding="utf-8")
 
 
 def _write_names(folder: Path) -> None:
@@ -242,15 +239,6 @@ def _write_names(folder: Path) -> None:
         os.chown(path, READER, READER)
 
 
-def _limits() -> str:
-    # podman asks for more open files and processes than a process without privileges may give to a child.
-    from resource import RLIM_INFINITY, RLIMIT_NOFILE, RLIMIT_NPROC, getrlimit
-
-    most = {"nofile": getrlimit(RLIMIT_NOFILE)[1], "nproc": getrlimit(RLIMIT_NPROC)[1]}
-    wanted = {name: 20_000 if hard == RLIM_INFINITY else min(hard, 20_000) for name, hard in most.items()}
-    return ", ".join(f'"{name}={value}:{value}"' for name, value in wanted.items())
-
-
 def _path() -> str:
     return _environment(Path())["PATH"]
 
@@ -258,21 +246,10 @@ def _path() -> str:
 def _clean(folder: Path, rootless: bool, owner: int) -> None:
     if os.getpid() != owner:  # a process forked from the owner ends, not the owner
         return
-    if (folder / ".storage").exists():
+    if (folder / STORAGE).exists():
         with suppress(RegtoolsError):
             _run(folder, "podman rm --all --force --time 0", SECONDS, rootless=rootless)
-    with suppress(OSError, ValueError):  # the process that keeps a rootless podman's namespaces open
-        os.kill(int((folder / ".run" / "podman" / "pause.pid").read_text()), signal.SIGKILL)
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():  # files of subordinate ids, which their owner alone cannot remove
-        with suppress(RegtoolsError):
-            _run(
-                folder,
-                'podman unshare rm -rf "$HOME"/.storage "$HOME"/.[!.]* "$HOME"/*',
-                SECONDS,
-                rootless=False,
-            )
-        shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
 
 
 def _trouble(message: str, hint: str | None) -> RegtoolsError:

@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
-import signal
 import subprocess
 import tarfile
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +31,10 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
+from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+
+with suppress(ImportError):  # Windows, where podman runs in a machine of its own
+    import pty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -161,8 +164,7 @@ def _podman(folder: Path) -> list[str]:
             stage="pull",
             hint="regtools doctor says how to get it",
         )
-    store = [f"--{kind}={folder / kind}" for kind in ("root", "runroot", "tmpdir")]
-    return [podman, *store, "--storage-driver=vfs"]
+    return [podman, *storage_options(folder)]
 
 
 def _run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
@@ -211,18 +213,16 @@ def _practice(
     """Give an empty folder for one podman, and the environment in which it meets nobody."""
     if home is not None and (conf is not None or dropins):
         raise ValueError("give either a home directory or the text of files, not both")
-    # podman takes no runroot of more than 50 characters.
-    parent = None if len(tempfile.gettempdir()) < 30 else "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix="rt-", dir=parent))
+    folder = new_folder()
     try:
         own = Path(home).absolute() if home is not None else folder / "home"
         _lay_out(own, conf, dropins or {})
-        (folder / "runtime").mkdir(mode=0o700)
+        (folder / ".run").mkdir(mode=0o700)
         with _nobody() as proxy:
             surroundings = {
                 "PATH": os.environ.get("PATH", os.defpath),
                 "HOME": str(own),
-                "XDG_RUNTIME_DIR": str(folder / "runtime"),
+                "XDG_RUNTIME_DIR": str(folder / ".run"),
                 "REGISTRY_AUTH_FILE": str(folder / "auth.json"),  # nobody's logins
                 **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy),
                 **(environ or {}),
@@ -230,8 +230,7 @@ def _practice(
             (folder / "auth.json").write_text("{}")
             yield folder, surroundings
     finally:
-        _let_go(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def _lay_out(home: Path, conf: str | None, dropins: Mapping[str, str]) -> None:
@@ -243,13 +242,6 @@ def _lay_out(home: Path, conf: str | None, dropins: Mapping[str, str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     home.mkdir(exist_ok=True)
-
-
-def _let_go(folder: Path) -> None:
-    """End the process that podman leaves behind to hold a rootless user's namespaces."""
-    for file in folder.rglob("pause.pid"):
-        with suppress(OSError, ValueError):
-            os.kill(int(file.read_text()), signal.SIGKILL)
 
 
 @contextmanager
@@ -283,9 +275,6 @@ class _NotFound(StreamRequestHandler):
 
 def _at_a_terminal(command: list[str], environ: dict[str, str]) -> str:
     """Run a command on a terminal of its own, press Ctrl-C at its question, and give what it showed."""
-    import pty
-    import select
-
     ours, theirs = pty.openpty()
     try:
         with subprocess.Popen(
