@@ -164,12 +164,12 @@ def test_three_hundred_connections_at_once_pass() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"rtt_ms": -1}, "rtt_ms=-1 is no round trip"),
-        ({"rtt_ms": 60_001}, "is no round trip"),
+        ({"rtt_ms": -1}, "rtt_ms=-1 is not a round trip"),
+        ({"rtt_ms": 60_001}, "is not a round trip"),
         ({"rtt_ms": float("nan")}, "rtt_ms=nan"),
         ({"rtt_ms": "40"}, "rtt_ms='40'"),
         ({"rtt_ms": True}, "rtt_ms=True"),
-        ({"mbit": 0}, "mbit=0 is no bandwidth"),
+        ({"mbit": 0}, "mbit=0 is not a bandwidth"),
         ({"mbit": float("inf")}, "mbit=inf"),
         ({"mbit": "fast"}, "mbit='fast'"),
     ],
