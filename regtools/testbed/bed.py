@@ -103,15 +103,13 @@ class Testbed(Closing):
         for name in self._images:
             check_name(name, "image")
         links = self.mirrors if origin is None else {**self.mirrors, ORIGIN: origin}
+        order = {
+            "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
+            "images": {name: image.to_dict() for name, image in self._images.items()},
+            "tokens": tokens,
+        }
         with ExitStack() as opening:
-            self._registry = Helper(
-                "registry",
-                {
-                    "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
-                    "images": {name: image.to_dict() for name, image in self._images.items()},
-                    "tokens": tokens,
-                },
-            )
+            self._registry = Helper("registry", order)
             opening.callback(self._registry.close)
             direct = {name: f"127.0.0.1:{port}" for name, port in self._registry.ready["ports"].items()}
             self._links = Links({name: (link, direct[name]) for name, link in links.items()})
@@ -144,9 +142,8 @@ class Testbed(Closing):
             RegtoolsError: the testbed has no such image; the hint lists those it has.
         """
         if name not in self._images:
-            raise bad(
-                f"the testbed has no image {name!r}", f"it has {', '.join(self._images)}", stage="resolve"
-            )
+            hint = f"it has {', '.join(self._images)}"
+            raise bad(f"the testbed has no image {name!r}", hint, stage="resolve")
         if by_digest:
             return f"{NAME}/{name}@{self.images[name]}"
         tags = self._images[name].tags

@@ -94,9 +94,7 @@ class Practice(Closing):
         self.rootless = rootless and os.geteuid() == 0
         self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid())
         self._shown = {str(self.folder): "~"}
-        _write_settings(self.folder, rootless=self.rootless)
-        if self.rootless:
-            _write_names(self.folder)
+        _lay_out(self.folder, rootless=self.rootless)
         self.use(conf)
         _OPEN.append(weakref.ref(self))
 
@@ -205,42 +203,28 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _write_settings(folder: Path, *, rootless: bool) -> None:
+def _lay_out(folder: Path, *, rootless: bool) -> None:
     """Write what keeps podman, buildah and skopeo inside ``folder``, on any machine that can run them."""
     run = folder / ".run"
     run.mkdir(mode=0o700)
     # crun needs cgroups of version 2 alone.
     runc = Path("/sys/fs/cgroup/unified").exists() and not rootless and shutil.which("runc", path=_path())
+    runtime, networks = "runc" if runc else "", folder / ".config" / "networks"
+    conf = containers_conf(tmp_dir=run / "podman", networks=networks, runtime=runtime, netns="none")
     texts = {
-        "containers.conf": containers_conf(
-            tmp_dir=run / "podman",
-            networks=folder / ".config" / "networks",
-            runtime="runc" if runc else "",
-            netns="none",
-        ),
-        "storage.conf": storage_conf(folder / STORAGE, run / "containers"),
-        "policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}\n',
+        f"{SETTINGS}/containers.conf": conf,
+        f"{SETTINGS}/storage.conf": storage_conf(folder / STORAGE, run / "containers"),
+        f"{SETTINGS}/policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}\n',
     }
-    _write(folder / SETTINGS, texts)
-
-
-def _write(folder: Path, texts: dict[str, str]) -> None:
-    folder.mkdir(parents=True)
+    if rootless:
+        user = f"reader:x:{READER}:"
+        texts[".etc/passwd"] = f"root:x:0:0:root:/root:/bin/sh\n{user}{READER}::{folder}:/bin/sh\n"
+        texts[".etc/group"] = f"root:x:0:\n{user}\n"
+        texts[".etc/subuid"] = texts[".etc/subgid"] = "reader:100000:65536\n"
     for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def _write_names(folder: Path) -> None:
-    """Write the files of names in which ``reader`` exists, and make ``reader`` the owner of the folder."""
-    user, ids = f"reader:x:{READER}:", "reader:100000:65536\n"
-    texts = {
-        "passwd": f"root:x:0:0:root:/root:/bin/sh\n{user}{READER}::{folder}:/bin/sh\n",
-        "group": f"root:x:0:\n{user}\n",
-        "subuid": ids,
-        "subgid": ids,
-    }
-    _write(folder / ".etc", texts)
-    for path in (folder, *folder.rglob("*")):
+    for path in (folder, *folder.rglob("*")) if rootless else ():
         os.chown(path, READER, READER)
 
 

@@ -24,6 +24,7 @@ import json
 import logging
 import re
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
@@ -242,22 +243,16 @@ class Endpoint(RequestHandler):
         self._begin(206 if part else 200)
         if self.request.method == "HEAD":
             return
-        try:
-            with memoryview(data) as view:
-                for at in range(start, stop, CHUNK):
-                    self._body(bytes(view[at : min(at + CHUNK, stop)]))
-                    await self.flush()
-        except StreamClosedError:  # the client has gone
-            pass
+        with suppress(StreamClosedError), memoryview(data) as view:  # closed: the client has gone
+            for at in range(start, stop, CHUNK):
+                self._body(bytes(view[at : min(at + CHUNK, stop)]))
+                await self.flush()
 
     def _range(self, digest: str) -> str | None:
         # RFC 9110: Range has a meaning for GET only (14.2), and If-Range can take it back (13.1.5).
-        if (
-            self.request.method != "GET"
-            or self.request.headers.get("If-Range", f'"{digest}"') != f'"{digest}"'
-        ):
-            return None
-        return self.request.headers.get("Range")
+        headers, tag = self.request.headers, f'"{digest}"'
+        valid = self.request.method == "GET" and headers.get("If-Range", tag) == tag
+        return headers.get("Range") if valid else None
 
     def _page(self, key: str, names: Sequence[str], more: dict[str, Any] | None = None) -> None:
         last, asked = self.get_query_argument("last", ""), self.get_query_argument("n", None)
