@@ -10,14 +10,13 @@ policy are links to the user's files, which are neither copied nor read here. Si
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regtools.registries.writing import effective_toml
+
+from .private import new_folder, remove_folder, storage_conf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EngineHome"]
 
-_LONGEST = 30  # characters; podman accepts a runroot of at most 50
 _CONF = ".config/containers/registries.conf"
 # Files of the user's home that are links in the program's home.
 _LINKED = (
@@ -51,17 +49,14 @@ class EngineHome:
     """
 
     def __init__(self, conf: RegistriesConf, *, by_variable: bool, environ: Mapping[str, str]) -> None:
-        parent = tempfile.gettempdir()
-        self.path = Path(tempfile.mkdtemp(prefix="rt-", dir=parent if len(parent) < _LONGEST else "/tmp"))
+        self.path = new_folder()
         self.conf = self.path / _CONF
         self.conf.parent.mkdir(parents=True)
         self.conf.write_text(effective_toml(conf), encoding="utf-8")
         self.staging = self.path / "staging"
         self.staging.mkdir()
         storage = self.path / "storage.conf"
-        storage.write_text(
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{self.path}/root"\nrunroot = "{self.path}/run"\n'
-        )
+        storage.write_text(storage_conf(self.path / "root", self.path / "run"))
         home = Path(environ.get("HOME") or "/nonexistent")
         for name in filter(lambda name: (home / name).exists(), _LINKED):
             (self.path / name).symlink_to((home / name).resolve())
@@ -89,19 +84,4 @@ class EngineHome:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for point in _mounts_below(str(self.path)):
-            subprocess.run(["umount", "-l", point], capture_output=True, check=False)
-        shutil.rmtree(self.path, ignore_errors=True)
-        if self.path.exists() and shutil.which("podman"):  # files of a rootless user's other user IDs
-            command = ["podman", "unshare", "rm", "-rf", str(self.path)]
-            subprocess.run(command, capture_output=True, check=False, timeout=60)
-
-
-def _mounts_below(folder: str) -> list[str]:
-    """Return the mount points below a folder, innermost first (proc(5), mountinfo)."""
-    try:
-        rows = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    points = [row.split()[4] for row in rows]
-    return sorted((each for each in points if each.startswith(f"{folder}/")), reverse=True)
+        remove_folder(self.path)
