@@ -22,12 +22,12 @@ __all__ = ["COMMANDS", "main"]
 # name on the terminal → one line of help; the module has the same name.
 COMMANDS: dict[str, str] = {
     "toml2json": "convert TOML to JSON, or show what is wrong with it",
-    "check": "report every error and every setting without effect in registries.conf",
+    "check": "report what is wrong or without effect in registries.conf",
     "convert": "convert an old registries.conf, or Docker's daemon.json",
     "explain": "show where podman would pull an image from, in which order, and why",
     "time": "pull an image, keep nothing, and show where the time went",
     "bench": "compare every source of an image: one look, or a campaign",
-    "compare": "compare measured pulls: which source is faster, and how sure that is",
+    "compare": "compare measured pulls: which source is faster, and how surely",
     "advise": "write mirrors into registries.conf in the order of measured pulls",
     "doctor": "list the external programs on this machine and what each enables",
     "lab": "open the notebooks in JupyterLab, in a folder of yours",
@@ -51,6 +51,9 @@ Examples:
 """
 
 
+REPORT = "please report it with what the command prints under REGTOOLS_TRACEBACK=1"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; whatever happens, the user gets a message.
 
@@ -62,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         is printed where ``REGTOOLS_TRACEBACK=1``; 130 after Ctrl-C. A closed pipe ends quietly with 0.
     """
     try:
-        return _main(list(sys.argv[1:] if argv is None else argv))
+        return _report(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:
         _silence_stdout()
         return 0
@@ -70,12 +73,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _main(arguments: list[str]) -> int:
-    from .output import OK, USAGE, complain, say
+def _report(arguments: list[str]) -> int:
+    """Run one command; turn every way in which it can end into a message and an exit status."""
+    from regtools.errors import RegtoolsError
+
+    from .output import FAULT, NO, USAGE, complain
 
     for stream in (sys.stdout, sys.stderr):  # UTF-8 whatever the locale; a test's stand-in may not know how
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    command = " ".join(["regtools", *(word for word in arguments[:1] if word in COMMANDS)])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *_: complain(f"{command}: {message}")
+            status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        raise
+    except RegtoolsError as error:
+        complain(error)
+        return USAGE if error.kind == "usage" else NO
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            told, status = f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", NO
+        else:
+            told, status = f"a fault of regtools itself: {type(error).__name__}: {error}; {REPORT}", FAULT
+        complain(f"{command}: {told}")
+        if os.environ.get("REGTOOLS_TRACEBACK") == "1":
+            complain(traceback.format_exc())
+    try:
+        sys.stdout.flush()
+    except OSError:  # a full disk behind it, which has been reported
+        _silence_stdout()
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    from .output import OK, USAGE, complain, say
+
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
         rows = "\n".join(f"  {each:<10} {text}" for each, text in COMMANDS.items())
@@ -90,48 +127,16 @@ def _main(arguments: list[str]) -> int:
         near = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, 1))
         complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
         return USAGE
-    return _run(name, arguments[1:])
+    module = import_module(f"{__name__}.{name}")
+    from .parser import Parser
 
-
-def _run(name: str, arguments: list[str]) -> int:
-    """Run one command; turn every way in which it can end into an exit status and a message."""
-    from regtools.errors import RegtoolsError
-
-    from .output import FAULT, NO, OK, USAGE, complain
-
+    parser = Parser(f"regtools {name}", COMMANDS[name])
+    module.configure(parser)
     try:
-        module = import_module(f"{__name__}.{name}")
-        from .parser import Parser
-
-        parser = Parser(f"regtools {name}", COMMANDS[name])
-        module.configure(parser)
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: complain(f"regtools {name}: {message}")
-            status: int = module.run(parser.parse_args(arguments))
-        sys.stdout.flush()
+        options = parser.parse_args(arguments[1:])
     except SystemExit as stop:  # argparse has printed what is wrong, or the help
         return int(stop.code or OK)
-    except BrokenPipeError:
-        raise
-    except RegtoolsError as error:
-        complain(error)
-        return USAGE if error.kind == "usage" else NO
-    except Exception as error:
-        if isinstance(error, OSError) and error.strerror:
-            told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-            complain(f"regtools {name}: error: {told}")
-            status = NO
-        else:
-            what = f"{type(error).__name__}: {error}"
-            how = "please report it with what the command prints under REGTOOLS_TRACEBACK=1"
-            complain(f"regtools {name}: a fault of regtools itself: {what}; {how}")
-            status = FAULT
-        if os.environ.get("REGTOOLS_TRACEBACK") == "1":
-            complain(traceback.format_exc())
-    try:
-        sys.stdout.flush()
-    except OSError:  # a full disk behind it, which has been reported
-        _silence_stdout()
+    status: int = module.run(options)
     return status
 
 

@@ -40,10 +40,10 @@ def configure(parser: ArgumentParser) -> None:
     add("--by", choices=("vantage",), help=text)
     add("--force", action="store_true", help="let --write replace a file that holds something else")
     parser.epilog = ending(
-        "0 advice given, 1 the measurements support no choice, or a\nfile cannot be used, 2 wrong usage.",
+        "0 advice given, 1 the measurements support no choice, or a file cannot be used, 2 wrong usage.",
         "regtools advise pulls.jsonl",
         "regtools advise pulls.jsonl --write 50-measured.conf",
-        note="Nothing is added to the configuration or taken out of it. See the drop-in in\n"
+        note="Nothing is added to the configuration or taken out of it. See the drop-in in "
         "effect with: regtools explain IMAGE",
     )
 

@@ -90,11 +90,11 @@ def configure(parser: ArgumentParser) -> None:
     add("--per-minute", type=rate, metavar="N", help="pulls a minute that start at a source (120)")
     add("--patience", type=time, metavar="S", help="seconds to wait for a host that has gone (60)")
     parser.epilog = ending(
-        "0 podman would get every image, 1 it would not, or the\ncampaign is not done, 2 wrong usage.",
+        "0 podman would get every image, 1 it would not, or the campaign is not done, 2 wrong usage.",
         "regtools bench quay.io/team/app",
         "regtools bench quay.io/team/app --rounds 10 --journal pulls.jsonl",
-        note="Without --rounds every source is asked once for the whole image, and nothing is\n"
-        "kept. With --scheduler the same campaign runs on every host of a Dask cluster, with\n"
+        note="Without --rounds every source is asked once for the whole image, and nothing is "
+        "kept. With --scheduler the same campaign runs on every host of a Dask cluster, with "
         "that host's own logins.",
     )
 

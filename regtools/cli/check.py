@@ -45,7 +45,7 @@ def configure(parser: ArgumentParser) -> None:
     configure_files(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.epilog = ending(
-        "0 no error and no warning (notes are allowed),\n1 an error or a warning, 2 wrong usage.",
+        "0 no error and no warning (notes are allowed), 1 an error or a warning, 2 wrong usage.",
         "regtools check",
         "regtools check my-registries.conf --podman 5",
     )

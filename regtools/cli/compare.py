@@ -28,10 +28,10 @@ def configure(parser: ArgumentParser) -> None:
     add("--report", metavar="FILE", type=file, help="write one HTML file with tables, charts and method")
     add("--json", action="store_true", help="print the comparison as JSON")
     parser.epilog = ending(
-        "0 compared, 1 a file cannot be read or written, or its\ntable cannot be compared, 2 wrong usage.",
+        "0 compared, 1 a file cannot be read or written, or its table cannot be compared, 2 wrong usage.",
         "regtools compare pulls.jsonl",
         "regtools compare monday.jsonl tuesday.csv --report report.html",
-        note="Each file counts as a campaign of its own. A verdict needs ten rounds in which\n"
+        note="Each file counts as a campaign of its own. A verdict needs ten rounds in which "
         "both places were measured.",
     )
 

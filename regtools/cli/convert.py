@@ -22,7 +22,7 @@ def configure(parser: ArgumentParser) -> None:
     add("file", metavar="FILE", type=file, help="registries.conf in the old format, or daemon.json")
     add("-o", "--output", metavar="OUT", type=file, help="write here, and only if all was converted")
     parser.epilog = ending(
-        "0 converted, 1 a file cannot be read, converted or written,\n2 wrong usage.",
+        "0 converted, 1 a file cannot be read, converted or written, 2 wrong usage.",
         "regtools convert /etc/containers/registries.conf",
         "regtools convert /etc/docker/daemon.json -o registries.conf",
     )

@@ -61,7 +61,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--tty", action="store_true", help="as on a terminal, where podman can ask")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     parser.epilog = ending(
-        "0 there is a source to pull from, 1 there is none, every\none is blocked, or a file cannot be used, "
+        "0 there is a source to pull from, 1 there is none, every one is blocked, or a file cannot be used, "
         "2 wrong usage.",
         "regtools explain nginx",
         "regtools explain quay.io/team/app:1 --podman all",

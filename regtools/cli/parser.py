@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from regtools.display import terminal_width, visible
 from regtools.errors import RegtoolsError
 
+from .output import wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,8 +39,9 @@ class Parser(argparse.ArgumentParser):
 
 def ending(exits: str, *examples: str, note: str = "") -> str:
     """Return the end of a command's help: what else to know, the exit status, examples."""
-    lines = [note, ""] if note else []
-    return "\n".join([*lines, f"Exit status: {exits}", "", "Examples:", *(f"  {each}" for each in examples)])
+    lines = [*wrapped(note), ""] if note else []
+    lines += [*wrapped(f"Exit status: {exits}", "", "  "), "", "Examples:"]
+    return "\n".join([*lines, *(f"  {each}" for each in examples)])
 
 
 def number(low: float, high: float, *, whole: bool = True, above: bool = False) -> Callable[[str], float]:

@@ -35,12 +35,12 @@ def configure(parser: ArgumentParser) -> None:
     add("--write", metavar="FILE", type=file, help=f"{text}; it is removed when the testbed ends")
     add("--json", action="store_true", help="print one line of JSON")
     parser.epilog = ending(
-        "130 after Ctrl-C, 1 it cannot start or has ended by itself,\n2 wrong usage.",
+        "130 after Ctrl-C, 1 it cannot start or has ended by itself, 2 wrong usage.",
         "regtools testbed",
         "regtools testbed --mirror lan=1       (1 ms, no limit of bandwidth)",
         "regtools testbed --mirror near=5,400 --mirror moon=2560,50",
-        note="Without --mirror there are three: near (5 ms, 400 Mbit/s), middle (30 ms,\n"
-        "100 Mbit/s) and far (80 ms, 20 Mbit/s). All have the same images; the origin, which\n"
+        note="Without --mirror there are three: near (5 ms, 400 Mbit/s), middle (30 ms, "
+        "100 Mbit/s) and far (80 ms, 20 Mbit/s). All have the same images; the origin, which "
         "has no link, comes last.",
     )
 

@@ -51,7 +51,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--error-format", choices=("text", "json"), default="text", help="form of the diagnostic")
     add("--quiet", action="store_true", help="no notes (byte-order mark, lost precision)")
     parser.epilog = ending(
-        "0 converted, 1 the input is not acceptable, 2 wrong usage,\nor a file cannot be read or written.",
+        "0 converted, 1 the input is not acceptable, 2 wrong usage, or a file cannot be read or written.",
         "regtools toml2json /etc/containers/registries.conf",
         "regtools toml2json --compact < input.toml > output.json",
     )
