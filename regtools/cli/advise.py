@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,13 @@ from regtools.analysis.advice.advise import advise
 from regtools.analysis.measurements import read_measurements
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.files import write_file
+from regtools.toml.to_json import read_file
 
-from .options import configure as configure_files
-from .options import load, release
+from .options import configuration, load, release
 from .output import NO, OK, complain, say, write
 from .parser import ending, file, misuse
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Mapping
 
     from regtools.analysis.advice.vantages import Advice
@@ -30,14 +30,11 @@ FOR_ALL = "for-all.conf"
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``advise``."""
     add = parser.add_argument
-    text = "measurements in which each mirror is a place of its own"
-    add("files", nargs="+", metavar="JOURNAL", type=file, help=text)
-    configure_files(parser)
+    add("files", nargs="+", metavar="JOURNAL", type=file, help="measurements with each mirror as a place")
+    configuration(parser)
     add("--cache", choices=("cold", "warm"), help="pulls that count (default: cold where both were measured)")
-    text = "write the drop-in, for instance below /etc/containers/registries.conf.d"
-    add("--write", metavar="DROPIN", type=file, help=text)
-    text = "advise each vantage point, and all together; --write then names a folder for the drop-ins"
-    add("--by", choices=("vantage",), help=text)
+    add("--write", metavar="DROPIN", type=file, help="write the drop-in, or with --by the folder of drop-ins")
+    add("--by", choices=("vantage",), help="advise each vantage point, and all together")
     add("--force", action="store_true", help="let --write replace a file that holds something else")
     parser.epilog = ending(
         "0 advice given, 1 the measurements support no choice, or a file cannot be used, 2 wrong usage.",
@@ -104,9 +101,8 @@ def _write(texts: Mapping[str, str], *, force: bool) -> None:
 
 def _present(path: str) -> str | None:
     try:
-        return Path(path).read_text("utf-8", errors="replace")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        message = f"this file cannot be read: {error.strerror}"
-        raise RegtoolsError(message, kind="file-unreadable", stage="load", where=Place(path)) from error
+        return read_file(path).decode("utf-8", "replace")
+    except RegtoolsError as error:
+        if error.kind == "file-missing":
+            return None
+        raise

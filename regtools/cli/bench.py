@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,13 +22,11 @@ from regtools.display import seconds, size, text_table
 from regtools.pull.manifests import parse_platform
 from regtools.pull.meter import Meter
 
-from .options import configure as configure_files
-from .options import load, pulling, release
+from .options import configuration, load, pulling, release
 from .output import NO, OK, Line, bar, complain, duration, pull_line, say, say_json, wrapped
 from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
     import pandas as pd
@@ -47,6 +45,18 @@ FLEET = {
     "per_minute": "per_minute",
     "patience": "patience_s",
 }
+# Options that have the name of the campaign's own argument.
+AS_GIVEN = [
+    "engine",
+    "seed",
+    "platform",
+    "workers",
+    "make_cold",
+    "probes",
+    "jitter",
+    "stop_file",
+    "limit_bytes",
+]
 MANY = 1_000_000
 
 
@@ -54,29 +64,25 @@ def configure(parser: ArgumentParser) -> None:
     """Add the options of ``bench``."""
     add = parser.add_argument
     add("images", metavar="IMAGE", nargs="+", help="name as you would give it to podman pull")
-    configure_files(parser)
+    configuration(parser)
     pulling(parser)
     add("--json", action="store_true", help="print the answer as JSON")
     add = parser.add_argument_group("a campaign: every source, many times, in shuffled order").add_argument
     add(
         "--rounds", type=number(1, MANY), metavar="N", help="pull from every source N times; 10 for a verdict"
     )
-    text = "file that keeps every pull; the same command continues it (pulls.jsonl)"
-    add("--journal", metavar="FILE", type=file, help=text)
+    add("--journal", metavar="FILE", type=file, help="keep every pull there; the same command goes on")
     whole = number(0, 2**63 - 1)
     add("--seed", type=whole, metavar="N", help="of the shuffling (default: a new one, kept in the journal)")
     add("--cache-state", choices=("unknown", "cold", "warm"), action="append", help="may be repeated")
-    text = "empties a source's cache; {place} stands for its name"
-    add("--make-cold", metavar="COMMAND", type=_words, default=[], help=text)
-    text = "round trips measured for each source and round (5)"
-    add("--probes", type=number(0, MANY), default=5, metavar="N", help=text)
+    add("--make-cold", metavar="COMMAND", type=_words, default=[], help="empties the cache of {place}")
+    add("--probes", type=number(0, MANY), default=5, metavar="N", help="round trips measured a round (5)")
     time = number(0, MANY, whole=False)
     add("--pause", type=time, default=1.0, metavar="S", help="seconds of rest before each pull (1)")
     share = number(0, 1, whole=False)
     add("--jitter", type=share, default=0.5, metavar="SHARE", help="by which share the rest varies (0.5)")
     add("--stop-file", metavar="FILE", type=file, help="start no further pull once this file exists")
-    text = "start no further pull once N bytes were fetched"
-    add("--limit-bytes", type=whole, metavar="N", help=text)
+    add("--limit-bytes", type=whole, metavar="N", help="start no further pull once N bytes were fetched")
     hosts = parser.add_argument_group("a campaign on many hosts (needs the extra: fleet)")
     add = hosts.add_mutually_exclusive_group().add_argument
     add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.1:8786")
@@ -84,8 +90,7 @@ def configure(parser: ArgumentParser) -> None:
     add = hosts.add_argument
     add("--vantage", action="append", metavar="NAME", help="take part (default: all); may be repeated")
     add("--overlap", action="store_true", default=None, help="pulls on one host may run at the same time")
-    text = "hosts that pull from a source at the same time (4)"
-    add("--at-once", type=number(1, MANY), metavar="N", help=text)
+    add("--at-once", type=number(1, MANY), metavar="N", help="hosts that pull from a source at once (4)")
     rate = number(0.001, MANY, whole=False)
     add("--per-minute", type=rate, metavar="N", help="pulls a minute that start at a source (120)")
     add("--patience", type=time, metavar="S", help="seconds to wait for a host that has gone (60)")
@@ -225,21 +230,13 @@ def _campaign(options: Namespace, conf: RegistriesConf) -> int:
             pulls = run_campaign(
                 names,
                 places,
-                rounds=10 if options.rounds is None else options.rounds,
+                rounds=options.rounds or 10,
                 journal=journal,
-                engine=options.engine,
                 client=client,
-                seed=options.seed,
-                platform=options.platform,
-                workers=options.workers,
                 cache_states=options.cache_state or ("unknown",),
-                make_cold=options.make_cold,
-                probes=options.probes,
                 pause_s=options.pause,
-                jitter=options.jitter,
-                stop_file=options.stop_file,
-                limit_bytes=options.limit_bytes,
                 progress=progress.append,
+                **{name: getattr(options, name) for name in AS_GIVEN},
             )
     except KeyboardInterrupt:
         complain(f"stopped; every finished pull is in {journal}: the same command goes on")

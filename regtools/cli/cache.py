@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import getpass
 import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from regtools.cache import Cache
 from regtools.cache.cache import ENGINES
@@ -14,9 +14,6 @@ from regtools.cache.status import Status
 
 from .output import NO, OK, complain, say, say_json
 from .parser import ending, file, number
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
 
 __all__ = ["configure", "run"]
 
@@ -67,11 +64,9 @@ def _configure_init(init: ArgumentParser) -> None:
     add("--registry", choices=("2", "3"), default="2", help="release of distribution (default: 2)")
     add("--redis", action="store_true", default=True, help="let Redis remember descriptors (the default)")
     add("--no-redis", action="store_false", dest="redis", help="leave that to the registry's own memory")
-    text = "default: 5000; also uses the two after it; 0: free ones"
-    add("--port", type=int, default=5000, metavar="N", help=text)
+    add("--port", type=int, default=5000, metavar="N", help="and the two after it (5000); 0: free ones")
     add("--bind", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1, for this machine alone")
-    text = "for blobs (default: a podman volume, or DIR/storage)"
-    add("--storage", type=file, metavar="FOLDER", help=text)
+    add("--storage", type=file, metavar="FOLDER", help="of blobs (default: a volume, or DIR/storage)")
     add("--ttl", default="", metavar="TIME", help="how long a blob is kept, e.g. 72h; distribution 3.x only")
     add("--prefix", default="", metavar="NAME", help="names that go through it (default: the upstream's)")
     add("--name", default="registry-cache", help="of containers, network, volume and units")

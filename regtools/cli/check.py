@@ -8,41 +8,28 @@ it; every other named file is a configuration of its own.
 from __future__ import annotations
 
 import os.path
-from typing import TYPE_CHECKING
+from argparse import ArgumentParser, Namespace
 
 from regtools.errors import RegtoolsError
-from regtools.registries.checks import (
-    ERROR,
-    NOTE,
-    WARNING,
-    Finding,
-    Findings,
-    Report,
-    check_machine,
-    check_texts,
-)
+from regtools.registries import checks
 from regtools.registries.reading.document import dialect
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release as rules_of
 
-from .options import configure as configure_files
-from .options import named_files, release, surroundings
+from .options import configuration, named_files, release, surroundings
 from .output import NO, OK, say, say_json, show, wrapped
 from .parser import ending, file, misuse
 
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
 __all__ = ["configure", "run"]
 
-SEVERITIES = (ERROR, WARNING, NOTE)
+SEVERITIES = (checks.ERROR, checks.WARNING, checks.NOTE)
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``check``."""
     text = "files to check (default: all that podman reads); a file in a directory *.d is a drop-in"
     parser.add_argument("files", nargs="*", metavar="FILE", type=file, help=f"{text} of the one before")
-    configure_files(parser)
+    configuration(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.epilog = ending(
         "0 no error and no warning (notes are allowed), 1 an error or a warning, 2 wrong usage.",
@@ -56,9 +43,12 @@ def run(options: Namespace) -> int:
     if options.files and any(named_files(options).values()):
         raise misuse("name files, or give --conf, --dropins and --aliases; not both")
     podman = release(options)
-    reports = _named(options, podman) if options.files else [_machine(options, podman)]
-    report = Report(
-        Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
+    if options.files:
+        reports = _named(options, podman)
+    else:
+        reports = [checks.check_machine(rules_of(podman), surroundings(options), named_files(options))]
+    report = checks.Report(
+        checks.Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
         tuple(path for one in reports for path in one.files),
         any(one.stops for one in reports),
     )
@@ -68,18 +58,14 @@ def run(options: Namespace) -> int:
         say_json({**answer, "findings": findings, "counts": {w: report.count(w) for w in SEVERITIES}})
     else:
         _print_text(report, podman)
-    return NO if report.count(ERROR) or report.count(WARNING) else OK
+    return NO if report.count(checks.ERROR) or report.count(checks.WARNING) else OK
 
 
-def _machine(options: Namespace, podman: str) -> Report:
-    return check_machine(rules_of(podman), surroundings(options), named_files(options))
-
-
-def _named(options: Namespace, podman: str) -> list[Report]:
+def _named(options: Namespace, podman: str) -> list[checks.Report]:
     """Check the named files, each main file with the drop-ins named after it."""
     around = Surroundings(environ=None, uid=options.uid)
     groups: list[list[tuple[str, bytes, bool]]] = []
-    failed: list[Finding] = []
+    failed: list[checks.Finding] = []
     for path in options.files:
         dropin = os.path.dirname(os.path.abspath(path)).endswith(".d")  # noqa: PTH100, PTH120 - as it is named
         if not groups or not dropin:
@@ -87,14 +73,14 @@ def _named(options: Namespace, podman: str) -> list[Report]:
         try:
             groups[-1].append((path, around.read(path), dropin))
         except RegtoolsError as error:
-            failed.append(Finding.of(error))
+            failed.append(checks.Finding.of(error))
     rules = rules_of(podman)
     toml = dialect(rules, around.environ)
-    reports = [check_texts(rules, group, toml=toml) for group in groups if group]
-    return [*reports, Report(Findings(failed), (), stops=bool(failed))]
+    reports = [checks.check_texts(rules, group, toml=toml) for group in groups if group]
+    return [*reports, checks.Report(checks.Findings(failed), (), stops=bool(failed))]
 
 
-def _print_text(report: Report, podman: str) -> None:
+def _print_text(report: checks.Report, podman: str) -> None:
     for finding in report.findings:
         show(finding)
         say()

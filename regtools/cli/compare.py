@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from argparse import ArgumentParser, Namespace
 
 from regtools.analysis.compare import compare
 from regtools.analysis.measurements import read_measurements
@@ -11,17 +11,13 @@ from regtools.analysis.report import overview, report
 from .output import OK, complain, draw_without_window, save_chart, say, say_json, write
 from .parser import ending, file
 
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
 __all__ = ["configure", "run"]
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``compare``."""
     add = parser.add_argument
-    text = "journal, or CSV or Parquet file with the columns place, round, seconds, ok"
-    add("files", nargs="+", metavar="FILE", type=file, help=text)
+    add("files", nargs="+", metavar="FILE", type=file, help="journal, or CSV or Parquet file (see below)")
     add("--by", action="append", metavar="COLUMN", help="keep apart by vantage, image, …; may be repeated")
     add("--baseline", metavar="PLACE", help="compare every place with this one only")
     add("--plot", metavar="FILE", type=file, help="draw the spread of the times (.png, .svg, .pdf)")
@@ -31,7 +27,8 @@ def configure(parser: ArgumentParser) -> None:
         "0 compared, 1 a file cannot be read or written, or its table cannot be compared, 2 wrong usage.",
         "regtools compare pulls.jsonl",
         "regtools compare monday.jsonl tuesday.csv --report report.html",
-        note="Each file counts as a campaign of its own. A verdict needs ten rounds in which "
+        note="A CSV or Parquet file has the columns place, round, seconds, ok. Each file counts as a "
+        "campaign of its own. A verdict needs ten rounds in which "
         "both places were measured.",
     )
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from argparse import ArgumentParser, Namespace
 
 from regtools.registries.convert import convert
 from regtools.registries.reading.host import Surroundings
 
 from .output import OK, complain, write
 from .parser import ending, file
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
 
 __all__ = ["configure", "run"]
 

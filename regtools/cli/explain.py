@@ -6,9 +6,10 @@ contacted and podman need not be installed.
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from functools import partial
 from stat import S_ISREG
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 from regtools.reference import PullName, physical_host
@@ -20,13 +21,11 @@ from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.lookup import look_up
 from regtools.registries.reading.releases import release
 
-from .options import ALL, load, named_files, releases, surroundings
-from .options import configure as configure_files
+from .options import ALL, configuration, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
 from .parser import ending
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable, Iterator
     from typing import Any
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from regtools.registries.reading.lookup import Ignored
     from regtools.registries.resolution import Candidate, Resolution, Source
 
+    Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
 __all__ = ["configure", "run"]
 
 CANNOT_KNOW = (
@@ -47,17 +47,10 @@ CANNOT_KNOW = (
 )
 
 
-class Section(NamedTuple):
-    """A part of the answer: a heading, which may be empty, and lines that fit the terminal."""
-
-    title: str
-    lines: list[str]
-
-
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``explain``."""
     parser.add_argument("image", metavar="IMAGE", help="name as you would give it to podman pull")
-    configure_files(parser, every=True)
+    configuration(parser, every=True)
     parser.add_argument("--tty", action="store_true", help="as on a terminal, where podman can ask")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     parser.epilog = ending(
@@ -77,12 +70,12 @@ def run(options: Namespace) -> int:
         data = {outcome.podman: _data(options, outcome) for outcome in wanted}
         say_json(data if options.podman == "all" else data[wanted[0].podman])
     else:
-        for number, section in enumerate(_answer(options, wanted, list(outcomes.values()))):
+        for number, (title, lines) in enumerate(_answer(options, wanted, list(outcomes.values()))):
             if number:
                 say()
-            if section.title:
-                say(section.title, bold=True)
-            say("\n".join(section.lines))
+            if title:
+                say(title, bold=True)
+            say("\n".join(lines))
     for error in {str(outcome.error): outcome.error for outcome in wanted if outcome.error}.values():
         complain(error)
     return NO if any(outcome.fails for outcome in wanted) else OK
@@ -114,7 +107,7 @@ def _answer(options: Namespace, wanted: list[Outcome], every: list[Outcome]) -> 
     for outcome in wanted:
         same = shown.setdefault(_essence(outcome), outcome.podman)
         if same != outcome.podman:
-            yield Section("", [f"podman {outcome.podman}: as podman {same}"])
+            yield "", [f"podman {outcome.podman}: as podman {same}"]
         elif isinstance(outcome.result, RegtoolsError):
             yield from _failure(options, outcome, outcome.result)
         else:
@@ -125,10 +118,10 @@ def _answer(options: Namespace, wanted: list[Outcome], every: list[Outcome]) -> 
     lines = [f"  seen from podman {mine.podman}:"] if len(wanted) > 1 and found else []
     same = f"podman {' and '.join(outcome.podman for outcome in others)} give the same answer"
     lines += [line for text in found or (same,) for line in wrapped(text, "  ")]
-    yield Section("Other releases of podman", lines)
+    yield "Other releases of podman", lines
     short = _short_name(options.image)
     built = f" (localhost, where a localhost/{short} was built here)" if short else ""
-    yield Section("Not to be known from these files", _bullets(t.format(short=built) for t in CANNOT_KNOW))
+    yield "Not to be known from these files", _bullets(t.format(short=built) for t in CANNOT_KNOW)
 
 
 def _essence(outcome: Outcome) -> str:
@@ -146,16 +139,16 @@ def _short_name(image: str) -> str | None:
 
 
 def _success(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[Section]:
-    yield Section("", [str(res)])
+    yield "", [str(res)]
     places = [(candidate, source) for candidate in res.candidates for source in candidate.sources]
     lines = [line for place in places for line in _contact(options, res.conf, *place)]
     if any(not source.blocked for source in res.sources):
         lines += _looked_in(options, res)
     if lines:
-        yield Section("Contacted, in this order", lines)
+        yield "Contacted, in this order", lines
     notes = [*advice(res), *map(Note, _without_effect(options, outcome.files_ignored, res))]
     if notes:
-        yield Section("Worth knowing", _bullets(notes))
+        yield "Worth knowing", _bullets(notes)
 
 
 def _failure(options: Namespace, outcome: Outcome, error: RegtoolsError) -> Iterator[Section]:
@@ -166,7 +159,7 @@ def _failure(options: Namespace, outcome: Outcome, error: RegtoolsError) -> Iter
     lines = wrapped(f"{options.image}  (podman {outcome.podman})")
     lines += [line for text in branches for line in wrapped(text, "├─ ", "│  ")]
     lines += wrapped(f"files: {', '.join(outcome.files_read) or 'none'}", "└─ ", "   ")
-    yield Section("", lines)
+    yield "", lines
     if outcome.conf is None:
         return
     lines = _bullets(advice_on_failure(outcome.conf, PullName.parse(options.image).reference.path, error))
@@ -179,7 +172,7 @@ def _failure(options: Namespace, outcome: Outcome, error: RegtoolsError) -> Iter
             *(f"    {line}" for line in str(outcome.conf.resolve(options.image, tty=True)).split("\n")),
         ]
     if lines:
-        yield Section("Worth knowing", lines)
+        yield "Worth knowing", lines
 
 
 def _bullets(notes: Iterable[Note | str]) -> list[str]:

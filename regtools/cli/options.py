@@ -1,11 +1,12 @@
 """Options that several commands share: which configuration, as which podman, how to pull.
 
-A command calls :func:`configure` for the options that name a configuration, :func:`release` (or
+A command calls :func:`configuration` for the options that name a configuration, :func:`release` (or
 :func:`releases`) for what ``--podman`` means on this machine, and :func:`load` for the configuration.
 """
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from regtools.registries.conf import RegistriesConf
@@ -14,12 +15,11 @@ from regtools.registries.reading.host import Surroundings
 from .parser import file, number
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Mapping
 
 __all__ = [
     "ALL",
-    "configure",
+    "configuration",
     "installed_release",
     "load",
     "named_files",
@@ -34,7 +34,7 @@ NEWEST = ALL[-1]
 _PATIENCE_S = 20  # for `podman --version`, which takes 20 ms
 
 
-def configure(parser: ArgumentParser, *, every: bool = False) -> None:
+def configuration(parser: ArgumentParser, *, every: bool = False) -> None:
     """Add ``--conf --dropins --aliases --podman --root --uid``; ``every`` allows ``--podman all``."""
     add = parser.add_argument
     add("--conf", metavar="FILE", type=file, help="read this main file, and no file that is not named")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from regtools.display import text_table
 from regtools.errors import RegtoolsError
@@ -14,9 +14,6 @@ from regtools.testbed import Link, Testbed
 
 from .output import say, say_json
 from .parser import ending, file
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
 
 __all__ = ["configure", "run"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from functools import partial
 from statistics import median
@@ -14,13 +15,11 @@ from regtools.display import seconds
 from regtools.pull.meter import Meter
 from regtools.pull.timing import time_pull
 
-from .options import configure as configure_files
-from .options import load, pulling, release
+from .options import configuration, load, pulling, release
 from .output import NO, OK, Line, pull_line, save_chart, say, say_json
 from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
     from regtools.pull.records import Pull
@@ -32,15 +31,16 @@ def configure(parser: ArgumentParser) -> None:
     """Add the options of ``time``."""
     add = parser.add_argument
     add("image", metavar="IMAGE", help="name as you would give it to podman pull")
-    configure_files(parser)
+    configuration(parser)
     pulling(parser)
     limit = number(0, 1_000_000, whole=False, above=True)
     add("--timeout", type=limit, metavar="S", help="kill podman or skopeo after S seconds (default 1800)")
     add("--rounds", type=number(1, 100_000), default=1, metavar="N", help="pull so many times (default 1)")
     add("--into", metavar="DIR", type=file, help="keep the image as an OCI layout; for one round only")
     add("--journal", metavar="FILE", type=file, help="append the times of every request, as JSON Lines")
-    text = "draw a waterfall of one pull, or the spread of several (.png, .svg, .pdf)"
-    add("--plot", metavar="FILE", type=file, help=text)
+    add(
+        "--plot", metavar="FILE", type=file, help="draw one pull, or the spread of several (.png, .svg, .pdf)"
+    )
     add("--json", action="store_true", help="print the rows as JSON")
     parser.epilog = ending(
         "0 all pulled, 1 a pull failed, 2 wrong usage.",

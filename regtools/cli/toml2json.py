@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from argparse import ArgumentParser, Namespace
 
 from regtools.errors import RegtoolsError, TomlError
 from regtools.toml.reader import DIALECTS, MAX_BYTES
@@ -11,9 +11,6 @@ from regtools.toml.to_json import BIGINT, NONFINITE, convert
 
 from .output import NO, OK, USAGE, complain, say_json, write
 from .parser import ending, file, number
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
 
 __all__ = ["configure", "run"]
 
