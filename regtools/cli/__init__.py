@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 import warnings
+from contextlib import redirect_stderr
 from difflib import get_close_matches
 from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def _report(arguments: list[str]) -> int:
             told, status = f"a fault of regtools itself: {type(error).__name__}: {error}; {REPORT}", FAULT
         complain(f"{command}: {told}")
         if os.environ.get("REGTOOLS_TRACEBACK") == "1":
-            complain(traceback.format_exc())
+            with redirect_stderr(StringIO()) as trace:  # importing traceback would cost every start 2 ms
+                sys.__excepthook__(type(error), error, error.__traceback__)
+            complain(trace.getvalue())
     try:
         sys.stdout.flush()
     except OSError:  # a full disk behind it, which has been reported

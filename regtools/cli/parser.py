@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
-from regtools.display import terminal_width, visible
+from regtools.display import terminal_width
 from regtools.errors import RegtoolsError
 
-from .output import wrapped
+from .output import complain, say, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,10 @@ class Parser(argparse.ArgumentParser):
         self.color = False  # Python 3.14 would colour the help
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        super()._print_message("\n".join(map(visible, message.split("\n"))), file)
+        if file is sys.stdout:
+            say(message, end="")
+        else:
+            complain(message.rstrip("\n"))
 
 
 def ending(exits: str, *examples: str, note: str = "") -> str:
