@@ -46,17 +46,7 @@ FLEET = {
     "patience": "patience_s",
 }
 # Options that have the name of the campaign's own argument.
-AS_GIVEN = [
-    "engine",
-    "seed",
-    "platform",
-    "workers",
-    "make_cold",
-    "probes",
-    "jitter",
-    "stop_file",
-    "limit_bytes",
-]
+AS_GIVEN = ("engine", "seed", "platform", "workers", "make_cold", "probes", "jitter", "stop_file")
 MANY = 1_000_000
 
 
@@ -235,6 +225,7 @@ def _campaign(options: Namespace, conf: RegistriesConf) -> int:
                 client=client,
                 cache_states=options.cache_state or ("unknown",),
                 pause_s=options.pause,
+                limit_bytes=options.limit_bytes,
                 progress=progress.append,
                 **{name: getattr(options, name) for name in AS_GIVEN},
             )

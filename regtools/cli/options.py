@@ -17,18 +17,6 @@ from .parser import file, number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "ALL",
-    "configuration",
-    "installed_release",
-    "load",
-    "named_files",
-    "pulling",
-    "release",
-    "releases",
-    "surroundings",
-]
-
 ALL = ("4", "5", "6")
 NEWEST = ALL[-1]
 _PATIENCE_S = 20  # for `podman --version`, which takes 20 ms

@@ -28,26 +28,6 @@ if TYPE_CHECKING:
     from regtools.pull.meter import Meter
     from regtools.registries.checks import Finding
 
-__all__ = [
-    "FAULT",
-    "INTERRUPTED",
-    "NO",
-    "OK",
-    "USAGE",
-    "Line",
-    "bar",
-    "complain",
-    "draw_without_window",
-    "duration",
-    "pull_line",
-    "save_chart",
-    "say",
-    "say_json",
-    "wants_colour",
-    "wrapped",
-    "write",
-]
-
 # Exit statuses; 70 is EX_SOFTWARE of sysexits.h, 130 what a shell reports after Ctrl-C.
 OK, NO, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-__all__ = ["Parser", "ending", "file", "misuse", "number"]
-
 
 class Parser(argparse.ArgumentParser):
     """A parser whose texts fit the terminal and whose messages hold no control characters."""

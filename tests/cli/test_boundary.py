@@ -130,6 +130,8 @@ def test_no_argument_ends_in_a_traceback(name: str, folder: Path) -> None:
     @settings(max_examples=30 if name in ("compare", "advise") else 150)
     @given(lines(name))
     def check(words: list[str]) -> None:
+        if name in ("compare", "advise"):  # a table without end would be read until memory is full
+            words = [word for word in words if word != "/dev/full"]
         status, out, err = ask(name, *words)
         assert status in (0, 1, 2), err
         assert "Traceback" not in out + err
@@ -327,7 +329,8 @@ def test_a_warning_is_a_line_of_the_command(monkeypatch: pytest.MonkeyPatch) -> 
     assert not controls(err)
 
 
-def test_a_full_disk_behind_standard_output_is_told() -> None:
+def test_a_full_disk_behind_standard_output_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REGTOOLS_TRACEBACK", raising=False)
     with Path("/dev/full").open("w") as full:
         for words in (
             ["--help"],
