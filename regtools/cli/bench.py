@@ -23,7 +23,7 @@ from regtools.pull.manifests import parse_platform
 from regtools.pull.meter import Meter
 
 from .options import configuration, load, pulling, release
-from .output import NO, OK, Line, bar, complain, duration, pull_line, say, say_json, wrapped
+from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
 from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def run(options: Namespace) -> int:
 
 def _look(options: Namespace, image: str, conf: RegistriesConf) -> Bench:
     meter = Meter()
-    with Line(partial(pull_line, meter)):
+    with progress(partial(pull_line, meter)):
         found = bench(
             image,
             conf,
@@ -212,11 +212,11 @@ def _order(found: Bench) -> Iterator[str]:
 def _campaign(options: Namespace, conf: RegistriesConf) -> int:
     names, places = source_places(options.images, conf)
     journal = options.journal or "pulls.jsonl"
-    progress: list[Progress] = []
+    told: list[Progress] = []
     try:
         with ExitStack() as stack:
             client = _fleet(options, stack)
-            stack.enter_context(Line(partial(_progress, progress)))
+            stack.enter_context(progress(partial(_progress, told)))
             pulls = run_campaign(
                 names,
                 places,
@@ -226,7 +226,7 @@ def _campaign(options: Namespace, conf: RegistriesConf) -> int:
                 cache_states=options.cache_state or ("unknown",),
                 pause_s=options.pause,
                 limit_bytes=options.limit_bytes,
-                progress=progress.append,
+                progress=told.append,
                 **{name: getattr(options, name) for name in AS_GIVEN},
             )
     except KeyboardInterrupt:
@@ -262,10 +262,10 @@ def _report(options: Namespace, pulls: pd.DataFrame, journal: str, by: str | Non
         complain(f"stopped early: {stopped}; the same command goes on")
 
 
-def _progress(progress: list[Progress], seconds: float) -> str:
-    if not progress:
+def _progress(told: list[Progress], seconds: float) -> str:
+    if not told:
         return f"first pull, {seconds:.0f} s"
-    now = progress[-1]
+    now = told[-1]
     left = f", {duration(now.left_s)} left" if now.left_s is not None else ""
     failed = f", {now.failed} failed" if now.failed else ""
     where = f", at {now.vantage}" if now.vantage else ""

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from regtools.display import size, terminal_width, visible
@@ -21,15 +22,14 @@ from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Self, TextIO
+    from collections.abc import Callable, Iterator
+    from typing import TextIO
 
     from regtools.pull.meter import Meter
     from regtools.registries.checks import Finding
 
-# Exit statuses; 70 is EX_SOFTWARE of sysexits.h, 130 what a shell reports after Ctrl-C.
-OK, NO, USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
+# Exit statuses; 70 is EX_SOFTWARE of sysexits.h.
+OK, NO, USAGE, FAULT = 0, 1, 2, 70
 
 WIDEST = 100  # columns of running text, however wide the terminal is
 _EVERY_S = 0.25
@@ -172,47 +172,39 @@ def save_chart(draw: Callable[[], object], path: str) -> None:
 # -- progress ----------------------------------------------------------------------------------------------
 
 
-class Line:
+@contextmanager
+def progress(text: Callable[[float], str]) -> Iterator[None]:
     """Draw a line that says how far long work is, four times a second, until the block ends.
 
-    Nothing is drawn where the stream is no terminal; the work itself knows nothing of the drawing.
+    Nothing is drawn where standard error is no terminal; the work itself knows nothing of the drawing.
 
     Args:
         text: returns the line; called with the seconds since the start.
-        stream: where to draw; None for standard error.
     """
+    stream = sys.stderr
+    if not stream.isatty():
+        yield
+        return
+    ended = threading.Event()
 
-    def __init__(self, text: Callable[[float], str], stream: TextIO | None = None) -> None:
-        self._text = text
-        self._stream = sys.stderr if stream is None else stream
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+    def put(line: str) -> None:
+        with suppress(OSError, ValueError):  # the terminal is gone; the work goes on
+            stream.write(f"\r\x1b[K{line}")
+            stream.flush()
 
-    def __enter__(self) -> Self:
-        if self._stream.isatty():
-            self._thread = threading.Thread(target=self._draw, name="regtools-progress", daemon=True)
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._put("")
-
-    def _draw(self) -> None:
+    def draw() -> None:
         begun = time.monotonic()
-        while not self._stop.wait(_EVERY_S):
-            self._put(visible(self._text(time.monotonic() - begun))[: terminal_width(self._stream) - 1])
+        while not ended.wait(_EVERY_S):
+            put(visible(text(time.monotonic() - begun))[: terminal_width(stream) - 1])
 
-    def _put(self, text: str) -> None:
-        try:
-            self._stream.write(f"\r\x1b[K{text}")
-            self._stream.flush()
-        except (OSError, ValueError):  # the terminal is gone; the work goes on
-            self._stop.set()
+    thread = threading.Thread(target=draw, name="regtools-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        put("")
 
 
 def pull_line(meter: Meter, seconds: float) -> str:

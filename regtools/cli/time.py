@@ -16,7 +16,7 @@ from regtools.pull.meter import Meter
 from regtools.pull.timing import time_pull
 
 from .options import configuration, load, pulling, release
-from .output import NO, OK, Line, pull_line, save_chart, say, say_json
+from .output import NO, OK, progress, pull_line, save_chart, say, say_json
 from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _pulls(options: Namespace) -> Iterator[Pull]:
     conf = load(options, release(options))
     for at in range(1, options.rounds + 1):
         meter = Meter()
-        with Line(partial(_progress, options, meter)):
+        with progress(partial(_progress, options, meter)):
             pull = time_pull(
                 options.image,
                 conf,
