@@ -58,14 +58,12 @@ def configure(parser: ArgumentParser) -> None:
     pulling(parser)
     add("--json", action="store_true", help="print the answer as JSON")
     add = parser.add_argument_group("a campaign: every source, many times, in shuffled order").add_argument
-    add(
-        "--rounds", type=number(1, MANY), metavar="N", help="pull from every source N times; 10 for a verdict"
-    )
+    add("--rounds", type=number(1, MANY), metavar="N", help="pulls from every source; 10 for a verdict")
     add("--journal", metavar="FILE", type=file, help="keep every pull there; the same command goes on")
     whole = number(0, 2**63 - 1)
     add("--seed", type=whole, metavar="N", help="of the shuffling (default: a new one, kept in the journal)")
     add("--cache-state", choices=("unknown", "cold", "warm"), action="append", help="may be repeated")
-    add("--make-cold", metavar="COMMAND", type=_words, default=[], help="empties the cache of {place}")
+    add("--make-cold", metavar="COMMAND", type=_words, default=[], help="empty the cache of {place} by it")
     add("--probes", type=number(0, MANY), default=5, metavar="N", help="round trips measured a round (5)")
     time = number(0, MANY, whole=False)
     add("--pause", type=time, default=1.0, metavar="S", help="seconds of rest before each pull (1)")

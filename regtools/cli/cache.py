@@ -53,7 +53,7 @@ def configure(parser: ArgumentParser) -> None:
     add = verbs["logs"].add_argument
     add("part", nargs="?", choices=("registry", "redis"), default="registry")
     add("--tail", type=number(1, 2**31), metavar="N", help="the last N lines only")
-    verbs["verify"].add_argument("image", metavar="IMAGE")
+    verbs["verify"].add_argument("image", metavar="IMAGE", help="name that goes through the cache")
     for name in ("status", "verify"):
         verbs[name].add_argument("--json", action="store_true", help="print the answer as JSON")
 
@@ -64,14 +64,14 @@ def _configure_init(init: ArgumentParser) -> None:
     add("--registry", choices=("2", "3"), default="2", help="release of distribution (default: 2)")
     add("--redis", action="store_true", default=True, help="let Redis remember descriptors (the default)")
     add("--no-redis", action="store_false", dest="redis", help="leave that to the registry's own memory")
-    add("--port", type=int, default=5000, metavar="N", help="and the two after it (5000); 0: free ones")
+    add("--port", type=int, default=5000, metavar="N", help="first of three (default: 5000); 0: free ones")
     add("--bind", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1, for this machine alone")
-    add("--storage", type=file, metavar="FOLDER", help="of blobs (default: a volume, or DIR/storage)")
+    add("--storage", type=file, metavar="FOLDER", help="for blobs (default: a volume, or DIR/storage)")
     add("--ttl", default="", metavar="TIME", help="how long a blob is kept, e.g. 72h; distribution 3.x only")
     add("--prefix", default="", metavar="NAME", help="names that go through it (default: the upstream's)")
     add("--name", default="registry-cache", help="of containers, network, volume and units")
     add("--registry-image", default="", metavar="IMAGE", help="default: docker.io/library/registry:2, or :3")
-    add("--redis-image", default="docker.io/library/redis:7", metavar="IMAGE")
+    add("--redis-image", default="docker.io/library/redis:7", metavar="IMAGE", help="default: redis:7")
     add("--username", metavar="NAME", help="for an upstream that wants a login")
     add = init.add_mutually_exclusive_group().add_argument
     add("--password-file", metavar="FILE", type=file, help="its first line is the password")

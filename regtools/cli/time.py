@@ -38,9 +38,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--rounds", type=number(1, 100_000), default=1, metavar="N", help="pull so many times (default 1)")
     add("--into", metavar="DIR", type=file, help="keep the image as an OCI layout; for one round only")
     add("--journal", metavar="FILE", type=file, help="append the times of every request, as JSON Lines")
-    add(
-        "--plot", metavar="FILE", type=file, help="draw one pull, or the spread of several (.png, .svg, .pdf)"
-    )
+    add("--plot", metavar="FILE", type=file, help="draw one pull, or the spread of several (.png, .svg, …)")
     add("--json", action="store_true", help="print the rows as JSON")
     parser.epilog = ending(
         "0 all pulled, 1 a pull failed, 2 wrong usage.",

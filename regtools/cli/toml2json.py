@@ -18,14 +18,7 @@ __all__ = ["configure", "run"]
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``toml2json``."""
     add = parser.add_argument
-    add(
-        "file",
-        nargs="?",
-        default="-",
-        metavar="FILE",
-        type=file,
-        help="TOML in UTF-8; - or none: standard input",
-    )
+    add("file", nargs="?", default="-", metavar="FILE", type=file, help="default, or -: standard input")
     add("-o", "--output", metavar="OUT", type=file, help="write here, and only if all was converted")
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument(
@@ -34,11 +27,7 @@ def configure(parser: ArgumentParser) -> None:
     layout.add_argument("--compact", action="store_true", help="one line, no spaces")
     add("--sort-keys", action="store_true", help="sort names instead of keeping their order")
     add("--ascii", action="store_true", help="escape everything beyond ASCII")
-    add(
-        "--tagged",
-        action="store_true",
-        help="show the type of every scalar: {type, value}. A table of just these two keys is unmarked",
-    )
+    add("--tagged", action="store_true", help="write each scalar as a table {type, value}, to show its type")
     add("--toml", choices=DIALECTS, default="1.1", help="dialect; podman 4 and 5 read 1.0 (default 1.1)")
     add("--bigint", choices=BIGINT, default="number", help="integers beyond 2^53, which jq rounds")
     add("--nonfinite", choices=NONFINITE, default="error", help="inf and nan, which JSON has no form for")
