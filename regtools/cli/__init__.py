@@ -80,6 +80,9 @@ def _report(arguments: list[str]) -> int:
 
     from .output import FAULT, NO, USAGE, complain
 
+    for each, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, each) is None:  # closed by who started us
+            setattr(sys, each, open(os.devnull, mode))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):  # UTF-8 whatever the locale; a test's stand-in may not know how
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
