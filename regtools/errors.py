@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regtools.display import snippet
+from regtools.display import snippet, visible
 from regtools.values import Value
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class RegtoolsError(Exception):
             lines += snippet(other.source_line, other.line, other.column, other.end_column, other.text)
         if self.hint:
             lines.append(f"  hint: {self.hint}")
+        lines = [visible(part) for line in lines for part in line.split("\n")]
         if colour:
             lines[0] = lines[0].replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
             lines = [f"\x1b[1m{lines[0]}\x1b[0m", *lines[1:]]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from .errors import unwritable
 
@@ -31,6 +30,8 @@ def write_file(
     Raises:
         RegtoolsError: kind ``file-unwritable``; the file is then as it was.
     """
+    import tempfile
+
     target = os.path.realpath(path)
     content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     try:

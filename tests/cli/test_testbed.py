@@ -74,7 +74,7 @@ def test_as_json_it_is_one_line_for_programs(tmp_path: Path) -> None:
         (["--mirror", "near=nan"], "is not a round trip"),
         (["--mirror", "=5"], "'' cannot be the name of a mirror"),
         (["--mirror", "origin=5"], "'origin' cannot be the name of a mirror"),
-        (["--mirror", "near=5", "--mirror", "near=6"], "--mirror near stands there twice"),
+        (["--mirror", "near=5", "--mirror", "near=6"], "there are two mirrors near"),
         (["--write", "/dev/null"], "/dev/null: error: the configuration cannot be written: File exists"),
         (["--write", "/missing/x.conf"], "No such file or directory"),
     ],
