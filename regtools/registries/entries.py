@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 
     from .reading.schema import Table
 
-__all__ = [
-    "Mirror",
-    "Registry",
-    "Value",
-    "applies",
-    "best_prefix",
-    "build",
-    "matched",
-    "matching_prefixes",
-    "slip",
-]
+__all__ = ["Mirror", "Registry", "Value", "applies", "best_prefix", "matched", "matching_prefixes", "slip"]
 
 
 class Value:
