@@ -1,8 +1,10 @@
 # Two commands matter: `make lab` and `make test`. Both work on a fresh machine with Python 3.11 or newer.
+SHELL  := /bin/bash
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DESK   := $(VENV)/.desk
 # A user's own settings must not change what is tested (see tests/conftest.py for the same list).
 CLEAN  := env -u CONTAINERS_CONF -u CONTAINERS_REGISTRIES_CONF -u CONTAINERS_STORAGE_CONF -u REGISTRY_AUTH_FILE \
 	-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
@@ -21,22 +23,47 @@ NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_p
 	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-long lint types unit parquet long notebooks-test notebooks data oldest pythons wheel clean
+.PHONY: help setup lab author test test-long lint types unit parquet long notebooks-test notebooks data oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
+# $(call install,ENVIRONMENT,WHAT): uv installs in seconds what takes pip a minute, from the index that pip is told to
+# use, and does not stay; where it cannot be had, pip does the work. Modules are compiled here, once for all.
+define install
+@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+@echo "$(1): installing $(2)"
+@pip="$(1)/bin/python -m pip --disable-pip-version-check"; export UV_SYSTEM_CERTS=1; \
+	index=$${PIP_INDEX_URL:-$$($$pip config get global.index-url 2>/dev/null)}; \
+	test -z "$$index" || export UV_DEFAULT_INDEX=$$index; \
+	if $$pip install --quiet --target $(1)/.uv uv 2>$(1)/.uv.log \
+		&& $(1)/.uv/bin/uv pip install --python $(1)/bin/python --compile-bytecode $(if $(CI),--quiet) $(2); \
+	then rm -rf $(1)/.uv $(1)/.uv.log; else $$pip install $(if $(CI),--quiet) $(2); fi
+@touch $@
+endef
+# What reading needs: JupyterLab, the library, Dask for chapter A5. What testing needs on top: the rest.
+READING := -c constraints.txt -e '.[lab,fleet]'
+TESTING := -c constraints.txt -e '.[all]'
+
+$(DESK): pyproject.toml constraints.txt
+	$(call install,$(VENV),$(READING))
+
 $(READY): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
-	@touch $@
+	$(call install,$(VENV),$(TESTING))
+	@touch $(DESK)
 
 setup: $(READY)  ## make the virtual environment in .venv, unless it is there
 
-lab: $(READY)  ## set up and open JupyterLab on the first notebook
-	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_ARGS) notebooks/00-start-here.ipynb
+lab: $(DESK)  ## open JupyterLab on a copy of the notebooks that is yours (my-notebooks/)
+	$(BIN)/python -m regtools lab $(addprefix --lab-option=,$(LAB_ARGS))
 
-test: lint types unit parquet notebooks-test  ## set up and check everything that CI checks (under 10 minutes)
+author: $(READY)  ## open JupyterLab on the notebooks themselves, to change them
+	JUPYTER_CONFIG_PATH=$(CURDIR)/regtools/notebook/jupyter $(BIN)/python -m jupyterlab $(AS_ROOT) \
+		--ServerApp.root_dir=$(CURDIR)/notebooks --LabApp.default_url=/lab/tree/00-start-here.ipynb \
+		--ContentsManager.pre_save_hook=tests.notebooks.normal.before_saving $(LAB_ARGS)
+
+test:  ## set up and check everything that CI checks (5 minutes)
+	@MAKEOVERRIDES='$(MAKEOVERRIDES)' $(PYTHON) tests/parts.py
 
 lint: $(READY)  ## style of modules, tests and notebook cells
 	$(BIN)/ruff check .
@@ -54,8 +81,7 @@ parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, wit
 		tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/analysis tests/cli/test_compare.py tests/cli/test_advise.py
 
 .venv-parquet/.ready: constraints.txt $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --upgrade --target .venv-parquet pyarrow
-	@touch $@
+	$(call install,$(VENV),--target .venv-parquet -c constraints.txt pyarrow)
 
 notebooks-test: $(READY)  ## run every notebook and compare each output with the stored one
 	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) $(WORKERS) -q $(NOTEBOOKS)
@@ -76,9 +102,7 @@ long: $(READY) .venv-peers/.ready  ## full sizes and benchmarks (ratios are prin
 
 # The converters that ours is measured against; never part of our own environment.
 .venv-peers/.ready:
-	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check remarshal yq jc
-	@touch $@
+	$(call install,.venv-peers,remarshal yq jc)
 
 oldest: .venv-oldest/.ready  ## the same tests with the oldest supported packages
 	# Outputs are compared to the letter, and types checked, with the constrained set only.
@@ -87,18 +111,15 @@ oldest: .venv-oldest/.ready  ## the same tests with the oldest supported package
 	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) -q -W default notebooks
 
 .venv-oldest/.ready: pyproject.toml constraints-oldest.txt
-	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e '.[all]'
-	@touch $@
+	$(call install,.venv-oldest,$(subst constraints,constraints-oldest,$(TESTING)))
 
 pythons: .venv-other/.ready  ## the same tests on another Python (OTHER_PYTHON, default python3.13)
 	$(CLEAN) .venv-other/bin/python -m pytest -q $(WORKERS)
 	$(CLEAN) .venv-other/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) -q notebooks
 
 .venv-other/.ready: pyproject.toml constraints.txt
-	$(OTHER_PYTHON) -m venv .venv-other
-	.venv-other/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
-	@touch $@
+	@test -x .venv-other/bin/python || $(OTHER_PYTHON) -m venv .venv-other
+	$(call install,.venv-other,$(TESTING))
 
 wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .

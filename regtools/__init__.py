@@ -1,19 +1,20 @@
 """regtools: understand, and speed up, where container images come from.
 
-Three things, each a short road::
+From a text to an answer, step by step::
 
     text ─▶ RegistriesConf ─▶ Resolution ─▶ Pull ─▶ tidy rows ─▶ comparison, chart ─▶ advised registries.conf
 
 * :func:`toml_to_json` turns TOML into JSON and says what is wrong where it cannot.
-* :class:`RegistriesConf` reads ``registries.conf`` as podman 4, 5 or 6 would; its ``resolve`` gives the
-  ordered list of places that an image name would be pulled from, and why.
-* :func:`time_pull` pulls for real and measures every phase.
+* :class:`RegistriesConf` reads ``registries.conf`` as podman 4, 5 or 6 would; its ``resolve`` returns the
+  ordered list of sources that podman would pull an image name from, and why.
+* :func:`time_pull` pulls an image and measures every phase.
 
-Importing this package loads none of its rooms; each name is loaded when it is first used.
+Importing this package loads no module of it; each name is loaded when it is first used.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .version import __version__ as __version__
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from .registries.resolution import Source as Source
     from .toml.to_json import toml_to_json as toml_to_json
 
-# Where each public name lives; None marks a room that is itself public.
+# The module of each public name; None for a package that is itself public.
 _ROOMS: dict[str, str | None] = {
     "Candidate": "registries.resolution",
     "Comparison": "analysis.comparison",
@@ -74,23 +75,15 @@ __all__ = ["__version__", *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("load_ipython_extension", "unload_ipython_extension"):  # `%load_ext regtools` asks for these
+        return getattr(import_module(".notebook", __name__), name)
     if name not in _ROOMS:
-        if name in ("load_ipython_extension", "unload_ipython_extension"):  # asked by `%load_ext regtools`
-            from importlib import import_module
-
-            return getattr(import_module(".notebook", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    room = _ROOMS[name]
-    value = (
-        import_module(f".{name}", __name__)
-        if room is None
-        else getattr(import_module(f".{room}", __name__), name)
-    )
-    globals()[name] = value
-    return value
+    module = _ROOMS[name]
+    value = import_module(f".{module or name}", __name__)
+    globals()[name] = getattr(value, name) if module else value
+    return globals()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from regtools.cli import main
+try:
+    from regtools.cli import main
 
-sys.exit(main())
+    status = main()
+except KeyboardInterrupt:  # during the import above
+    status = 130
+sys.exit(status)

@@ -1,14 +1,15 @@
-"""How things look, on a terminal and in JupyterLab: one of each.
+"""How results look on a terminal and in JupyterLab: one of each.
 
 A source line with a caret under it, a table as text and as HTML, sizes, seconds, the width of the terminal.
-Columns on the screen are not characters: a tab is wide, an ideograph takes two columns, a combining mark
-none. The caret line therefore copies tabs from the source and counts the rest as a terminal would.
+Columns of a screen are not characters: a tab is wide, an ideograph takes two columns, a combining mark none.
+The caret line therefore copies tabs from the source and counts columns for everything else.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _ELLIPSIS = "…"
 
 
 def visible(text: str) -> str:
-    """Draw control characters as escapes, so that no file can move the reader's cursor. Tabs stay.
+    """Return text with control characters as escapes, so that no file can move the cursor. Tabs stay.
 
     >>> visible("a\\x1b[31m")
     'a\\\\x1b[31m'
@@ -46,7 +47,7 @@ def visible(text: str) -> str:
 def snippet(
     source: str, line: int, column: int | None, end_column: int | None = None, text: str = ""
 ) -> list[str]:
-    """Give the numbered source line and, below it, the caret line followed by ``text``.
+    """Return the numbered source line and, below it, the caret line followed by ``text``.
 
     ``column`` and ``end_column`` (exclusive) count characters from 1; without a column no caret is drawn.
 
@@ -67,16 +68,16 @@ def snippet(
 
 
 def _cut(source: str, start: int, stop: int) -> tuple[str, int, int]:
-    """Cut a long line around the caret; give the rest and the caret's new borders."""
+    """Cut a long line around the caret; return what is left and where the caret starts and ends in it."""
     if sum(map(_width, source[: LIMIT + 1])) <= LIMIT and len(source) <= LIMIT:
         return source, start, stop
     first = start
     room = _LEFT
-    while first > 0 and room > 0:
+    while first > max(start - LIMIT, 0) and room > 0:  # a mark takes no column, so characters count as well
         first -= 1
         room -= _width(source[first])
     last, room = first, LIMIT - 2
-    while last < len(source) and room > 0:
+    while last < min(len(source), first + 2 * LIMIT) and room > 0:
         room -= _width(source[last])
         last += 1
     head = _ELLIPSIS if first else ""
@@ -95,11 +96,9 @@ def _escape(char: str) -> str:
 
 
 def _width(char: str, *, escaped: bool = True) -> int:
-    """Give the columns of one character; of a control character its escape's, or -1 if not ``escaped``."""
+    """Return the columns of one character; for a control character its escape's, or -1 if not ``escaped``."""
     if " " <= char <= "~" or char == "\t":
         return 1
-    import unicodedata  # a megabyte of tables, wanted only where a line has more than ASCII
-
     category = unicodedata.category(char)
     if category in ("Mn", "Me"):
         return 0
@@ -114,7 +113,7 @@ _CELL = "text-align:{};padding:2px 12px 2px 0;vertical-align:top"
 def text_table(
     rows: Iterable[Sequence[str]], *, right: Container[int] = (), indent: str = "", width: int | None = None
 ) -> list[str]:
-    """Return one line for each row, its columns aligned by what they take on a screen.
+    """Return one line for each row, with columns aligned as on a screen.
 
     Args:
         rows: cells, all rows equally long; the heading, where there is one, is the first row.
@@ -185,7 +184,7 @@ def html_table(
 
 
 def escape(text: str) -> str:
-    """Return text as HTML shows it; the standard library's own loads every name of a character first."""
+    """Return text escaped for HTML; ``html.escape`` costs the import of every named character."""
     return text.translate(_HTML)
 
 
@@ -198,9 +197,9 @@ def terminal_width(stream: TextIO | None = None) -> int:
     Args:
         stream: where the text goes; None for standard output.
     """
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
     try:
         return os.get_terminal_size((stream or sys.stdout).fileno()).columns
     except (AttributeError, OSError, ValueError):  # no file, no terminal, or closed
@@ -208,7 +207,7 @@ def terminal_width(stream: TextIO | None = None) -> int:
 
 
 def columns(text: str) -> int:
-    """Return how many columns a text takes on a screen; a control character takes its escape's.
+    """Return how many columns a text takes on a screen, control characters as escapes.
 
     >>> columns("nginx"), columns("镜像")
     (5, 4)
@@ -217,15 +216,19 @@ def columns(text: str) -> int:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text.rstrip(), max(width, 20), break_long_words=False, break_on_hyphens=False) or [
-        ""
-    ]
+    """Break text between words into lines that fit; textwrap counts characters, not columns."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and columns(longer) > max(width, 20):
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def size(count: float) -> str:
-    """Give a number of bytes in decimal units, three figures at most after the first.
+    """Return a number of bytes in decimal units, with three figures.
 
     >>> size(999), size(22_000_000), size(1_310_000_000)
     ('999 B', '22.0 MB', '1.31 GB')
@@ -238,7 +241,7 @@ def size(count: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """Give a time with a fitting unit.
+    """Return a time, given in seconds, as milliseconds or seconds with the unit.
 
     >>> seconds(0.0042), seconds(1.5)
     ('4.2 ms', '1.50 s')

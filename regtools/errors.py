@@ -11,9 +11,10 @@ Everything raised on purpose by this package belongs to the family.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from regtools.display import snippet
+from regtools.display import snippet, visible
+from regtools.values import Value
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Place", "RegtoolsError", "Related", "TomlError", "unwritable"]
 
 
-# Named tuples, not dataclasses: importing dataclasses alone costs a third of what `toml2json` may cost.
-class Place(NamedTuple):
-    """Where something stands: a file, and in it a line and a column, both counted from 1.
+class Place(Value):
+    """Where something is: a file, and in it a line and a column, both counted from 1.
+
+    ``file`` is None for a text without a file. A column needs a line.
 
     >>> str(Place("registries.conf", 2, 12))
     'registries.conf:2:12'
@@ -31,9 +33,15 @@ class Place(NamedTuple):
     'registries.conf'
     """
 
+    __slots__ = __match_args__ = ("file", "line", "column")
     file: str | None
-    line: int | None = None
-    column: int | None = None
+    line: int | None
+    column: int | None
+
+    def __init__(self, file: str | None, line: int | None = None, column: int | None = None) -> None:
+        if (line is not None and line < 1) or (column is not None and (line is None or column < 1)):
+            raise ValueError(f"no place in a text: line {line}, column {column}")
+        self._set(file, line, column)
 
     def __str__(self) -> str:
         parts = [self.file or "<text>"]
@@ -44,14 +52,20 @@ class Place(NamedTuple):
         return ":".join(parts)
 
 
-class Related(NamedTuple):
-    """A second place that an error speaks about, for instance the first definition of a key."""
+class Related(Value):
+    """A second place in the same text that an error shows, for instance the first definition of a key."""
 
+    __slots__ = __match_args__ = ("line", "column", "text", "source_line", "end_column")
     line: int
     column: int
     text: str
-    source_line: str = ""
-    end_column: int | None = None
+    source_line: str
+    end_column: int | None
+
+    def __init__(
+        self, line: int, column: int, text: str, source_line: str = "", end_column: int | None = None
+    ) -> None:
+        self._set(line, column, text, source_line, end_column)
 
 
 class RegtoolsError(Exception):
@@ -113,7 +127,7 @@ class RegtoolsError(Exception):
         return self.render()
 
     def render(self, *, colour: bool = False) -> str:
-        """Give the text form: place, message, the line with a caret, and the hint."""
+        """Return the text form: place, message, the line with a caret, and the hint."""
         head = f"{self.where}: " if self.where else ""
         lines = [f"{head}error: {self.message} [{self.label}]"]
         if self.line is not None and self.source_line is not None:
@@ -122,13 +136,14 @@ class RegtoolsError(Exception):
             lines += snippet(other.source_line, other.line, other.column, other.end_column, other.text)
         if self.hint:
             lines.append(f"  hint: {self.hint}")
+        lines = [visible(part) for line in lines for part in line.split("\n")]
         if colour:
             lines[0] = lines[0].replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
             lines = [f"\x1b[1m{lines[0]}\x1b[0m", *lines[1:]]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the error as plain data for JSON."""
+        """Return the error as plain data for JSON."""
         return {
             "kind": self.kind,
             "stage": self.stage,
@@ -185,7 +200,7 @@ class TomlError(RegtoolsError, ValueError):
         return self.code
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the error as plain data for JSON, the code first."""
+        """Return the error as plain data for JSON, the code first."""
         return {"code": self.code, **super().to_dict(), "offset": self.offset}
 
 
@@ -200,8 +215,8 @@ def unwritable(path: object, error: Exception, *, what: str = "it", stage: str =
 
     Args:
         path: the file; a text or an ``os.PathLike``.
-        error: what the system (or a library, for a format that it does not know) said.
-        what: subject of the sentence, such as ``"the chart"``.
+        error: the exception of the system, or of a library that cannot write the format.
+        what: subject of the message, such as ``"the chart"``.
     """
     return RegtoolsError(
         f"{what} cannot be written: {getattr(error, 'strerror', None) or error}",

@@ -1,11 +1,10 @@
-"""The one way in which this package writes a file: whole, or not at all."""
+"""The one way in which this package writes a file: completely, or not at all."""
 
 # Paths are text here: pathlib costs as much to import as all the rest.
 # ruff: noqa: PTH105, PTH108, PTH110, PTH113, PTH116, PTH123
 from __future__ import annotations
 
 import os
-import tempfile
 
 from .errors import unwritable
 
@@ -17,20 +16,22 @@ MODE = 0o666  # of a new file, before the umask
 def write_file(
     path: str | os.PathLike[str], data: str | bytes, *, mode: int | None = None, what: str = "it"
 ) -> None:
-    """Write a file at once: whoever reads it, or kills this process, finds the old file or the new one.
+    """Write a file in one step: a reader, or a crash, finds the old file or the new one, never a part.
 
-    A link stays a link, and a device or a pipe is written to as it is. Text is written as UTF-8 with the line
-    ends that it has. The folder must exist.
+    A symbolic link stays, and its target is replaced; a device or a pipe is written to directly. Text is
+    written as UTF-8 with its own line ends. The folder must exist.
 
     Args:
         path: the file.
-        data: everything it is to hold.
+        data: the whole content.
         mode: permission bits; None keeps those of the old file, or leaves a new file what the umask allows.
-        what: subject of the error's sentence, such as ``"the report"``.
+        what: subject of the error message, such as ``"the report"``.
 
     Raises:
         RegtoolsError: kind ``file-unwritable``; the file is then as it was.
     """
+    import tempfile
+
     target = os.path.realpath(path)
     content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     try:

@@ -1,4 +1,4 @@
-"""Image names: one grammar, one value, and what podman makes of the string that somebody typed.
+"""Image names: one grammar, one value, and what podman makes of the argument of ``podman pull``.
 
 The grammar is that of the distribution project (``distribution/reference``), the one podman follows::
 
@@ -12,20 +12,22 @@ The grammar is that of the distribution project (``distribution/reference``), th
     digest     = algorithm ":" 32*hex                        ; then length and case by algorithm
     algorithm  = word *( ( "+" / "." / "-" / "_" ) word )    ; word = letter *( letter / digit )
 
-ASCII only, whole string, name at most 255 bytes. A domain is taken for one only where it contains ``.`` or
-``:`` or is ``localhost``; every other name is *short*, and what it means is a matter of configuration.
+ASCII only, whole string, name at most 255 bytes. The part before the first slash is a domain only if it
+contains ``.`` or ``:`` or is ``localhost``; every other name is *short*, and the configuration decides what
+it means.
 
-Docker Hub has three names. ``index.docker.io`` is an old one that is rewritten to ``docker.io``, the name
-in references; ``registry-1.docker.io`` is the host that is really contacted. Only on Docker Hub does
-``library/`` go without saying.
+Docker Hub has three names. ``docker.io`` is the one in references, ``index.docker.io`` an old one that is
+rewritten to it, and ``registry-1.docker.io`` the host that is contacted. Only on Docker Hub may ``library/``
+be left out.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
+from regtools.values import Value
 
 if TYPE_CHECKING:
     from typing import Any
@@ -59,7 +61,7 @@ _HEX_ID = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
 def is_host(text: str) -> bool:
-    """Say whether ``text`` is a host with an optional port, as a search list may contain.
+    """Return whether ``text`` is a host with an optional port, as in a search list.
 
     >>> is_host("quay.io"), is_host("localhost:5000"), is_host("quay.io/team"), is_host("[::1]:5000")
     (True, True, False, False)
@@ -68,19 +70,19 @@ def is_host(text: str) -> bool:
 
 
 def physical_host(domain: str) -> str:
-    """Give the host that is contacted for a domain: Docker Hub's differs from its name, no other does."""
+    """Return the host that is contacted for a domain: the domain itself, except for Docker Hub."""
     return HUB_HOST if domain == HUB else domain
 
 
 def is_qualified(domain: str | None) -> bool:
-    """Say whether the text before the first slash names a registry."""
+    """Return whether the text before the first slash names a registry."""
     return domain is not None and ("." in domain or ":" in domain or domain == "localhost")
 
 
 def split(text: str) -> tuple[str | None, str, str | None, str | None]:
-    """Take a reference apart by the grammar alone: domain, path, tag, digest.
+    """Split a reference by the grammar alone: domain, path, tag, digest.
 
-    The domain is what fits the grammar's ``domain``, even where it does not name a registry (``team/app``).
+    The domain is what matches the grammar's ``domain``, even if it does not name a registry (``team/app``).
 
     Raises:
         RegtoolsError: stage ``parse``; kind ``empty-name``, ``uppercase-name``, ``name-too-long``,
@@ -89,17 +91,22 @@ def split(text: str) -> tuple[str | None, str, str | None, str | None]:
     match = GRAMMAR(text)
     if match is None:
         raise _no_reference(text)
-    if len(match["name"]) > LONGEST_NAME:
+    if len(text) > LONGEST_NAME and len(match["name"]) > LONGEST_NAME:
         raise _too_long(match["name"])
-    if match["digest"]:
-        _check_digest(match["digest"])
-    return match["domain"], match["path"], match["tag"], match["digest"]
+    domain, path, tag, digest = match.group("domain", "path", "tag", "digest")
+    if digest:
+        _check_digest(digest)
+    return domain, path, tag, digest
 
 
-class Reference(NamedTuple):
-    """An image name, taken apart: ``[domain/]path[:tag][@digest]``.
+_set = object.__setattr__  # these values are frozen
 
-    ``domain`` is None for a short name; ``path`` is then the whole name as typed.
+
+class Reference(Value):
+    """An image name in its parts: ``[domain/]path[:tag][@digest]``.
+
+    ``domain`` is None for a short name; ``path`` is then the whole name as typed. Parts that :meth:`parse`
+    would not return are refused with the errors of :meth:`parse`.
 
     >>> Reference.parse("quay.io/team/app:1.2")
     Reference(domain='quay.io', path='team/app', tag='1.2', digest=None)
@@ -109,17 +116,35 @@ class Reference(NamedTuple):
     'docker.io/library/nginx:latest'
     """
 
+    __slots__ = __match_args__ = ("domain", "path", "tag", "digest")
     domain: str | None
     path: str
-    tag: str | None = None
-    digest: str | None = None
+    tag: str | None
+    digest: str | None
+
+    def __init__(
+        self, domain: str | None, path: str, tag: str | None = None, digest: str | None = None
+    ) -> None:
+        self._set(domain, path, tag, digest)
+        if _parts(f"{self.name}{self.suffix}") != (domain, path, tag, digest):
+            raise _error("invalid-reference", f"not the parts of an image name: {_shown(repr(self))}")
+
+    @classmethod
+    def _made(cls, domain: str | None, path: str, tag: str | None, digest: str | None) -> Reference:
+        """Return the reference of parts that are known to be valid; resolving a name makes two."""
+        made = cls.__new__(cls)
+        _set(made, "domain", domain)
+        _set(made, "path", path)
+        _set(made, "tag", tag)
+        _set(made, "digest", digest)
+        return made
 
     @classmethod
     def parse(cls, text: str) -> Reference:
         """Read an image name such as ``nginx``, ``quay.io/team/app:1`` or ``app@sha256:…``.
 
-        Transports (``docker://``, ``oci:``) and image IDs belong to a command's argument, which
-        :meth:`PullName.parse` reads.
+        :meth:`PullName.parse` reads what a command's argument may be beyond that: a transport
+        (``docker://``, ``oci:``) or an image ID.
 
         Args:
             text: the name, without blanks around it.
@@ -128,31 +153,16 @@ class Reference(NamedTuple):
             The reference exactly as written: ``str()`` gives ``text`` back.
 
         Raises:
-            RegtoolsError: stage ``parse``; kind as of :func:`split`, or ``hex-id`` for 64 hexadecimal
-                digits, which would be taken for an image ID.
+            RegtoolsError: stage ``parse``; kind as in :func:`split`, or ``hex-id`` for 64 hexadecimal
+                digits, which podman reads as an image ID.
 
         Source: distribution/reference, ``ParseNormalizedNamed``; containers-registries.conf(5) for "short".
         """
-        text = _want_text(text)
-        if _HEX_ID(text):
-            raise _error(
-                "hex-id", f"{text} is an image ID, not a name", "add a tag or a namespace if it is a name"
-            )
-        domain, path, tag, digest = split(text)
-        if domain is not None and not is_qualified(domain):
-            if domain.lower() != domain:
-                raise _uppercase(text)
-            domain, path = None, f"{domain}/{path}"
-        reference = cls(domain, path, tag, digest)
-        if len(path) > LONGEST_SHORT and domain in (None, HUB, HUB_OLD):
-            full = reference.normalized().name
-            if len(full) > LONGEST_NAME:
-                raise _too_long(full)
-        return reference
+        return cls._made(*_parts(_want_text(text)))
 
     @property
     def is_short(self) -> bool:
-        """Whether the name leaves open which registry is meant."""
+        """Whether the name has no registry, so that the configuration decides which one."""
         return self.domain is None
 
     @property
@@ -162,13 +172,13 @@ class Reference(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """Tag and digest with their separators; empty where there is neither."""
+        """Tag and digest with their separators; empty if there is neither."""
         tag = "" if self.tag is None else f":{self.tag}"
         return tag if self.digest is None else f"{tag}@{self.digest}"
 
     @property
     def familiar(self) -> str:
-        """The shortest form that Docker Hub's rules bring back: ``docker.io/library/nginx`` is ``nginx``."""
+        """The shortest form with the same normal form: ``nginx`` for ``docker.io/library/nginx``."""
         if self.domain not in (HUB, HUB_OLD):
             return str(self)
         rest = self.path.removeprefix("library/")
@@ -186,44 +196,55 @@ class Reference(NamedTuple):
 
     @property
     def host(self) -> str:
-        """The host that is contacted; Docker Hub's where the name does not say."""
+        """The host that is contacted; Docker Hub's for a short name."""
         return physical_host(self.normalized().domain or HUB)
 
     def normalized(self) -> Reference:
         """Apply Docker Hub's rules and the default tag.
 
-        A short name becomes a name on Docker Hub, which is what Docker means by it; what podman means
-        by it, :meth:`RegistriesConf.resolve` tells. A digest keeps its reference from getting ``:latest``.
+        A short name becomes a name on Docker Hub, as Docker reads it; :meth:`RegistriesConf.resolve` returns
+        what podman reads. A reference with a digest gets no ``:latest``.
         """
         domain, path = self.domain, self.path
         if domain is None or domain == HUB_OLD:
             domain = HUB
-        if domain == HUB:
-            path = self._hub_path()
+        if domain == HUB and "/" not in path:
+            path = f"library/{path}"
         tag = "latest" if self.tag is None and self.digest is None else self.tag
-        return Reference(domain, path, tag, self.digest)
-
-    def _hub_path(self) -> str:
-        return self.path if "/" in self.path else f"library/{self.path}"
+        return self._made(domain, path, tag, self.digest)
 
     def __str__(self) -> str:
         return self.name + self.suffix
 
 
-class PullName(NamedTuple):
-    """What ``podman pull`` makes of its argument, before any configuration is looked at.
+class PullName(Value):
+    """What ``podman pull`` makes of its argument before it reads any configuration.
 
     Attributes:
         typed: the argument.
         reference: the name to resolve; never with both tag and digest.
-        docker: whether ``docker://`` stood in front, which switches short names off.
-        dropped_tag: the tag that a digest made void, or None.
+        docker: whether the argument begins with ``docker://``, which switches short names off.
+        dropped_tag: the tag that podman ignores because there is a digest, or None.
     """
 
+    __slots__ = __match_args__ = ("typed", "reference", "docker", "dropped_tag")
     typed: str
     reference: Reference
-    docker: bool = False
-    dropped_tag: str | None = None
+    docker: bool
+    dropped_tag: str | None
+
+    def __init__(
+        self, typed: str, reference: Reference, docker: bool = False, dropped_tag: str | None = None
+    ) -> None:
+        if reference.digest is None:
+            if dropped_tag is not None:
+                raise _error("invalid-reference", f"{reference} has no digest that replaces :{dropped_tag}")
+        elif reference.tag is not None:
+            raise _error("tag-and-digest", f"{reference} has a tag and a digest", "leave one out")
+        _set(self, "typed", typed)
+        _set(self, "reference", reference)
+        _set(self, "docker", docker)
+        _set(self, "dropped_tag", dropped_tag)
 
     @classmethod
     def parse(cls, text: str | Reference) -> PullName:
@@ -233,40 +254,38 @@ class PullName(NamedTuple):
         True
 
         Raises:
-            RegtoolsError: as :meth:`Reference.parse`; or kind ``other-transport`` for ``oci:…`` and the like,
+            RegtoolsError: as :meth:`Reference.parse`; or kind ``other-transport`` for ``oci:…`` and others,
                 ``local-image-id`` for what podman looks up among local images only, ``tag-and-digest``
-                for both together after ``docker://``.
+                for both after ``docker://``.
         """
         text = _want_text(text)
-        if text.startswith(_DOCKER):
-            reference = Reference.parse(text.removeprefix(_DOCKER))
-            if reference.tag is not None and reference.digest is not None:
-                message = f"{text} has a tag and a digest, which docker:// does not take together"
-                raise _error("tag-and-digest", message, f"leave out :{reference.tag}")
-            return cls(text, reference, docker=True)
-        _refuse_other_kinds(text)
-        reference = Reference.parse(text)
-        if reference.tag is not None and reference.digest is not None:
-            plain = Reference(reference.domain, reference.path, None, reference.digest)
-            return cls(text, plain, dropped_tag=reference.tag)
-        return cls(text, reference)
+        docker = text.startswith(_DOCKER)
+        if not docker:
+            _refuse_other_kinds(text)
+        domain, path, tag, digest = _parts(text.removeprefix(_DOCKER) if docker else text)
+        if tag is None or digest is None:
+            return cls(text, Reference._made(domain, path, tag, digest), docker)
+        if docker:
+            message = f"{text} has a tag and a digest, which docker:// does not take together"
+            raise _error("tag-and-digest", message, f"leave out :{tag}")
+        return cls(text, Reference._made(domain, path, None, digest), dropped_tag=tag)
 
 
 def _refuse_other_kinds(text: str) -> None:
-    """Raise where the argument is no registry's name at all."""
+    """Raise if the argument cannot name an image in a registry."""
     transport, colon, _ = text.partition(":")
     if colon and transport in OTHER_TRANSPORTS:
         raise _error(
             "other-transport",
-            f"{_shown(text)} names the transport {transport!r} and its place, not an image on a registry",
-            f"if an image called {transport} is meant, write docker.io/library/{transport}:TAG",
+            f"{_shown(text)} uses the transport {transport!r}, which is not an image in a registry",
+            f"for an image called {transport}, write docker.io/library/{transport}:TAG",
         )
-    # Whatever the characters are: podman judges by the length and by what is absent.
+    # Any characters: podman looks only at the length and at what is absent.
     if text.startswith("sha256:") or (len(text) == 64 and not any(sign in text for sign in "/.:@")):
         raise _error(
             "local-image-id",
-            f"{_shown(text)} is taken for the ID of a local image; no registry is asked",
-            "give the image's name; to pull by digest, write NAME@sha256:…",
+            f"podman reads {_shown(text)} as the ID of a local image and asks no registry",
+            "write the image's name; to pull by digest, write NAME@sha256:…",
         )
 
 
@@ -279,9 +298,26 @@ def _check_digest(digest: str) -> None:
         raise _error("digest-algorithm", f"the digest's algorithm {algorithm} is not one of {known}")
     if len(digits) != DIGEST_DIGITS[algorithm]:
         message = f"a {algorithm} digest has {DIGEST_DIGITS[algorithm]} digits, this one has {len(digits)}"
-        raise _error("digest-length", message, "copy the digest whole")
+        raise _error("digest-length", message, "copy the whole digest")
     if digits.lower() != digits:
         raise _error("digest-format", "a digest's digits must be lower case", f"write {digest.lower()}")
+
+
+def _parts(text: str) -> tuple[str | None, str, str | None, str | None]:
+    """Split a name as podman does: a domain only where it names a registry."""
+    if len(text) == 64 and _HEX_ID(text):
+        hint = "add a tag or a namespace if it is a name"
+        raise _error("hex-id", f"{text} is an image ID, not a name", hint)
+    domain, path, tag, digest = split(text)
+    if domain is not None and not is_qualified(domain):
+        if domain.lower() != domain:
+            raise _uppercase(text)
+        domain, path = None, f"{domain}/{path}"
+    if len(path) > LONGEST_SHORT and domain in (None, HUB, HUB_OLD):
+        full = f"{HUB}/{path}" if "/" in path else f"{HUB}/library/{path}"
+        if len(full) > LONGEST_NAME:
+            raise _too_long(full)
+    return domain, path, tag, digest
 
 
 def _want_text(value: Any) -> str:
@@ -301,7 +337,7 @@ def _no_reference(text: str) -> RegtoolsError:
 
 
 def _advice(text: str) -> str | None:
-    """Say what is wrong with a name, where it is one of the usual things."""
+    """Return what to change in a name that is not one."""
     if "://" in text:
         return f"leave out {text.partition('://')[0]}:// (image names have no scheme)"
     if text != text.strip():
@@ -334,7 +370,7 @@ def _too_long(name: str) -> RegtoolsError:
 
 
 def _shown(text: str) -> str:
-    """Quote a name for a message; unprintable characters as escapes, the middle of a monster cut out."""
+    """Return a name for a message: unprintable characters as escapes, the middle of a long one cut out."""
     quoted = repr(text) if len(text) <= 400 else f"{text[:200]!r}…{text[-20:]!r}"
     return quoted if not text.isprintable() or text != text.strip() or not text else quoted[1:-1]
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 AMBIENT = ("CONTAINERS_", "XDG_", "REGISTRIES_CONFIG_PATH", "REGISTRY_AUTH_FILE", "BURNTSUSHI_TOML_110")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
-settings.register_profile("short", max_examples=1000, deadline=None)
+settings.register_profile("short", max_examples=100, deadline=None)
 settings.register_profile("long", max_examples=100_000, deadline=None)
 settings.load_profile("long" if LONG else "short")
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import doctest
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import parts
 
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
 
@@ -20,26 +20,6 @@ def commands(page: Path) -> list[str]:
     return [
         line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")
     ]
-
-
-@pytest.fixture(scope="module")
-def copy(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what git tracks, so that a command may change files; time stamps are kept for make."""
-    target = tmp_path_factory.mktemp("copy") / "regtools"
-    names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    for name in names:
-        if (root / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, target / name)
-    (target / ".venv").symlink_to(Path(sys.prefix))
-    (Path(sys.prefix) / ".ready").touch()  # this environment is the one that is set up
-    return target
 
 
 def test_the_readmes_session_prints_what_it_says(root: Path) -> None:
@@ -72,9 +52,8 @@ def test_the_readmes_check_prints_what_it_says(root: Path, tmp_path: Path) -> No
 
 def test_the_readme_names_the_two_commands_of_the_makefile(root: Path) -> None:
     told = [command.split() for command in commands(root / "README.md")]
-    targets = {words[1] for words in told if words[0] == "make"}
-    assert {"lab", "test", "test-long"} <= targets
-    subprocess.run(["make", "-n", *targets], cwd=root, check=True, capture_output=True)
+    named = {words[1] for words in told if words[0] == "make"}
+    assert {"lab", "test", "test-long"} <= named <= targets(root)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
@@ -89,19 +68,39 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("contributing", commands(page))
 
 
-def test_what_contributing_names_works(contributing: str, copy: Path) -> None:
-    # The outer run's settings (plugins, long sizes) are not the reader's.
-    environ = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "REGTOOLS_LONG"))
-    }
-    environ["NOTEBOOKS"] = "notebooks/00-start-here.ipynb"  # all of them are run by make test itself
-    done = subprocess.run(
-        contributing.split(), cwd=copy, env=environ, capture_output=True, text=True, timeout=500
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+def test_what_contributing_names_is_there(contributing: str, root: Path) -> None:
+    """Targets, modules and paths of the commands exist; make test itself runs what they stand for."""
+    program, *words = contributing.split()
+    if program == "make":
+        assert set(words) <= targets(root)
+    else:
+        assert program == ".venv/bin/python" and words[:2] == ["-m", "pytest"]
+        paths = [word for word in words[2:] if not word.startswith("-")]
+        assert paths and all((root / path).exists() for path in paths)
 
 
-def test_help_lists_every_target(root: Path) -> None:
-    listed = subprocess.run(["make", "help"], cwd=root, capture_output=True, text=True, check=True).stdout
-    for target in ("lab", "test", "test-long", "notebooks", "wheel"):
-        assert re.search(rf"^  make {target} ", listed, re.MULTILINE)
+def targets(root: Path) -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def test_every_target_has_a_line_of_help(root: Path) -> None:
+    makefile = (root / "Makefile").read_text("utf-8")
+    helped = set(re.findall(r"^([a-z-]+):.*## \S", makefile, re.MULTILINE))
+    assert {"lab", "author", "test", "test-long", "notebooks", "wheel"} <= helped
+    assert targets(root) == helped
+
+
+def test_the_parts_of_make_test_are_targets_with_a_budget(root: Path) -> None:
+    assert set(parts.BUDGET) <= targets(root)
+    assert sum(parts.BUDGET.values()) <= 300
+
+
+def test_the_table_of_parts_tells_what_failed_and_the_sum() -> None:
+    told = parts.table({"lint": (True, 3.2), "types": (False, 20.0)})
+    assert told.splitlines()[0].split() == ["part", "seconds", "budget"]
+    assert told.splitlines()[2].split() == ["types", "20", str(parts.BUDGET["types"]), "FAILED"]
+    assert told.splitlines()[3].split() == [
+        "together",
+        "23",
+        str(parts.BUDGET["lint"] + parts.BUDGET["types"]),
+    ]

@@ -72,6 +72,8 @@ DOORS = {
     "regtools": ("regtools.",),
     "regtools.__main__": ("regtools.",),
     "regtools.cli": ("regtools.",),
+    # Rules and their patterns: 4 ms of a start of 40, needed for faulty text only.
+    "regtools.toml.reader": ("regtools.toml.diagnosis",),
     "regtools.registries.conf": ("regtools.registries.checks",),
     "regtools.registries.resolution": ("regtools.registries.frames",),
     "regtools.pull.records": ("regtools.pull.frames",),

@@ -39,6 +39,15 @@ def test_every_promised_name_is_there_and_completed() -> None:
         assert name in dir(regtools)
 
 
+def test_completion_shows_the_public_names_only() -> None:
+    for name in regtools.__all__:
+        getattr(regtools, name)  # whatever has been loaded in between
+    assert [name for name in dir(regtools) if not name.startswith("__")] == sorted(
+        set(regtools.__all__) - {"__version__"}
+    )
+    assert {"__all__", "__doc__", "__version__"} <= set(dir(regtools))
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         regtools.nonsense  # noqa: B018

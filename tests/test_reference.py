@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools import PullName, Reference, RegtoolsError
+from regtools.errors import Place, Related
 from regtools.reference import GRAMMAR, is_host, physical_host
 
 SHA = "sha256:" + "0123456789abcdef" * 4
@@ -212,3 +214,69 @@ def test_monsters_are_judged_at_once() -> None:
         with pytest.raises(RegtoolsError) as caught:
             PullName.parse(text)
         assert len(str(caught.value)) < 2000
+
+
+NONSENSE = [
+    (None, ""),
+    ("quay.io", ""),
+    ("", "app"),
+    ("team", "app"),
+    (None, "quay.io/app"),
+    (None, "app:1"),
+    ("quay.io", "App"),
+    ("quay.io", "a" * 249),
+    ("docker.io", "a" * 240),
+    (None, "app", ""),
+    (None, "app", "x" * 129),
+    (None, "app", "1@2"),
+    (None, "app", None, "sha256:12"),
+    (None, SHA[7:]),
+    (None, None),
+    (None, 3),
+]
+
+
+@pytest.mark.parametrize("parts", NONSENSE, ids=str)
+def test_a_reference_is_made_only_of_parts_that_make_one(parts: tuple[str, ...]) -> None:
+    with pytest.raises(RegtoolsError) as caught:
+        Reference(*parts)
+    assert caught.value.stage == "parse"
+
+
+def test_a_pull_name_is_made_only_of_what_podman_resolves() -> None:
+    both = Reference.parse(f"app:1@{SHA}")
+    for parts in ((str(both), both), ("app", Reference(None, "app"), False, "1")):
+        with pytest.raises(RegtoolsError):
+            PullName(*parts)  # type: ignore[arg-type]
+
+
+VALUES = {
+    "reference": (Reference(None, "app", "1"), Reference(None, "app", "1"), Reference(None, "app", "2")),
+    "pull name": (PullName.parse("app"), PullName.parse("app"), PullName.parse("docker://app")),
+    "place": (Place("a.conf", 1, 2), Place("a.conf", 1, 2), Place("a.conf", 1)),
+    "related": (Related(1, 2, "here"), Related(1, 2, "here"), Related(1, 3, "here")),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_values_are_frozen_equal_by_parts_and_no_tuples(name: str) -> None:
+    value, same, other = VALUES[name]
+    part = type(value).__match_args__[0]
+    assert value == same
+    assert hash(value) == hash(same)
+    assert value != other
+    assert value != tuple(getattr(value, each) for each in type(value).__match_args__)
+    assert pickle.loads(pickle.dumps(value)) == copy.deepcopy(value) == value
+    assert repr(value).startswith(f"{type(value).__name__}({part}=")
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        setattr(value, part, None)
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        delattr(value, part)
+    with pytest.raises(TypeError):
+        iter(value)  # type: ignore[call-overload]
+
+
+def test_a_place_without_a_line_has_no_column() -> None:
+    for parts in (("a.conf", None, 1), ("a.conf", 0), ("a.conf", 1, 0)):
+        with pytest.raises(ValueError, match="no place"):
+            Place(*parts)  # type: ignore[arg-type]

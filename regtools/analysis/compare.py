@@ -1,19 +1,22 @@
 """``compare``: measured pulls in, places with uncertainty and verdicts in words out.
 
 Pulls are compared within rounds (:mod:`.pairing`), by ranks (:mod:`.statistics`), apart for each client and
-for cold and warm caches, which are different questions and never one mean.
+for cold and warm caches: those are different questions, and a mean over both answers neither.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from .cautions import cautions
 from .comparison import Comparison
 from .fit import fit_rows
-from .measurements import prepared
+from .measurements import bad_table, period, prepared
 from .pairing import blocks_of, pair_rows, shares
-from .verdicts import place_rows
+from .statistics import quantile, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,10 +27,26 @@ if TYPE_CHECKING:
     from regtools.pull.records import Pull
 
     from .cautions import Caution
+    from .pairing import Blocks
+    from .statistics import Floats
 
 __all__ = ["compare"]
 
 SEED = 20
+
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "places": (
+        *("place", "n", "ok", "n_ok", "success", "success_low", "success_high"),
+        *("total_q1_s", "total_median_s", "total_q3_s", "ttfb_q1_s", "ttfb_median_s", "ttfb_q3_s"),
+        *("rate_q1_bytes_s", "rate_median_bytes_s", "rate_q3_bytes_s"),
+        *("fastest", "fastest_low", "fastest_high"),
+    ),
+    "pairs": (
+        *("place", "baseline", "ratio", "low", "high", "differs", "verdict"),
+        *("n", "rounds", "failed", "baseline_failed", "both_failed"),
+    ),
+    "fits": ("place", "setup_s", "rtt_s", "rate_bytes_s", "residual", "n", "note"),
+}
 
 
 def compare(
@@ -44,105 +63,103 @@ def compare(
         pulls: the pulls frame of a journal, pulls, or any table with the columns ``place``, ``round``,
             ``seconds`` (or ``total_s``) and ``ok``.
         by: a column, or several, whose values are compared apart: ``"vantage"``, ``"image"``.
-        baseline: compare each place with this one only; else every pair is compared.
+        baseline: the only place that the others are compared with; None compares every pair.
         rtt: place → seconds of a round trip, where it is known; see :mod:`regtools.analysis.fit`.
         seed: of the bootstrap; kept in :attr:`Comparison.facts`.
 
     Raises:
         RegtoolsError: kind ``bad-table``; a column or the baseline is missing, or a cell is wrong.
     """
+    import pandas as pd
+
     table = prepared(pulls)
     chosen = [by] if isinstance(by, str) else list(by or ())
     _check(table, chosen, baseline)
     keys = list(dict.fromkeys([*chosen, "client", "cache_state"]))
-    rows: dict[str, list[dict[str, Any]]] = {"places": [], "pairs": [], "fits": []}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _COLUMNS}
     warned: list[tuple[Mapping[str, str], Caution]] = []
-    for key, group in _groups(table, keys):
+    for values, group in table.groupby(keys, sort=True, dropna=False, observed=True):
+        key = dict(zip(keys, map(str, values), strict=True))
         blocks = blocks_of(group)
-        rows["places"] += [{**key, **row} for row in _with_shares(group, blocks, seed)]
+        rows["places"] += [{**key, **row} for row in _place_rows(group, blocks, seed)]
         rows["pairs"] += [{**key, **row} for row in pair_rows(blocks, baseline)]
         rows["fits"] += [{**key, **row} for row in fit_rows(group, rtt)]
         warned += [(key, caution) for caution in cautions(group, blocks)]
-    return Comparison(
-        tuple(keys),
-        tuple(warned),
-        _facts(table, seed),
-        *(_frame(rows[name], [*keys, *columns]) for name, columns in _COLUMNS.items()),
+    tables = (
+        pd.DataFrame(rows[name], columns=list(dict.fromkeys([*keys, *columns])))
+        for name, columns in _COLUMNS.items()
     )
-
-
-_COLUMNS: dict[str, tuple[str, ...]] = {
-    "places": (
-        *("place", "n", "ok", "success", "success_low", "success_high"),
-        *("total_q1_s", "total_median_s", "total_q3_s", "ttfb_q1_s", "ttfb_median_s", "ttfb_q3_s"),
-        *("rate_q1_bytes_s", "rate_median_bytes_s", "rate_q3_bytes_s"),
-        *("fastest", "fastest_low", "fastest_high"),
-    ),
-    "pairs": (
-        *("place", "baseline", "ratio", "low", "high", "differs", "verdict"),
-        *("n", "rounds", "failed", "baseline_failed", "both_failed"),
-    ),
-    "fits": ("place", "setup_s", "rtt_s", "rate_bytes_s", "residual", "n", "note"),
-}
+    return Comparison(tuple(keys), tuple(warned), _facts(table, seed), *tables)
 
 
 def _check(table: pd.DataFrame, by: list[str], baseline: str | None) -> None:
-    from regtools.errors import RegtoolsError
-
     for name in by:
         if name not in table.columns or name in ("place", "round", "seconds", "ok"):
             message = f"the pulls cannot be kept apart by {name!r}: there is no such column to choose"
-            raise RegtoolsError(
-                message, kind="bad-table", stage="load", hint="try vantage, image or campaign"
-            )
+            raise bad_table(message, "try vantage, image or campaign")
     if baseline is not None and not (table["place"] == baseline).any():
         places = ", ".join(sorted(table["place"].unique())[:10])
         message = f"{baseline!r} was not measured, so it cannot be the baseline"
-        raise RegtoolsError(message, kind="bad-table", stage="load", hint=f"measured were {places}")
+        raise bad_table(message, f"measured were {places}")
 
 
-def _groups(table: pd.DataFrame, keys: list[str]) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
-    for values, group in table.groupby(keys, sort=True, dropna=False, observed=True):
-        yield dict(zip(keys, map(str, values), strict=True)), group
+# -- what was measured of each place ---------------------------------------------------------------------
 
 
-def _with_shares(group: pd.DataFrame, blocks: Any, seed: int) -> Iterator[dict[str, Any]]:
-    """Add to each place's row how often it was the fastest; a place outside of all rounds has no share."""
-    found = dict(zip(blocks.places, zip(*shares(blocks, seed), strict=True), strict=True))
-    nothing = (float("nan"),) * 3
-    for row in place_rows(group):
-        values = found.get(row["place"], nothing)
+def _place_rows(table: pd.DataFrame, blocks: Blocks, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield one row a place of a group, in the order of their names."""
+    won = dict(zip(blocks.places, zip(*shares(blocks, seed), strict=True), strict=True))
+    for name, group in table.groupby("place", sort=True, observed=True):
+        ok = group["ok"].to_numpy()
+        n, done = len(group), int(ok.sum())
+        first = group["ttfb_s"].to_numpy()[ok]
+        low, high = wilson(done, n)
+        fastest = won.get(str(name), (math.nan,) * 3)  # a place outside of all rounds has no share
         yield {
-            **row,
-            **dict(zip(("fastest", "fastest_low", "fastest_high"), map(float, values), strict=True)),
+            "place": str(name),
+            "n": n,
+            "ok": done,
+            "n_ok": done,
+            "success": done / n,
+            "success_low": float(low),
+            "success_high": float(high),
+            **_quartiles("total", "s", np.where(ok, group["seconds"].to_numpy(), np.inf)),
+            **_quartiles("ttfb", "s", first[~np.isnan(first)]),
+            **_quartiles("rate", "bytes_s", _rates(group[ok])),
+            **dict(zip(("fastest", "fastest_low", "fastest_high"), map(float, fastest), strict=True)),
         }
 
 
-def _facts(table: pd.DataFrame, seed: int) -> dict[str, Any]:
-    import pandas as pd
+def _rates(done: pd.DataFrame) -> Floats:
+    """Return bytes fetched a second of transfer; of the whole time where the transfer's is not known."""
+    fetched = done["bytes_fetched"].to_numpy()
+    time = done["transfer_s"].fillna(done["seconds"]).to_numpy()
+    known = (fetched > 0) & (time > 0)
+    rates: Floats = fetched[known] / time[known]
+    return rates
 
-    begun = pd.to_datetime(table["started_at"], utc=True, errors="coerce").dropna()
+
+def _quartiles(name: str, unit: str, values: Floats) -> dict[str, float]:
+    ordered = np.sort(values)
+    points = (("q1", 0.25), ("median", 0.5), ("q3", 0.75))
+    return {f"{name}_{point}_{unit}": quantile(ordered, share) for point, share in points}
+
+
+def _facts(table: pd.DataFrame, seed: int) -> dict[str, Any]:
+    def values(name: str) -> list[str]:
+        return sorted(map(str, table[name].unique()))
+
+    clients = table[["client", "client_version"]].drop_duplicates().astype("string").fillna("")
+    begun, ended = period(table) or (None, None)
     return {
         "pulls": len(table),
         "failed": int((~table["ok"]).sum()),
         "rounds": len(table[["campaign", "vantage", "round"]].dropna().drop_duplicates()),
-        "places": sorted(map(str, table["place"].unique())),
-        "images": sorted(map(str, table["image"].unique())),
-        "clients": sorted({f"{name} {version}".strip() for name, version in _clients(table)}),
-        "vantages": sorted(map(str, table["vantage"].unique())),
-        "begun": begun.min().isoformat() if len(begun) else None,
-        "ended": begun.max().isoformat() if len(begun) else None,
+        "places": values("place"),
+        "images": values("image"),
+        "clients": sorted(set((clients["client"] + " " + clients["client_version"]).str.strip())),
+        "vantages": values("vantage"),
+        "begun": begun.isoformat() if begun is not None else None,
+        "ended": ended.isoformat() if ended is not None else None,
         "bootstrap_seed": seed,
     }
-
-
-def _clients(table: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    versions = table["client_version"].astype("string").fillna("")
-    for name, version in table[["client"]].assign(version=versions).drop_duplicates().itertuples(index=False):
-        yield str(name), str(version)
-
-
-def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from regtools.pull.records import frames
+
+from .measurements import pulls_frame
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
@@ -20,11 +24,11 @@ COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds", "f
 def failed_attempts(
     pulls: pd.DataFrame | Iterable[Pull], requests: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Give one row for each source that was asked in vain.
+    """Return one row for each source that was asked without success.
 
     Args:
         pulls: the pulls frame of a journal, or pulls.
-        requests: the requests frame of the same journal; pulls bring theirs along.
+        requests: the requests frame of the same journal; not needed for pulls, which hold their requests.
 
     Returns: ``run_id``, ``place``, ``attempt`` (from 0), ``source`` (the reference that was asked for),
         ``host``, ``kind`` (what went wrong), ``seconds`` (until the next source was asked, or until the pull
@@ -33,29 +37,19 @@ def failed_attempts(
     """
     import pandas as pd
 
-    table, wire = _frames(pulls, requests)
-    wire = wire[wire["attempt"].notna()]
+    given = pulls if isinstance(pulls, pd.DataFrame) else list(pulls)
+    table = pulls_frame(given)
+    if not isinstance(given, pd.DataFrame):
+        requests = frames([], [request.to_dict() for pull in given for request in pull.requests])[1]
     rows: list[dict[str, Any]] = []
-    if len(wire):
-        asked = dict(iter(wire.groupby("run_id", sort=False)))
+    if requests is not None and len(requests):
+        asked = dict(iter(requests[requests["attempt"].notna()].groupby("run_id", sort=False)))
         several = table["attempts"].map(lambda each: len(_listed(each)) > 1)
         several |= ~table["ok"].fillna(False).astype(bool)
         for pull in table[several].to_dict("records"):
             if pull["run_id"] in asked:
                 rows += _of_pull(pull, asked[pull["run_id"]])
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _frames(pulls: Any, requests: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    import pandas as pd
-
-    from regtools.pull.records import frames
-
-    if isinstance(pulls, pd.DataFrame):
-        return pulls, requests if requests is not None else frames([], [])[1]
-    given = list(pulls)
-    rows = [request.to_dict() for pull in given for request in pull.requests]
-    return frames([pull.row() for pull in given], rows)
 
 
 def _listed(attempts: Any) -> list[str]:
@@ -85,7 +79,7 @@ def _of_pull(pull: dict[Any, Any], wire: pd.DataFrame) -> Iterator[dict[str, Any
         }
 
 
-def _kind(request: Any) -> str:
+def _kind(request: pd.Series[Any]) -> str:
     import pandas as pd
 
     kind, status = request["error_kind"], request["status"]

@@ -1,20 +1,20 @@
 """Latency and bandwidth apart: ``total = setup + round trips × rtt + bytes / rate``, for each place.
 
 Which of two places is faster depends on the image: many small layers cost round trips, few large ones cost
-bandwidth. With images of different size and number of layers, least squares tell the two apart.
+bandwidth. Least squares over images of different size and number of layers separates the two.
 
-*Round trips* are counted along the longest chain of requests that wait for each other: everything but blobs
-goes one after the other, and the blobs (layers and configuration) are shared by the workers::
+*Round trips* are counted along the longest chain of requests that wait for each other: everything except
+blobs is requested one after the other, and the workers share the blobs (layers and configuration)::
 
     round trips = (requests - blobs) + ceil(blobs / workers)
 
-That holds for images whose layers are of like size. With several workers, the round trips of small layers
-hide behind the transfer of a large one beside them, and a fit to such images takes the rate for higher than
-it is (by a fifth, where a dozen stood beside one); with one worker nothing hides.
+That holds for images whose layers are of similar size. With several workers, the round trips of small layers
+are hidden by the transfer of a large one beside them, and a fit to such images overestimates the rate (by a
+fifth, where a dozen were beside one); with one worker nothing is hidden.
 
 Connecting costs the same for every image of a place, so it is part of ``setup``. Times are weighted by their
-own inverse, since noise grows with what it disturbs, and outliers are held back (Huber, Ann. Math. Stat. 35
-(1964) 73). None of the three can be negative.
+inverse, because noise grows with them, and outliers get less weight (Huber, Ann. Math. Stat. 35 (1964) 73).
+None of the three parts can be negative.
 """
 
 from __future__ import annotations
@@ -30,20 +30,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     import pandas as pd
-    from numpy.typing import NDArray
+
+    from .statistics import Floats
 
 __all__ = ["Fit", "fit", "fit_rows", "round_trips"]
 
-if TYPE_CHECKING:
-    Floats = NDArray[np.float64]
-
 _HUBER = 1.345  # standard deviations; 95 % efficient where there are no outliers
 _TURNS = 30
-_TOLD_APART = 50.0  # condition number, columns scaled, up to which neighbours are not mistaken for each other
+_UNKNOWN = (math.nan,) * 4
+_TOLD_APART = 50.0  # condition number, columns scaled, up to which size and round trips can be separated
 
 
 class Fit(NamedTuple):
-    """What the pulls of a place were made of; NaN where it cannot be told."""
+    """What the pulls of a place were made of; the parts are NaN where they cannot be determined."""
 
     setup_s: float
     rtt_s: float
@@ -58,8 +57,8 @@ def fit_rows(table: pd.DataFrame, rtt: Mapping[str, float] | None = None) -> Ite
 
     Args:
         table: prepared pulls of one group.
-        rtt: place → seconds, where the round trip is known; else the column ``rtt_s`` (the median of the
-            latency probes), else it is fitted, too.
+        rtt: place → seconds of a round trip. For a place that is not in it, the round trip is the median of
+            the column ``rtt_s`` (latency probes), and without probes it is fitted, too.
     """
     for name, group in table[table["ok"]].groupby("place", sort=True, observed=True):
         place = str(name)
@@ -70,12 +69,11 @@ def fit_rows(table: pd.DataFrame, rtt: Mapping[str, float] | None = None) -> Ite
         chosen = group[enough]
         parts = (chosen["seconds"], trips[enough], chosen["bytes_fetched"])
         seconds, chain, size = (np.asarray(part, dtype=np.float64) for part in parts)
-        found = fit(seconds, chain, size, known)
-        yield {"place": place, **found._asdict()}
+        yield {"place": place, **fit(seconds, chain, size, known)._asdict()}
 
 
 def round_trips(table: pd.DataFrame) -> pd.Series[float]:
-    """Give the round trips of each pull, NaN where requests, layers or workers are not recorded."""
+    """Return the round trips of each pull, NaN where requests, layers or workers are not recorded."""
     blobs = table["n_layers"] + 1  # and the configuration
     chain: pd.Series[float] = (table["n_requests"] - blobs).clip(lower=0) + np.ceil(blobs / table["workers"])
     return chain
@@ -89,7 +87,7 @@ def fit(seconds: Floats, trips: Floats, size: Floats, rtt: float | None = None) 
         rtt: the round trip in seconds, if it is known.
 
     Returns: a :class:`Fit`; ``residual`` is the median relative distance of the pulls from it. Where the
-        pulls are too much alike to tell the parts apart, ``note`` says so and the parts are NaN.
+        pulls are too similar to separate the parts, ``note`` says so and the parts are NaN.
     """
     import pandas as pd
 
@@ -98,7 +96,7 @@ def fit(seconds: Floats, trips: Floats, size: Floats, rtt: float | None = None) 
     kinds = len(pd.DataFrame({"trips": trips, "size": size}).drop_duplicates())
     if kinds < len(columns):
         note = f"kinds of image measured: {kinds}, needed: {len(columns)}"
-        return Fit(math.nan, math.nan, math.nan, math.nan, n, note)
+        return Fit(*_UNKNOWN, n, note)
     design = np.stack(columns, axis=1)
     target = seconds - (0.0 if rtt is None else trips * rtt)
     scale = design.max(axis=0)
@@ -106,14 +104,7 @@ def fit(seconds: Floats, trips: Floats, size: Floats, rtt: float | None = None) 
     weighted = scaled / seconds[:, None]
     norm = np.linalg.norm(weighted, axis=0)
     if np.linalg.cond(weighted / norm) > _TOLD_APART:
-        return Fit(
-            math.nan,
-            math.nan,
-            math.nan,
-            math.nan,
-            n,
-            "size and round trips go together: the parts cannot be told apart",
-        )
+        return Fit(*_UNKNOWN, n, "size and round trips go together: the parts cannot be told apart")
     found = _robust(scaled, target, seconds) / scale
     residual = float(np.median(np.abs(target - design @ found) / seconds))
     trip = float(rtt) if rtt is not None else float(found[2])
@@ -121,7 +112,7 @@ def fit(seconds: Floats, trips: Floats, size: Floats, rtt: float | None = None) 
 
 
 def _robust(design: Floats, target: Floats, seconds: Floats) -> Floats:
-    """Weighted least squares, repeated with less weight on what lies far off."""
+    """Solve weighted least squares, repeated with less weight on outliers."""
     weight = 1 / seconds
     found = _not_negative(design * weight[:, None], target * weight)
     for _ in range(_TURNS):
@@ -138,7 +129,7 @@ def _robust(design: Floats, target: Floats, seconds: Floats) -> Floats:
 
 
 def _not_negative(design: Floats, target: Floats) -> Floats:
-    """Least squares without negative parts: the best of all choices of parts that stay positive."""
+    """Solve least squares without negative parts: the best of all choices of parts that stay positive."""
     width = design.shape[1]
     gram, side = design.T @ design, design.T @ target
     best, least = np.zeros(width), math.inf

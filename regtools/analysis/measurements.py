@@ -1,8 +1,8 @@
-"""Pulls as they come, made into one frame with the columns that a comparison needs.
+"""Measured pulls from anywhere, as one frame with the columns that a comparison needs.
 
 A journal's pulls frame fits as it is. So does any table with the columns ``place``, ``round``, ``seconds``
-(or ``total_s``) and ``ok``, for instance a CSV file of somebody's stopwatch; what else a journal knows is
-then taken as unknown.
+(or ``total_s``) and ``ok``, for example a CSV file of times taken by hand; the further columns that a journal
+has then count as unknown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regtools.campaigns.journal import read_journal
+from regtools.campaigns.parquet import read_parquet
 from regtools.errors import Place, RegtoolsError
+from regtools.pull.records import Pull, frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,105 +22,96 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from regtools.pull.records import Pull
-
-__all__ = ["OPTIONAL", "prepared", "read_measurements"]
+__all__ = ["bad_table", "period", "prepared", "pulls_frame", "read_measurements", "time_column"]
 
 NEEDED = ("place", "round", "seconds", "ok")
-
-# column → what it is taken for where a table does not have it
-OPTIONAL: dict[str, Any] = {
-    "campaign": "",
-    "vantage": "",
-    "client": "",
-    "cache_state": "unknown",
-    "image": "",
-    "order": None,
-    "started_at": None,
-    "digest": None,
-    "client_version": None,
-    "workers": None,
-    "n_layers": None,
-    "n_requests": None,
-    "bytes_fetched": None,
-    "ttfb_s": None,
-    "transfer_s": None,
-    "wait_s": None,
-    "rtt_s": None,
-    "other_cpu": None,
-    "error_kind": None,
-}
-_GROUPING = ("campaign", "vantage", "client", "cache_state", "image")
+# What else a comparison looks at: texts, each with the word for unknown; numbers; the rest.
+_TEXTS = {"campaign": "", "vantage": "", "client": "", "cache_state": "unknown", "image": ""}
+_NUMBERS = (
+    *("ttfb_s", "transfer_s", "wait_s", "rtt_s", "other_cpu"),
+    *("bytes_fetched", "n_requests", "n_layers", "workers"),
+)
+_REST = ("order", "started_at", "digest", "client_version", "error_kind")
 _YES, _NO = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 
 
-def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
-    """Check a table of pulls and give the columns of a comparison, the time as ``seconds``.
+def pulls_frame(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
+    """Return a frame as it is, and pulls as the frame that a journal has of them.
 
-    Returns: the columns of ``NEEDED`` and :data:`OPTIONAL`; ``seconds`` as float64, ``ok`` as bool, ``round``
-        as float64 with NaN for a pull that belongs to none; what the table does not have is unknown.
+    Raises:
+        RegtoolsError: kind ``bad-table``; it is neither.
+    """
+    import pandas as pd
+
+    if isinstance(pulls, pd.DataFrame):
+        return pulls
+    given: list[Any] = list(pulls)
+    wrong = next((each for each in given if not isinstance(each, Pull)), None)
+    if wrong is None:
+        return frames([pull.row() for pull in given], [])[0]
+    if isinstance(wrong, pd.DataFrame):
+        hint = "read_journal returns two tables: pulls, requests = read_journal(path); pass pulls"
+    else:
+        hint = "pass the pulls of read_journal(path), or a list of Pull"
+    raise bad_table(f"expected a table or pulls, not {type(wrong).__name__}", hint)
+
+
+def time_column(table: pd.DataFrame, needed: Iterable[str]) -> str:
+    """Return the name of the column that holds the times: ``seconds``, else ``total_s``.
+
+    Raises:
+        RegtoolsError: kind ``bad-table``; the table lacks one of the ``needed`` columns.
+    """
+    time = "seconds" if "seconds" in table.columns else "total_s"
+    missing = sorted(name for name in needed if (time if name == "seconds" else name) not in table.columns)
+    if missing:
+        hint = f"rename your columns: {', '.join(needed)} are needed; seconds may be called total_s"
+        have = ", ".join(map(str, table)) or "none"
+        raise bad_table(f"the table has no column {', '.join(missing)}; it has {have}", hint)
+    return time
+
+
+def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
+    """Check a table of pulls and return it with every column that a comparison looks at.
+
+    Returns: ``seconds`` and ``round`` as float64 (``round`` is NaN for a pull that belongs to none), ``ok``
+        as bool, numbers as float64, texts as strings. Columns that the table lacks hold "unknown" (NaN,
+        None, or a text for it); its further columns are kept.
 
     Raises:
         RegtoolsError: kind ``bad-table``; a column is missing, or a cell is not what its column says.
     """
     import pandas as pd
 
-    table = pulls if isinstance(pulls, pd.DataFrame) else _rows(pulls)
-    seconds = "seconds" if "seconds" in table.columns else "total_s"
-    missing = [name for name in NEEDED if name not in table.columns and name != "seconds"]
-    missing += [] if seconds in table.columns else ["seconds"]
-    if missing:
-        raise _bad(
-            f"the table has no column {', '.join(sorted(missing))}; it has {', '.join(map(str, table))}",
-            "needed are place, round, seconds (or total_s) and ok: rename what you have",
-        )
+    table = pulls_frame(pulls)
+    time = time_column(table, NEEDED)
     if not len(table):
-        raise _bad(
-            "there are no pulls to compare", "measure some: regtools time IMAGE --rounds 10 --journal FILE"
+        raise bad_table(
+            "there are no pulls to compare", "measure some: regtools bench IMAGE --rounds 10 --journal FILE"
         )
+
+    def column(name: str) -> pd.Series[Any]:
+        return table[name] if name in table.columns else pd.Series(None, table.index, dtype="object")
+
     made: dict[str, Any] = {
         "place": table["place"].astype("string").fillna(""),
-        "round": _numbers(table["round"], "round", least=None),
+        "round": _numbers(table["round"], "round"),
         "ok": _flags(table["ok"]),
-        "seconds": _numbers(table[seconds], seconds, least=0.0),
+        "seconds": _numbers(table[time], time, least=0.0),
     }
-    late = made["ok"] & made["seconds"].isna()
-    if late.any():
-        raise _bad(
-            f"row {_first(late)}: the pull is ok, and {seconds} is empty", "give the time, or ok = false"
+    untimed = made["ok"] & made["seconds"].isna()
+    if untimed.any():
+        raise bad_table(
+            f"row {_first(untimed)}: the pull is ok, and {time} is empty", "add the time, or set ok to false"
         )
-    for name, unknown in OPTIONAL.items():
-        if name in table.columns:
-            made[name] = table[name].astype("string").fillna(unknown) if name in _GROUPING else table[name]
-        else:
-            made[name] = pd.Series(unknown, index=table.index, dtype="string" if name in _GROUPING else None)
-    for name in (
-        "ttfb_s",
-        "transfer_s",
-        "wait_s",
-        "rtt_s",
-        "other_cpu",
-        "bytes_fetched",
-        "n_requests",
-        "n_layers",
-        "workers",
-    ):
-        made[name] = _numbers(made[name], name, least=None)
-    extra = {name: table[name] for name in table.columns if name not in made and name != seconds}
-    return pd.DataFrame({**made, **extra}).reset_index(drop=True)
+    made |= {name: column(name).astype("string").fillna(unknown) for name, unknown in _TEXTS.items()}
+    made |= {name: _numbers(column(name), name) for name in _NUMBERS}
+    made |= {name: column(name) for name in _REST}
+    made |= {name: table[name] for name in table.columns if name not in made and name != time}
+    return pd.DataFrame(made).reset_index(drop=True)
 
 
-def _rows(pulls: Iterable[Pull]) -> pd.DataFrame:
-    from regtools.pull.records import Pull, frames
-
-    given: list[Any] = list(pulls)
-    wrong = next((each for each in given if not isinstance(each, Pull)), None)
-    if wrong is not None:
-        raise _bad(f"a table or pulls are wanted, not {type(wrong).__name__}", "give the frame of pulls")
-    return frames([pull.row() for pull in given], [])[0]
-
-
-def _numbers(column: pd.Series[Any], name: str, least: float | None) -> pd.Series[float]:
+def _numbers(column: pd.Series[Any], name: str, least: float | None = None) -> pd.Series[float]:
     import pandas as pd
 
     numbers = pd.to_numeric(column, errors="coerce").astype("Float64").astype("float64")
@@ -125,9 +119,8 @@ def _numbers(column: pd.Series[Any], name: str, least: float | None) -> pd.Serie
     if least is not None:
         wrong |= (numbers < least) | (numbers == float("inf"))
     if wrong.any():
-        row = _first(wrong)
         what = "number" if least is None else "time"
-        raise _bad(f"row {row}: {name} is {_cell(column, row)}, which is no {what}", None)
+        raise bad_table(f"row {_first(wrong)}: {name} is {_cell(column, wrong)}, which is no {what}")
     return numbers
 
 
@@ -139,37 +132,44 @@ def _flags(column: pd.Series[Any]) -> pd.Series[bool]:
     words = column.astype("string").str.strip().str.lower()
     wrong = ~words.isin([*_YES, *_NO])
     if wrong.any():
-        row = _first(wrong)
-        raise _bad(
-            f"row {row}: ok is {_cell(column, row)}, which is neither true nor false",
-            "write true or false",
-        )
+        message = f"row {_first(wrong)}: ok is {_cell(column, wrong)}, which is neither true nor false"
+        raise bad_table(message, "write true or false")
     return words.isin(_YES).astype(bool)
 
 
-def _cell(column: pd.Series[Any], row: int) -> str:
-    value = column.iloc[row - 1]
+def _cell(column: pd.Series[Any], wrong: pd.Series[bool]) -> str:
+    value = column.iloc[_first(wrong) - 1]
     return repr(value) if isinstance(value, str) else str(value)
 
 
-def _first(wrong: Any) -> int:
+def _first(wrong: pd.Series[bool]) -> int:
+    """Return the number of the first row that is marked, from 1."""
     return int(wrong.to_numpy(dtype=bool, na_value=False).argmax()) + 1
 
 
-def _bad(message: str, hint: str | None) -> RegtoolsError:
+def bad_table(message: str, hint: str | None = None) -> RegtoolsError:
+    """Return the error for a table that does not hold what is needed."""
     return RegtoolsError(message, kind="bad-table", stage="load", hint=hint)
+
+
+def period(table: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """Return when the first and the last pull began, None where that is not recorded."""
+    import pandas as pd
+
+    begun = pd.to_datetime(table["started_at"], utc=True, errors="coerce").dropna()
+    return (begun.min(), begun.max()) if len(begun) else None
 
 
 # -- files -----------------------------------------------------------------------------------------------
 
 
 def read_measurements(paths: Sequence[str | os.PathLike[str]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read journals, CSV and Parquet files, told apart by what is in them: pulls and requests.
+    """Read journals, CSV and Parquet files, recognised by their content, as pulls and requests.
 
-    Each file is a campaign of its own: its rounds are not mixed with those of another file.
+    Of several files each is a campaign of its own: its rounds are not mixed with those of another file.
 
     Raises:
-        RegtoolsError: a file is missing, or is nothing of the kind.
+        RegtoolsError: a file is missing, cannot be read, or holds something else.
     """
     import pandas as pd
 
@@ -186,28 +186,29 @@ def read_measurements(paths: Sequence[str | os.PathLike[str]]) -> tuple[pd.DataF
         return tables[0], wires[0]
     columns = list(dict.fromkeys(name for table in tables for name in table.columns))
     filled = [table.dropna(axis=1, how="all") for table in tables]
-    whole = pd.concat(filled, ignore_index=True).reindex(columns=columns)
+    pulls = pd.concat(filled, ignore_index=True).reindex(columns=columns)
     asked = [wire for wire in wires if len(wire)]
-    return whole, pd.concat(asked, ignore_index=True) if asked else wires[0]
+    return pulls, pd.concat(asked, ignore_index=True) if asked else wires[0]
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from regtools.pull.records import frames
-
+    where = Place(os.fspath(path))
     try:
         with Path(path).open("rb") as file:
             head = file.read(256)
     except OSError as error:
         kind = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
         message = f"the measurements cannot be read: {error.strerror}"
-        raise RegtoolsError(message, kind=kind, stage="load", where=Place(os.fspath(path))) from error
-    if head.startswith(b"PAR1"):
-        return _parquet(path), frames([], [])[1]
-    if head.lstrip().startswith(b"{") or not head.strip():
-        from regtools.campaigns.journal import read_journal
-
-        return read_journal(path)
-    return _csv(path), frames([], [])[1]
+        raise RegtoolsError(message, kind=kind, stage="load", where=where) from error
+    try:
+        if head.startswith(b"PAR1"):
+            return _parquet(path)
+        if head.lstrip().startswith(b"{") or not head.strip():
+            return read_journal(path)
+        return _csv(path), frames([], [])[1]
+    except RegtoolsError as error:
+        error.where = error.where or where
+        raise
 
 
 def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -218,27 +219,23 @@ def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:
             head = file.readline()
         mark = max(",;\t", key=head.count)  # what spreadsheets write, in any country
         table = pd.read_csv(path, sep=mark, skipinitialspace=True, encoding="utf-8-sig")
-        prepared(table)  # what is wrong with it is told here, where the file is known
-    except RegtoolsError as error:
-        error.where = Place(os.fspath(path))
-        raise
     except (ValueError, pd.errors.ParserError) as error:
         message = f"this is no table: {str(error).splitlines()[0]}"
-        hint = "a journal, a CSV file with a header line, or a Parquet file is wanted"
-        raise RegtoolsError(
-            message, kind="bad-table", stage="load", where=Place(os.fspath(path)), hint=hint
-        ) from error
+        raise bad_table(message, "use a journal, a CSV file with a header line, or a Parquet file") from error
+    prepared(table)  # so that an error names the file
     return table
 
 
-def _parquet(path: str | os.PathLike[str]) -> pd.DataFrame:
+def _parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a table, or a journal if its requests are beside it."""
     import pandas as pd
 
     try:
-        return pd.read_parquet(path)
-    except ImportError:
+        if Path(path).with_suffix(".requests.parquet").exists():
+            return read_parquet(path)
+        return pd.read_parquet(path), frames([], [])[1]
+    except ImportError as error:
         message = "a Parquet file can only be read with the package pyarrow"
-        hint = "pip install pyarrow; or write the table as CSV"
+        raise bad_table(message, "pip install pyarrow, or write the table as CSV") from error
     except (OSError, ValueError) as error:
-        message, hint = f"this Parquet file cannot be read: {str(error).splitlines()[0]}", None
-    raise RegtoolsError(message, kind="bad-table", stage="load", where=Place(os.fspath(path)), hint=hint)
+        raise bad_table(f"this Parquet file cannot be read: {str(error).splitlines()[0]}") from error

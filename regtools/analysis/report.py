@@ -1,12 +1,17 @@
-"""A comparison as one HTML file that needs nothing beside it: the charts are in it, and no script."""
+"""A comparison as one HTML file that needs no other file: the charts are in it, and there is no script."""
 
 from __future__ import annotations
 
+from base64 import b64encode
+from io import BytesIO
 from typing import TYPE_CHECKING
 
+from regtools.display import escape, html_table, visible
 from regtools.version import __version__
 
-from .comparison import html as tables
+from .charts import ecdf, phases, slopes, small_multiples
+from .charts.pulls import pulls_to_draw
+from .charts.style import figure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,11 +37,11 @@ _METHOD = (
     "The ratio of two places is the Hodges–Lehmann estimate of the logarithm of the paired ratio; in "
     "brackets is the 95 % interval that belongs to Wilcoxon's signed-rank test. Where it contains 1, no "
     "difference was shown, which does not mean that there is none.",
-    "A failed pull is not left out: beside a pull that was done it counts as longer by an unknown "
-    "amount. In the medians and quartiles of the total time it takes for ever. Success rates have "
-    "Wilson's 95 % interval.",
+    "A failed pull is not left out: beside a successful pull it counts as longer by an unknown amount. In "
+    "the medians and quartiles of the total time it counts as infinitely slow. Success rates have Wilson's "
+    "95 % interval.",
     "“Fastest in” is the share of rounds in which a place was the fastest, with a bootstrap interval "
-    "over rounds.",
+    "over rounds (Wilson's where a place won always or never).",
     "Rates are bytes fetched over the time of their transfer. Different clients, and cold and warm "
     "caches, are never mixed.",
     "“Made of” splits the time into setup, round trips and bytes by least squares over images of "
@@ -45,22 +50,20 @@ _METHOD = (
 
 
 def report(comparison: Comparison, pulls: pd.DataFrame) -> str:
-    """Give the HTML.
+    """Return the HTML.
 
     Args:
         comparison: what :func:`~regtools.compare` made of ``pulls``.
         pulls: the same table, for the charts.
     """
-    from html import escape
-
     parts = [
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width"><title>Places to pull from, compared</title>',
         f'</head><body style="{_BODY}"><h1>Places to pull from, compared</h1>',
-        tables(comparison),
+        comparison._repr_html_(),
         *_charts(pulls),
         "<h2>How it was measured</h2>",
-        _facts(comparison),
+        html_table(_facts(comparison), heading=False, named=True),
         "<h2>How it was computed</h2>",
         *(f"<p>{escape(text)}</p>" for text in _METHOD),
         f'<p style="color:#666">Made by regtools {escape(__version__)} from these measurements.</p>',
@@ -71,15 +74,11 @@ def report(comparison: Comparison, pulls: pd.DataFrame) -> str:
 
 def overview(pulls: pd.DataFrame) -> Figure:
     """Draw the one chart that shows a comparison: the spread of times, a panel for each kind of pull."""
-    from .charts import ecdf
-
     return _panels(pulls, ecdf)
 
 
 def _charts(pulls: pd.DataFrame) -> Iterator[str]:
     import matplotlib.pyplot as plt
-
-    from .charts import ecdf, phases, slopes
 
     wanted: tuple[tuple[Callable[..., Axes], str], ...] = (
         (ecdf, "How long pulls took, and how many were done"),
@@ -89,63 +88,42 @@ def _charts(pulls: pd.DataFrame) -> Iterator[str]:
     for chart, words in wanted:
         try:
             figure = _panels(pulls, chart)
-        except ValueError as error:  # the table has not what this chart shows
-            yield f"<!-- no chart “{words}”: {str(error).replace('--', '')} -->"
+        except ValueError as error:  # the table lacks what this chart shows
+            yield f"<!-- no chart “{words}”: {visible(str(error)).replace('--', '')} -->"
             continue
-        yield f'<h2>{words}</h2><p><img alt="{words}" style="{_IMAGE}" src="{_embedded(figure)}"></p>'
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png", metadata={"Software": None})
         plt.close(figure)
+        source = f"data:image/png;base64,{b64encode(drawn.getvalue()).decode()}"
+        yield f'<h2>{words}</h2><p><img alt="{words}" style="{_IMAGE}" src="{source}"></p>'
 
 
 def _panels(pulls: pd.DataFrame, chart: Callable[..., Axes]) -> Figure:
-    from .charts import small_multiples
-    from .charts.style import pulls_frame
-
-    table = pulls_frame(pulls)
+    table = pulls_to_draw(pulls)
     varying = [name for name in _VARYING if name in table.columns and table[name].nunique() > 1]
     if not varying:
-        return _figure(chart(table))
-    words = table[varying[0]].astype("string").fillna("unknown")
+        return figure_of(chart(table))
+    kinds = table[varying[0]].astype("string").fillna("unknown")
     for name in varying[1:]:
-        words = words + ", " + table[name].astype("string").fillna("unknown")
-    often = words.value_counts().index[:_MOST_PANELS]  # more than fit would be read by nobody
-    made = table.assign(**{_PANEL: words})
-    return _figure(small_multiples(made[words.isin(often)], chart, by=_PANEL)[0])
+        kinds = kinds + ", " + table[name].astype("string").fillna("unknown")
+    often = kinds.value_counts().index[:_MOST_PANELS]  # nobody reads more
+    made = table.assign(**{_PANEL: kinds})
+    return figure_of(small_multiples(made[kinds.isin(often)], chart, by=_PANEL)[0])
 
 
-def _figure(ax: Axes) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = ax.figure
-    assert isinstance(figure, Figure)
-    return figure
-
-
-def _embedded(figure: Figure) -> str:
-    from base64 import b64encode
-    from io import BytesIO
-
-    drawn = BytesIO()
-    figure.savefig(drawn, format="png", metadata={"Software": None})
-    return f"data:image/png;base64,{b64encode(drawn.getvalue()).decode()}"
-
-
-def _facts(comparison: Comparison) -> str:
-    from html import escape
-
+def _facts(comparison: Comparison) -> list[tuple[str, str]]:
     facts = comparison.facts
-    rows = [
+
+    def listed(name: str, absent: str) -> str:
+        return ", ".join(filter(None, facts[name])) or absent
+
+    return [
         ("pulls", f"{facts['pulls']}, of which {facts['failed']} failed"),
         ("rounds", str(facts["rounds"])),
-        ("places", ", ".join(facts["places"])),
-        ("images", ", ".join(filter(None, facts["images"])) or "not recorded"),
-        ("clients", ", ".join(filter(None, facts["clients"])) or "not recorded"),
-        ("vantage points", ", ".join(filter(None, facts["vantages"])) or "one machine"),
+        ("places", listed("places", "without a name")),
+        ("images", listed("images", "not recorded")),
+        ("clients", listed("clients", "not recorded")),
+        ("vantage points", listed("vantages", "one machine")),
         ("from, to", f"{facts['begun']}, {facts['ended']}" if facts["begun"] else "not recorded"),
         ("bootstrap's seed", str(facts["bootstrap_seed"])),
     ]
-    cell = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
-    body = "".join(
-        f'<tr><th style="{cell}">{escape(name)}</th><td style="{cell}">{escape(value)}</td></tr>'
-        for name, value in rows
-    )
-    return f'<table style="border-collapse:collapse">{body}</table>'

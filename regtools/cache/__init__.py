@@ -2,10 +2,11 @@
 
 ::
 
-    settings ─▶ config, units ─▶ files         what is written: text out of values, then a folder
-    engines (processes)                        what runs: podman's containers, or this machine's programs
-    traffic, resp ─▶ status, verify            what it says of itself, and whether it is true
-    cache                                      all of it as one object
+    settings ─▶ texts, files           what is written: templates filled with values, then a folder
+    engines, binaries, processes       what runs: podman's containers, or this machine's programs
+    starting                           what a start needs
+    status, verify                     how the cache is doing, and whether it caches
+    cache                              all of it as one object
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""regtools.cache.binaries."""
+"""A cache that runs directly on this machine: the installed registry and Redis, as background processes."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 from . import processes
-from . import processes as resp
-from .engines import QUICK_S, STATE, Engine, trouble
+from .engines import QUICK_S, STATE, Engine
 from .files import BINARIES, STORAGE, read_secrets
+from .settings import failed
+from .starting import check_port
 
 __all__ = ["Binaries"]
 
@@ -21,83 +21,80 @@ class Binaries(Engine):
     means = "programs of this machine"
 
     def missing(self) -> str | None:
-        """Say which program is missing."""
-        lacking = []
-        if not self._registry():
-            lacking.append("docker-registry")
-        if self.settings.redis and not self.which("redis-server"):
-            lacking.append("redis-server")
-        return f"{' and '.join(lacking)} is not installed" if lacking else None
+        """Return which programs are not installed."""
+        needed = {"docker-registry": self._registry()}
+        if self.settings.redis:
+            needed |= {"redis-server": self.which("redis-server")}
+            needed |= {"redis-cli": self.which("redis-cli")} if needed["redis-server"] else {}
+        lacking = " and ".join(name for name, found in needed.items() if not found)
+        return f"this machine has no {lacking}" if lacking else None
 
     def start(self) -> None:
         """Start Redis, then the registry."""
         if missing := self.missing():
-            raise trouble(missing, "sudo apt install docker-registry redis-server; or let podman run them")
+            raise failed(missing, "sudo apt install docker-registry redis-server; or let podman run them")
         self._check_release()
-        commands = {
-            "redis": [self.which("redis-server"), str(self.folder / BINARIES / "redis.conf")],
-            "registry": [self._registry(), "serve", str(self.folder / BINARIES / "config.yml")],
-        }
-        (self.folder / STATE).mkdir(exist_ok=True)
-        # distribution takes any variable REGISTRY_… for a setting; podman's REGISTRY_AUTH_FILE would be one.
-        clean = {key: value for key, value in self.environ.items() if not key.startswith("REGISTRY_")}
-        for part in reversed(self.parts):
-            if not self.running(part):
-                processes.start(
-                    [str(word) for word in commands[part]],
-                    log=self._log(part),
-                    pid_file=self._pid_file(part),
-                    environ=clean | read_secrets(self.folder) if part == "registry" else clean,
-                    cwd=self.folder / STATE,
-                )
+        # distribution reads every variable REGISTRY_… as a setting, podman's REGISTRY_AUTH_FILE among them.
+        environ = {key: value for key, value in self.environ.items() if not key.startswith("REGISTRY_")}
+        environ["OTEL_TRACES_EXPORTER"] = "none"  # 3.x sends traces to localhost:4318 unless told not to
+        if "redis" in self.parts and not self.running("redis"):
+            check_port(f"127.0.0.1:{self.settings.redis_port}")  # the registry would use any Redis there
+            self._start("redis", [str(self.which("redis-server")), self._conf("redis.conf")], environ)
+        if not self.running("registry"):
+            command = [str(self._registry()), "serve", self._conf("config.yml")]
+            self._start("registry", command, environ | read_secrets(self.folder))
+
+    def _start(self, part: str, command: list[str], environ: dict[str, str]) -> None:
+        state = self.folder / STATE
+        state.mkdir(exist_ok=True)
+        log = state / f"{part}.log"
+        processes.start(command, log=log, pid_file=self._pid_file(part), environ=environ, cwd=state)
 
     def stop(self) -> None:
-        """End both."""
+        """End both processes."""
         for part in self.parts:
             self.stop_part(part)
 
     def stop_part(self, part: str) -> None:
-        """End its process."""
+        """End the process of the registry, or of Redis."""
         processes.end(self._pid_file(part))
 
     def running(self, part: str) -> bool:
         """Look for the process."""
-        return processes.alive(self._pid_file(part))
+        return processes.pid(self._pid_file(part)) is not None
 
     def logs(self, part: str, tail: int | None = None) -> str:
-        """Read the file that they write."""
+        """Read the log file."""
         try:
-            text = self._log(part).read_text("utf-8", "replace")
+            text = (self.folder / STATE / f"{part}.log").read_text("utf-8", "replace")
         except FileNotFoundError:
-            raise trouble(f"there is no log of {part}: it has never run here") from None
+            raise failed(f"there is no log of {part}: it has never run here") from None
         return text if tail is None else "".join(text.splitlines(keepends=True)[-tail:] if tail else [])
 
     def storage(self) -> Path | None:
-        """Give the folder that the configuration names."""
+        """Return the folder that the configuration names."""
         folder = Path(self.settings.storage or self.folder / STORAGE)
         return folder if folder.is_dir() else None
 
-    def redis_info(self) -> dict[str, str]:
-        """Ask over its port."""
-        return resp.info(str(resp.ask(f"127.0.0.1:{self.settings.redis_port}", "INFO")))
+    def redis_cli(self) -> list[str]:
+        """Return the command line with Redis's address."""
+        return ["redis-cli", "-h", "127.0.0.1", "-p", str(self.settings.redis_port)]
 
     def _registry(self) -> str | None:
         return self.which("docker-registry", "registry")
 
     def _check_release(self) -> None:
-        # Keys of the other major version are ignored without a word, and what is left may end in a panic.
-        told = subprocess.run(
-            [str(self._registry()), "--version"], capture_output=True, text=True, check=False, timeout=QUICK_S
-        )
+        # A registry ignores the keys of the other major version, and may then panic over what is left.
+        told = self.run([str(self._registry()), "--version"], QUICK_S)
         found = re.search(r"(?<![\w.])v?([0-9]+)\.[0-9]+", told.stdout)
         if found and found[1] != self.settings.registry:
-            raise trouble(
-                f"this machine's registry is {found[0]}, the configuration for {self.settings.registry}.x",
+            raise failed(
+                f"this machine's registry is {found[0]}, the configuration is for {self.settings.registry}.x",
                 f"make it for this one: regtools cache init {self.folder} --registry {found[1]} --force",
             )
 
+    def _conf(self, name: str) -> str:
+        return str(self.folder / BINARIES / name)
+
     def _pid_file(self, part: str) -> Path:
         return self.folder / STATE / f"{part}.pid"
-
-    def _log(self, part: str) -> Path:
-        return self.folder / STATE / f"{part}.log"

@@ -11,31 +11,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
+from regtools.registries.conf import RegistriesConf
+from regtools.testbed.bed import Place
 from regtools.testbed.process import Closing
 
-from . import files, starting, status, units, verify
-from . import status as traffic
+from . import files, starting, status, texts, verify
 from .binaries import Binaries
-from .engines import STATE, Podman, trouble
-from .settings import DOCKER_HUB, Settings, bad, load
+from .engines import STATE, Podman
+from .settings import DOCKER_HUB, Settings, bad, failed, load
+from .status import Status, Traffic
+from .verify import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Self
 
-    from regtools.registries.conf import RegistriesConf
-    from regtools.testbed.bed import Place
-
     from .engines import Engine
 
 __all__ = ["ENGINES", "Cache"]
 
+ENGINES: dict[str, type[Engine]] = {"podman": Podman, "binaries": Binaries}
 ENGINE_FILE = "engine"
-_INSTALL = "sudo apt install podman  |  sudo apt install docker-registry redis-server"
+INSTALL = "sudo apt install podman  |  sudo apt install docker-registry redis-server"
 
 
 class Cache(Closing):
-    """A pull-through cache: a registry that fetches what it lacks, with Redis beside it if wanted.
+    """A pull-through cache: a registry that fetches what it lacks, with or without Redis beside it.
 
     ::
 
@@ -49,12 +50,12 @@ class Cache(Closing):
 
     Args:
         upstream: the registry behind it, ``https://host[:port]``.
-        folder: where its files lie, or are to lie; None for a temporary one.
-        engine: ``podman``, ``binaries``, or ``auto``: podman where it can, else the programs of this machine.
+        folder: where its files are or will be; None for a temporary one.
+        engine: ``podman``, ``binaries``, or ``auto``: podman if it can, else the programs of this machine.
         username, password: the login for the upstream; kept in a file that only its owner can read.
-        force: overwrite files that are there and differ.
+        force: overwrite files that exist and differ.
         environ: the environment of what it starts; None for this process's own.
-        **settings: further fields of :class:`~regtools.cache.settings.Settings`; ``port=0`` takes
+        **settings: further fields of :class:`~regtools.cache.settings.Settings`; ``port=0`` chooses
             free ones.
 
     Raises:
@@ -97,7 +98,7 @@ class Cache(Closing):
 
     def _begin(self, settings: Settings, engine: str, environ: Mapping[str, str] | None) -> None:
         if engine != "auto" and engine not in ENGINES:
-            raise bad(f"there is no engine {engine!r}", f"give auto, {' or '.join(ENGINES)}")
+            raise bad(f"there is no engine {engine!r}", f"choose auto, {' or '.join(ENGINES)}")
         self.settings = settings
         self._wanted = engine
         self._environ = os.environ if environ is None else environ
@@ -111,7 +112,7 @@ class Cache(Closing):
         engine: str = "auto",
         environ: Mapping[str, str] | None = None,
     ) -> Self:
-        """Give the cache whose files lie in ``folder`` already.
+        """Return the cache whose files are in ``folder`` already.
 
         Raises:
             RegtoolsError: ``bad-cache``: there is none.
@@ -123,7 +124,7 @@ class Cache(Closing):
 
     @property
     def address(self) -> str:
-        """``host:port`` where the registry answers."""
+        """``host:port`` at which the registry answers."""
         return self.settings.address
 
     @property
@@ -133,21 +134,19 @@ class Cache(Closing):
 
     @property
     def conf_text(self) -> str:
-        """The same as text: the cache first, the origin last."""
-        return units.drop_in(self.settings)
+        """The drop-in as text: the cache first, the origin last."""
+        return texts.drop_in(self.settings)
 
     @property
     def conf(self) -> RegistriesConf:
-        """The same as a :class:`~regtools.RegistriesConf`."""
-        return _parsed(self.conf_text)
+        """The drop-in as a :class:`~regtools.RegistriesConf`."""
+        return RegistriesConf.from_toml(self.conf_text, file="registries.conf")
 
     @property
     def place(self) -> Place:
         """The place that leads to the cache and nowhere else, not even to the origin."""
-        from regtools.testbed.bed import Place
-
-        text = units.drop_in(self.settings, only=True)
-        return Place(self.settings.name, _parsed(text), text)
+        text = texts.only_the_cache(self.settings)
+        return Place(self.settings.name, RegistriesConf.from_toml(text, file="registries.conf"), text)
 
     @property
     def engine(self) -> str | None:
@@ -162,12 +161,14 @@ class Cache(Closing):
         """Start what does not run, and wait until the registry answers.
 
         Raises:
-            RegtoolsError: it cannot be started, or does not answer; the message holds what it said last.
+            RegtoolsError: it cannot be started, or does not answer; the message holds what it wrote last.
         """
-        if (running := self._engine()) and all(map(running.running, running.parts)):
+        running = self._engine()
+        if running and all(map(running.running, running.parts)):
             return self
         if not (running and running.running("registry")):
-            starting.check_ports(self.settings)
+            starting.check_port(self.address)
+            starting.check_port(self.settings.debug_address)
         errors: list[RegtoolsError] = []
         for engine in [running] if running else self._candidates(errors):
             try:
@@ -178,19 +179,16 @@ class Cache(Closing):
                     raise
                 errors.append(error)
                 self.notes.append(f"not by {engine.name}: {error.message}")
-        raise (
-            errors[0]
-            if len(errors) == 1
-            else trouble("; ".join(error.message for error in errors), errors[-1].hint)
-        )
+        if len(errors) == 1:
+            raise errors[0]
+        raise failed("; ".join(error.message for error in errors), errors[-1].hint)
 
     def _candidates(self, errors: list[RegtoolsError]) -> list[Engine]:
-        names = list(ENGINES) if self._wanted == "auto" else [self._wanted]
+        """Return the engines that can be tried; append to ``errors`` what the others lack."""
         usable = []
-        for name in names:
-            engine = self._made(name)
+        for engine in map(self._made, ENGINES if self._wanted == "auto" else [self._wanted]):
             if missing := engine.missing():
-                errors.append(trouble(missing, _INSTALL))
+                errors.append(failed(missing, INSTALL))
             else:
                 usable.append(engine)
         return usable
@@ -203,7 +201,7 @@ class Cache(Closing):
             state.mkdir(exist_ok=True)
             (state / ENGINE_FILE).write_text(f"{engine.name}\n")
         except OSError as error:
-            raise trouble(f"{error.filename}: {error.strerror}", "choose a folder of your own") from error
+            raise failed(f"{error.filename}: {error.strerror}", "choose a folder of your own") from error
         try:
             starting.check_login(self.settings)
             engine.start()
@@ -218,19 +216,19 @@ class Cache(Closing):
         """Stop it; what it has stored stays, unless ``purge``. Nothing happens to a cache that is down.
 
         Raises:
-            RegtoolsError: podman says no.
+            RegtoolsError: podman refuses.
         """
         engine = self._engine()
         if engine:
             engine.stop()
             (self.folder / STATE / ENGINE_FILE).unlink(missing_ok=True)
         if purge:
-            for each in [engine] if engine else [self._made(name) for name in ENGINES]:
+            for each in [engine] if engine else map(self._made, ENGINES):
                 if engine or not each.missing():
                     each.purge()
 
-    def status(self) -> status.Status:
-        """Look at everything; what cannot be asked is None there, and a note says why."""
+    def status(self) -> Status:
+        """Look at everything; what cannot be asked is None in the answer, and a note says why."""
         engine, notes = self._engine(), []
         answering = bool(engine) and status.answers(self.address)
         counted = redis = found = None
@@ -240,18 +238,18 @@ class Cache(Closing):
                 found = status.stored(storage)
             if self.settings.redis:
                 try:
-                    redis = status.redis_use(engine.redis_info())
-                except (OSError, RegtoolsError) as error:
-                    notes.append(f"Redis: {_words(error)}; pulls go on without it")
+                    redis = status.redis_use(engine.redis("INFO"))
+                except RegtoolsError as error:
+                    notes.append(f"{error.message}; pulls go on without it")
         if answering:
             try:
-                counted = traffic.read(self.settings.debug_address, self.settings.registry)
+                counted = status.read(self.settings.debug_address, self.settings.registry)
             except RegtoolsError as error:
                 notes.append(error.message)
         reachable, words = status.upstream_state(self.settings.upstream)
         if answering and not reachable:
             notes.append("what is stored can be pulled meanwhile; new images cannot")
-        return status.Status(
+        return Status(
             name=self.settings.name,
             upstream=self.settings.upstream,
             address=self.address,
@@ -265,32 +263,32 @@ class Cache(Closing):
             notes=tuple(notes),
         )
 
-    def settle(self) -> traffic.Traffic:
-        """Wait until it has stored what its clients have already; give its counters then.
+    def settle(self) -> Traffic:
+        """Wait until it has stored what its clients have already, and return its counters.
 
         Raises:
             RegtoolsError: the counters cannot be read.
         """
         return verify.settled(self.settings)
 
-    def verify(self, image: str) -> verify.Verification:
+    def verify(self, image: str) -> Verification:
         """Pull an image through it twice, and once by podman with the drop-in; keep nothing of it outside.
 
         Args:
-            image: a name that goes through the cache; a short one is taken below its prefix.
+            image: a name that goes through the cache; a short one gets its prefix.
 
         Raises:
             RegtoolsError: the cache is down, the name does not go through it, or a pull failed.
         """
-        if not (self.engine and status.answers(self.address)):
-            raise trouble("the cache is not running", f"start it: regtools cache up {self.folder}")
+        if not status.answers(self._up().settings.address):
+            raise self._is_down()
         name = verify.full_name(image, self.settings)
-        cold, warm = verify.two_pulls(name, self.settings, units.drop_in(self.settings, only=True))
+        cold, warm = (verify.pull_through(name, self.settings, self.place.conf_text) for _ in range(2))
         used, note = verify.podman_used_it(name, self.settings, self.drop_in, self._environ)
-        return verify.Verification(name, cold, warm, used, note)
+        return Verification(name, cold, warm, used, note)
 
     def logs(self, part: str = "registry", tail: int | None = None) -> str:
-        """Give what the ``registry`` or ``redis`` has written; the last ``tail`` lines.
+        """Return what the ``registry`` or ``redis`` has written; the last ``tail`` lines.
 
         Raises:
             RegtoolsError: there is no log.
@@ -301,11 +299,16 @@ class Cache(Closing):
         return engine.logs(part, tail)
 
     def stop(self, part: str) -> None:
-        """End the ``registry`` or ``redis`` alone, to see what becomes of pulls; ``up`` starts it again."""
-        engine = self._engine()
-        if engine is None:
-            raise trouble("the cache is not running", f"start it: regtools cache up {self.folder}")
-        engine.stop_part(part)
+        """Stop the ``registry`` or ``redis`` alone, to see what becomes of pulls; ``up`` starts it again."""
+        self._up().stop_part(part)
+
+    def redis(self, *words: str) -> str:
+        """Send a command to its Redis and return what ``redis-cli`` prints.
+
+        Raises:
+            RegtoolsError: the cache is down, or its Redis does not answer.
+        """
+        return self._up().redis(*words)
 
     def close(self) -> None:
         """Stop it, and remove what was temporary."""
@@ -320,6 +323,15 @@ class Cache(Closing):
     def _engine(self) -> Engine | None:
         return self._made(self.engine) if self.engine else None
 
+    def _up(self) -> Engine:
+        engine = self._engine()
+        if engine is None:
+            raise self._is_down()
+        return engine
+
+    def _is_down(self) -> RegtoolsError:
+        return failed("the cache is not running", f"start it: regtools cache up {self.folder}")
+
     def _made(self, name: str) -> Engine:
         return ENGINES[name](self.folder, self.settings, self._environ)
 
@@ -329,16 +341,3 @@ class Cache(Closing):
         except BaseException:
             self._forget()
             raise
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
-
-
-def _parsed(text: str) -> RegistriesConf:
-    from regtools.registries.conf import RegistriesConf
-
-    return RegistriesConf.from_toml(text, file="registries.conf")
-
-
-ENGINES: dict[str, type[Engine]] = {"podman": Podman, "binaries": Binaries}

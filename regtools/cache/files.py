@@ -1,23 +1,21 @@
-"""The folder of a cache: which files there are, and how they are written without harm to what is there."""
+"""The folder of a cache: which files it has, and how they are written without harm to what is there."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import Place, RegtoolsError, unwritable
+from regtools.files import write_file
 
-from .config import config_yml, in_container, on_host, redis_conf
 from .settings import FILE, bad
-from .units import drop_in, podman_script, quadlet
+from .texts import filled
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .settings import Settings
 
 __all__ = ["BINARIES", "DROP_IN", "SCRIPT", "SECRETS", "File", "plan", "read_secrets", "secrets_env", "write"]
@@ -39,46 +37,54 @@ class File:
 
 
 def plan(settings: Settings, folder: Path) -> tuple[File, ...]:
-    """Give all files that follow from the settings, without the secrets.
+    """Return all files that follow from the settings, without the secrets.
 
     Args:
+        settings: what the cache is made from.
         folder: the cache's folder, absolute: units and the configuration without containers name it.
+
+    Raises:
+        RegtoolsError: ``bad-cache``: podman cannot mount files of such a folder.
     """
     if re.search(r'[:\\"\x00-\x1f]', str(folder)):
         raise bad(
             f"{str(folder)!r} cannot be a cache's folder",
             "choose a path without colon, quote or backslash, which podman's --volume cannot take",
         )
-    boxed, direct = in_container(settings), on_host(settings, str(folder / STORAGE))
+
+    def file(path: str, template: str, *, in_container: bool = True, mode: int = 0o644) -> File:
+        return File(path, filled(template, settings, folder, in_container=in_container), mode)
+
+    unit, redis, volume = f"quadlet/{settings.name}", settings.redis, not settings.storage
     files = [
         File(FILE, settings.to_toml()),
-        File("config.yml", config_yml(settings, boxed)),
-        File(f"{BINARIES}/config.yml", config_yml(settings, direct)),
-        File(SCRIPT, podman_script(settings), 0o755),
-        File(DROP_IN, drop_in(settings)),
-        *(File(f"quadlet/{name}", text) for name, text in quadlet(settings, folder).items()),
+        file("config.yml", "config.yml"),
+        file(f"{BINARIES}/config.yml", "config.yml", in_container=False),
+        file(SCRIPT, "podman-run.sh", mode=0o755),
+        file(DROP_IN, "registries.conf"),
+        file(f"{unit}.network", "quadlet.network"),
+        redis and file(f"{unit}-redis.container", "quadlet-redis.container"),
+        volume and file(f"{unit}.volume", "quadlet.volume"),
+        file(f"{unit}.container", "quadlet.container"),
+        redis and file("redis.conf", "redis.conf"),
+        redis and file(f"{BINARIES}/redis.conf", "redis.conf", in_container=False),
     ]
-    if settings.redis:
-        files += [
-            File("redis.conf", redis_conf(settings, boxed)),
-            File(f"{BINARIES}/redis.conf", redis_conf(settings, direct)),
-        ]
-    return tuple(files)
+    return tuple(each for each in files if each)
 
 
 def secrets_env(username: str, password: str) -> File:
-    """Write the login for the upstream, as environment variables that the registry reads.
+    """Return the file with the login for the upstream, as environment variables that the registry reads.
 
-    distribution reads such a value as YAML, podman takes it as it stands: a JSON string is right for both.
+    distribution reads such a value as YAML, podman takes it literally: a JSON string is right for both.
 
     Raises:
-        RegtoolsError: a login that one line cannot hold.
+        RegtoolsError: ``bad-cache``: a login that one line cannot hold.
     """
     for what, value in (("username", username), ("password", password)):
         if not value or re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
-            raise bad(f"the {what} is empty or has a control character in it", "was the right file given?")
+            raise bad(f"the {what} is empty or has a control character in it", "was it the right file?")
     text = (
-        "# The login for the upstream registry. Only the owner may read it; it belongs into no repository.\n"
+        "# The login for the upstream registry. Only its owner may read it; commit it nowhere.\n"
         f"REGISTRY_PROXY_USERNAME={json.dumps(username, ensure_ascii=False)}\n"
         f"REGISTRY_PROXY_PASSWORD={json.dumps(password, ensure_ascii=False)}\n"
     )
@@ -86,7 +92,7 @@ def secrets_env(username: str, password: str) -> File:
 
 
 def read_secrets(folder: Path) -> dict[str, str]:
-    """Give the variables of ``secrets.env``; none where there is no such file."""
+    """Return the variables of ``secrets.env``; none if there is no such file."""
     try:
         text = (folder / SECRETS).read_text("utf-8")
     except FileNotFoundError:
@@ -99,12 +105,12 @@ def read_secrets(folder: Path) -> dict[str, str]:
 
 
 def write(folder: Path, files: tuple[File, ...], *, force: bool = False) -> list[str]:
-    """Write files that are missing; give the paths of those that were written.
+    """Write files that are missing, and return the paths of those that were written.
 
-    Nothing is written where one of them is there with another text, unless ``force``.
+    Unless ``force``, nothing is written if one of them exists with another text.
 
     Raises:
-        RegtoolsError: files that differ are there, or one cannot be written.
+        RegtoolsError: ``file-exists``, ``file-unwritable``.
     """
     states = {file: _state(folder / file.path, file) for file in files}
     differing = [file.path for file, state in states.items() if state == "differs"]
@@ -116,50 +122,28 @@ def write(folder: Path, files: tuple[File, ...], *, force: bool = False) -> list
             where=Place(str(folder)),
             hint="look at the difference, then repeat with --force to overwrite; nothing was written now",
         )
-    written = []
-    for file, state in states.items():
-        if state != "same":
-            _put(folder / file.path, file)
-            written.append(file.path)
-    return written
+    written = [file for file, state in states.items() if state != "same"]
+    for file in written:
+        path = folder / file.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if file.path == SECRETS:  # of a command that was killed while it wrote
+                for left in folder.glob(f".{SECRETS}.*"):
+                    left.unlink()
+        except OSError as error:
+            raise unwritable(path, error) from error
+        write_file(path, file.text, mode=file.mode)
+    return [file.path for file in written]
 
 
 def _state(path: Path, file: File) -> str:
     try:
         if path.read_text("utf-8") != file.text:
             return "differs"
-        mode = path.stat().st_mode & 0o777
-        return "same" if file.mode != 0o600 or mode == 0o600 else "open"
+        return "open" if file.mode == 0o600 != path.stat().st_mode & 0o777 else "same"
     except FileNotFoundError:
         return "missing"
     except UnicodeDecodeError:
         return "differs"
     except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _put(path: Path, file: File) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(file.text)
-        Path(beside).chmod(file.mode)
-        Path(beside).replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            Path(beside).unlink()
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> RegtoolsError:
-    return RegtoolsError(
-        f"it cannot be written: {error.strerror}",
-        kind="file-unwritable",
-        stage="load",
-        where=Place(str(path)),
-        hint="choose a folder of your own",
-    )
+        raise unwritable(path, error) from error

@@ -8,26 +8,25 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import tomli
+
 from regtools.errors import Place, RegtoolsError
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-__all__ = ["DOCKER_HUB", "FILE", "Settings", "bad", "load"]
+__all__ = ["DOCKER_HUB", "FILE", "Settings", "bad", "failed", "load"]
 
 FILE = "cache.toml"
 DOCKER_HUB = "https://registry-1.docker.io"
-NAME = re.compile(
-    r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?"
-)  # a container's, a network's, a unit's and a host's
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?")  # of containers, networks, units and hosts
 IMAGE = re.compile(r"[a-z0-9][\w./:@-]{0,300}")
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\]")
 ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:]+\]")
 PREFIX = re.compile(r"[A-Za-z0-9](?:[\w.:/-]*[A-Za-z0-9])?")
-DURATION = re.compile(
-    r"0|(?:[0-9]+(?:\.[0-9]+)?(?:h|m|s))+"
-)  # the part of Go's durations that makes sense here
+DURATION = re.compile(r"0|(?:[0-9]+(?:\.[0-9]+)?(?:h|m|s))+")  # of Go's durations, what makes sense here
+REMAKE = "make it again with regtools cache init --force"
 DEFAULT_IMAGES = {"2": "docker.io/library/registry:2", "3": "docker.io/library/registry:3"}
 
 
@@ -142,14 +141,14 @@ class Settings:
         return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.bind, self.bind)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the values as plain data for JSON."""
+        """Return the values as plain data for JSON."""
         return asdict(self)
 
     def to_toml(self) -> str:
-        """Write them down; :func:`load` reads them again."""
+        """Return the text of ``cache.toml``, which :func:`load` reads."""
         lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in asdict(self).items()]
         return (
-            "# What `regtools cache init` was told. `up`, `status`, `down` and the others read it.\n"
+            "# The options of `regtools cache init`. `up`, `status`, `down` and the others read them.\n"
             "# After a change run `regtools cache init` with the same change and --force.\n"
             + "\n".join(lines)
             + "\n"
@@ -160,10 +159,8 @@ def load(folder: Path) -> Settings:
     """Read ``cache.toml`` of a cache's folder.
 
     Raises:
-        RegtoolsError: there is none, or it says what cannot be.
+        RegtoolsError: ``bad-cache``: there is none, or a value cannot be used.
     """
-    import tomli
-
     file = folder / FILE
     try:
         data = tomli.loads(file.read_text("utf-8"))
@@ -174,22 +171,23 @@ def load(folder: Path) -> Settings:
             file,
         ) from error
     except ValueError as error:
-        raise bad(f"it is no TOML: {error}", "make it anew with regtools cache init --force", file) from error
+        raise bad(f"it is not TOML: {error}", REMAKE, file) from error
     kinds = {field.name: type(field.default) for field in fields(Settings)}
     for key, value in data.items():
         if type(value) is not kinds.get(key):
-            raise bad(
-                f"{key} = {value!r} is not understood here",
-                "make it anew with regtools cache init --force",
-                file,
-            )
+            raise bad(f"{key} = {value!r} is not a setting of a cache", REMAKE, file)
     return Settings(**data)
 
 
 def bad(message: str, hint: str | None = None, file: Path | None = None) -> RegtoolsError:
-    """Make the error for what a cache cannot be made from."""
+    """Return the error for a setting that cannot be used."""
     where = Place(str(file)) if file else None
     return RegtoolsError(message, kind="bad-cache", stage="load", where=where, hint=hint)
+
+
+def failed(message: str, hint: str | None = None) -> RegtoolsError:
+    """Return the error for a cache that does not run as it should."""
+    return RegtoolsError(message, kind="cache-failed", stage="pull", hint=hint)
 
 
 def _check_upstream(url: str) -> None:

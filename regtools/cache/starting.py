@@ -1,4 +1,4 @@
-"""What a start needs: free ports, an upstream that takes the login, and patience until it answers."""
+"""What a start needs: free ports, an upstream that takes the login, and patience."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 
 from . import status
-from .engines import trouble
-from .settings import bad
+from .settings import bad, failed
 
 if TYPE_CHECKING:
     from .engines import Engine
     from .settings import Settings
 
-__all__ = ["check_login", "check_ports", "free_ports", "wait"]
+__all__ = ["check_login", "check_port", "free_ports", "wait"]
 
 START_S = 60.0  # for the first answer; it takes a tenth of a second, unless the machine is busy
 REDIS_S = 5.0
-# What distribution writes before it ends; below it stands a stack, or its usage.
-_TELLING = re.compile(r"^panic:|level=(fatal|panic)|^configuration error")
+# What distribution writes before it ends; a stack or its usage follows.
+REASON = re.compile(r"^panic:|level=(fatal|panic)|^configuration error")
 
 
 def wait(engine: Engine, settings: Settings) -> None:
     """Wait until the registry answers, and a moment for Redis.
 
     Raises:
-        RegtoolsError: it ended, or is silent; the message holds what it said last.
+        RegtoolsError: it has ended, or does not answer; the message holds what it wrote last.
     """
     until = time.monotonic() + START_S
     while not status.answers(settings.address):
@@ -38,60 +37,58 @@ def wait(engine: Engine, settings: Settings) -> None:
         if ended or time.monotonic() > until:
             raise _why_not(engine, settings, ended)
         time.sleep(0.05)
-    # The cache works without Redis, and status says so: a short wait is enough for what comes next.
+    # The cache works without Redis, and its status says so: a short wait is enough.
     until = time.monotonic() + REDIS_S
     while "redis" in engine.parts and engine.running("redis") and time.monotonic() < until:
-        with suppress(OSError, RegtoolsError):
-            engine.redis_info()
+        with suppress(RegtoolsError):
+            engine.redis("PING")
             return
         time.sleep(0.05)
 
 
 def _why_not(engine: Engine, settings: Settings, ended: bool) -> RegtoolsError:
-    what = "the registry has ended" if ended else f"the registry is silent for {START_S:g} s"
+    what = "the registry has ended" if ended else f"the registry did not answer within {START_S:g} s"
     reachable, words = status.upstream_state(settings.upstream)
     if not reachable:
-        return trouble(
+        return failed(
             f"{what}: {words}, and distribution asks the upstream once when it starts",
             "start it when the upstream answers again; what is stored is not lost",
         )
-    said = [line for line in engine.logs("registry", 60).splitlines() if line.strip()]
-    told = next(filter(_TELLING.search, reversed(said)), said[-1] if said else "")
-    return trouble(what, f"it said: {told}" if told else "it said nothing")
+    lines = [line for line in engine.logs("registry", 60).splitlines() if line.strip()]
+    reason = next(filter(REASON.search, reversed(lines)), lines[-1] if lines else "")
+    return failed(what, f"it wrote: {reason}" if reason else "it wrote nothing")
 
 
 def check_login(settings: Settings) -> None:
-    """Raise for an upstream to which this distribution would not send its login."""
+    """Raise for an upstream to which this release of distribution would not send its login."""
     if settings.private and settings.registry == "2" and status.wants_basic(settings.upstream):
         raise bad(
             "the upstream wants HTTP Basic, and distribution 2.x sends a login to token servers only",
-            "take distribution 3.x (--registry 3), or an upstream with a token server, as Docker Hub",
+            "use distribution 3.x (--registry 3), or an upstream with a token server, such as Docker Hub",
         )
 
 
-def check_ports(settings: Settings) -> None:
-    """Raise where somebody else has the registry's port."""
-    for address in (settings.address, settings.debug_address):
-        host, _, port = address.rpartition(":")
-        with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as found:
-            if found.getsockname() == found.getpeername():
-                continue  # nobody listens: the system chose this very port for the question, and met itself
-            raise trouble(
-                f"somebody else answers at {address} already",
+def check_port(address: str) -> None:
+    """Raise if another program listens at ``host:port``."""
+    host, _, port = address.rpartition(":")
+    with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as found:
+        # If nobody listens, the system may choose this very port for the question, which then meets itself.
+        if found.getsockname() != found.getpeername():
+            raise failed(
+                f"another program answers at {address} already",
                 "end it, or make the cache at another port: regtools cache init --port N --force",
             )
 
 
 def free_ports(bind: str) -> int:
-    """Give the first of three free ports in a row: the registry's, the debug server's and Redis's."""
-    # Two tries in three thousand meet another.
-    for _ in range(100):
+    """Return the first of three free ports in a row: the registry's, the debug server's and Redis's."""
+    for _ in range(100):  # two attempts in three thousand find a port whose neighbour is taken
         with socket.socket() as first:
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
             if port <= 65533 and all(_is_free(port + more, bind) for more in (1, 2)):
                 return port
-    raise trouble("there are no three free ports in a row", "give one by port=")
+    raise failed("there are no three free ports in a row", "choose one with port=")
 
 
 def _is_free(port: int, bind: str) -> bool:

@@ -1,14 +1,13 @@
-"""How a cache is doing, in one look.
+"""How a cache is doing, in one look: its registry's counters, its storage, its Redis, and its upstream.
 
-What the registry says it has served, corrected where distribution 2.8 miscounts.
+The counters are corrected where distribution 2.8 miscounts. It counts a blob once for each copy that it
+makes, calls every copy a hit, and none a miss: after a pull of five blobs that it did not have, it reports
+ten requests, ten hits, no miss. But it makes two copies of what it lacks (one for the client, one for itself)
+and one of what it has, and its web server counts the requests correctly. So the copies beyond the requests
+are the misses, and all their bytes were fetched twice.
 
-2.8 counts a blob once for each copy that it makes, calls every copy a hit, and none a miss: after a pull of
-five blobs that it did not have, it says ten requests, ten hits, no miss. But it makes two copies of what it
-lacks (one for the client, one for itself) and one of what it has, and its web server counts the requests
-rightly. So the copies beyond the requests are the misses, and all their bytes were fetched twice.
-
-Beyond this are clients that ask for the same missing blob at the same moment (it is stored once, so that the
-second client counts as a hit), and bytes of downloads that were cut.
+This does not cover clients that ask for the same missing blob at the same moment (it is stored once, so that
+the second client counts as a hit), and bytes of downloads that were cut.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ import re
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from regtools.errors import RegtoolsError
+from regtools.display import size
 
-from .engines import trouble
+from .settings import failed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,25 +44,77 @@ __all__ = [
 ]
 
 BLOBS = "docker/registry/v2/blobs"
+ANSWERED = re.compile(
+    r'^registry_http_requests_total\{code="(?:200|206|304)",handler="blob",.*\} (\S+)$', re.M
+)
+SENT = re.compile(r'^registry_http_response_size_bytes_sum\{handler="blob"\} (\S+)$', re.M)
+# For this machine's own ports, whatever proxy the environment names.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Requests for manifests or for blobs, and how many of them were answered from the storage."""
+
+    requests: int
+    hits: int
+    misses: int
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """The share of hits, 0 to 1; None before the first request."""
+        return self.hits / self.requests if self.requests else None
+
+    def __str__(self) -> str:
+        if not self.requests:
+            return "none asked for yet"
+        return (
+            f"{self.requests} asked for: {self.hits} from the storage, {self.misses} from the upstream "
+            f"({self.hit_ratio:.0%} hits)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a cache has served since it started.
+
+    ``bytes_served`` are blobs' bytes to clients, ``bytes_fetched`` blobs' bytes from the upstream.
+    """
+
+    blobs: Counts
+    manifests: Counts
+    bytes_served: int
+    bytes_fetched: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain data for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What lies in the storage: manifests and blobs, each counted once."""
+    """What is in the storage: manifests and blobs, each counted once."""
 
     path: str
     files: int
     bytes: int
 
+    def __str__(self) -> str:
+        return f"{size(self.bytes)} in {self.files} manifests and blobs, {self.path}"
+
 
 @dataclass(frozen=True, slots=True)
 class RedisUse:
-    """What Redis holds. Sizes in bytes; ``limit`` 0 is none."""
+    """What Redis holds. ``used`` and ``limit`` are bytes; a limit of 0 is none."""
 
     keys: int
     used: int
     limit: int
     evicted: int
+
+    def __str__(self) -> str:
+        limit = f" of {self.limit / 2**20:.0f} MiB" if self.limit else ""
+        return f"{self.keys} keys, {self.used / 2**20:.1f} MiB{limit}, {self.evicted} evicted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,170 +134,95 @@ class Status:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data for JSON."""
+        """Return it as plain data for JSON."""
         return {"format": 1, **asdict(self)}
 
     def __str__(self) -> str:
-        rows = [
-            ("registry", f"{'answers' if self.answers else 'does not answer'} at {self.address}"),
-            ("blobs", _shown(self.traffic.blobs if self.traffic else None)),
-            ("manifests", _shown(self.traffic.manifests if self.traffic else None)),
-            ("stored", _stored(self.stored)),
-            ("redis", _redis(self.redis)),
-            ("upstream", self.upstream_state),
-        ]
-        by = f"by {self.engine}" if self.engine else "not running"
-        head = f"cache {self.name} of {self.upstream}, {by}"
-        lines = [f"  {what:<10} {text}" for what, text in rows]
-        return "\n".join([head, *lines, *(f"  note: {note}" for note in self.notes)])
+        rows = {
+            "registry": f"{'answers' if self.answers else 'does not answer'} at {self.address}",
+            "blobs": self.traffic.blobs if self.traffic else "unknown",
+            "manifests": self.traffic.manifests if self.traffic else "unknown",
+            "stored": self.stored or "nothing yet",
+            "redis": self.redis or "not used, or does not answer",
+            "upstream": self.upstream_state,
+        }
+        engine = f"by {self.engine}" if self.engine else "not running"
+        lines = [f"cache {self.name} of {self.upstream}, {engine}"]
+        lines += [f"  {what:<10} {value}" for what, value in rows.items()]
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+class _Answer(NamedTuple):
+    status: int | None  # None: no answer
+    schemes: tuple[str, ...] = ()  # of WWW-Authenticate, in lower case
+    error: str = ""
+
+
+def _ask(url: str, opener: urllib.request.OpenerDirector | None = None) -> _Answer:
+    try:
+        with (opener.open if opener else urllib.request.urlopen)(f"{url}/v2/", timeout=5) as answer:
+            return _Answer(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        wanted = error.headers.get_all("WWW-Authenticate", [])
+        return _Answer(error.code, tuple(value.split()[0].lower() for value in wanted if value))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        return _Answer(None, error=str(getattr(reason, "strerror", None) or reason))
 
 
 def answers(address: str) -> bool:
-    """Say whether a registry answers at ``host:port`` (``GET /v2/`` gives 200 or 401)."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"http://{address}/v2/", timeout=5):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code == 401
-    except (OSError, ValueError):
-        return False
+    """Return whether a registry answers at ``host:port``: ``GET /v2/`` gives 200 or 401."""
+    return _ask(f"http://{address}", DIRECT).status in (200, 401)
 
 
 def upstream_state(url: str) -> tuple[bool, str]:
-    """Ask the upstream from this machine: whether it can be reached, and in words."""
-    try:
-        with urllib.request.urlopen(f"{url}/v2/", timeout=5):
-            return True, f"{url} answers"
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == 401:
-            return True, f"{url} answers, and asks for a login or a token"
-        return False, f"{url} answers {error.code} to /v2/"
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        return False, f"{url} cannot be reached: {getattr(reason, 'strerror', None) or reason}"
+    """Return whether this machine reaches the upstream, and what it answers, in words."""
+    answer = _ask(url)
+    if answer.status is None:
+        return False, f"{url} cannot be reached: {answer.error}"
+    if answer.status == 401:
+        return True, f"{url} answers, and asks for a login or a token"
+    if answer.status < 300:
+        return True, f"{url} answers"
+    return False, f"{url} answers {answer.status} to /v2/"
 
 
 def wants_basic(url: str) -> bool:
-    """Say whether the upstream wants HTTP Basic: no where it wants a token, nothing, or cannot be asked."""
-    try:
-        with urllib.request.urlopen(f"{url}/v2/", timeout=5):
-            return False
-    except urllib.error.HTTPError as error:
-        error.close()
-        schemes = [
-            value.split()[0].lower() for value in error.headers.get_all("WWW-Authenticate", []) if value
-        ]
-        return error.code == 401 and "basic" in schemes and "bearer" not in schemes
-    except (OSError, ValueError):
-        return False
+    """Return whether the upstream wants HTTP Basic; not if it wants a token, nothing, or does not answer."""
+    answer = _ask(url)
+    return answer.status == 401 and "basic" in answer.schemes and "bearer" not in answer.schemes
 
 
 def stored(folder: Path) -> Stored:
-    """Count what lies in a registry's storage."""
-    files = size = 0
+    """Count the files and bytes in a registry's storage."""
+    files = total = 0
     for where, _, names in os.walk(folder / BLOBS):
         if "data" in names:
             try:
-                size += os.stat(os.path.join(where, "data")).st_size  # noqa: PTH116, PTH118 - many files, no objects
+                total += os.stat(os.path.join(where, "data")).st_size  # noqa: PTH116, PTH118 - many files, no objects
             except FileNotFoundError:  # removed just now
                 continue
             files += 1
-    return Stored(str(folder), files, size)
+    return Stored(str(folder), files, total)
 
 
-def redis_use(info: dict[str, str]) -> RedisUse:
-    """Read Redis's INFO.
+def redis_use(info: str) -> RedisUse:
+    """Read what Redis's command ``INFO`` prints: one ``key:value`` a line.
 
-    >>> redis_use({"used_memory": "900", "maxmemory": "1000", "evicted_keys": "0", "db0": "keys=7,expires=0"})
+    Raises:
+        RegtoolsError: ``cache-failed``: it has another form.
+
+    >>> redis_use("# Memory\\nused_memory:900\\nmaxmemory:1000\\nevicted_keys:0\\ndb0:keys=7,expires=0")
     RedisUse(keys=7, used=900, limit=1000, evicted=0)
     """
+    told = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
     try:
-        keys = dict(pair.split("=") for pair in info.get("db0", "keys=0").split(","))["keys"]
-        return RedisUse(
-            int(keys), int(info["used_memory"]), int(info["maxmemory"]), int(info["evicted_keys"])
-        )
+        keys = dict(pair.split("=") for pair in told.get("db0", "keys=0").split(","))["keys"]
+        numbers = (keys, told["used_memory"], told["maxmemory"], told["evicted_keys"])
+        return RedisUse(*map(int, numbers))
     except (KeyError, ValueError) as error:
-        raise RegtoolsError(
-            f"Redis's INFO is not understood: {error}", kind="redis-error", stage="pull"
-        ) from error
-
-
-def megabytes(size: int) -> str:
-    """Give a size for people, in units of 1000.
-
-    >>> megabytes(22_000_000), megabytes(900)
-    ('22.0 MB', '900 B')
-    """
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} B"
-
-
-def _shown(counts: Counts | None) -> str:
-    if counts is None:
-        return "unknown"
-    if counts.hit_ratio is None:
-        return "none asked for yet"
-    return (
-        f"{counts.requests} asked for: {counts.hits} from the storage, {counts.misses} from the upstream "
-        f"({counts.hit_ratio:.0%} hits)"
-    )
-
-
-def _stored(found: Stored | None) -> str:
-    return (
-        f"{megabytes(found.bytes)} in {found.files} manifests and blobs, {found.path}"
-        if found
-        else "nothing yet"
-    )
-
-
-def _redis(use: RedisUse | None) -> str:
-    if use is None:
-        return "not used, or does not answer"
-    limit = f" of {use.limit / 2**20:.0f} MiB" if use.limit else ""
-    return f"{use.keys} keys, {use.used / 2**20:.1f} MiB{limit}, {use.evicted} evicted"
-
-
-SERVED = re.compile(
-    r'^registry_http_requests_total\{code="(\d+)",handler="(\w+)",method="(\w+)"\} (\S+)$', re.M
-)
-GIVEN = {"200", "206", "304"}
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Requests for manifests or for blobs, and how many of them were answered from the storage."""
-
-    requests: int
-    hits: int
-    misses: int
-
-    @property
-    def hit_ratio(self) -> float | None:
-        """The share of hits, 0 to 1; None before the first request."""
-        return self.hits / self.requests if self.requests else None
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """What a cache has served since it started.
-
-    ``bytes_served`` are blobs' bytes to clients, ``bytes_fetched`` blobs' bytes from the upstream.
-    """
-
-    blobs: Counts
-    manifests: Counts
-    bytes_served: int
-    bytes_fetched: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the numbers as plain data for JSON."""
-        return asdict(self)
+        raise failed(f"Redis's INFO cannot be read: {error}") from error
 
 
 def read(debug_address: str, release: str) -> Traffic:
@@ -259,14 +235,14 @@ def read(debug_address: str, release: str) -> Traffic:
         variables = json.loads(_get(f"http://{debug_address}/debug/vars"))["registry"]["proxy"]
         return traffic(variables, _get(f"http://{debug_address}/metrics"), release)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise trouble(
+        raise failed(
             f"the registry's counters at {debug_address} cannot be read: {error}",
             "does config.yml still have http.debug, with prometheus enabled?",
         ) from error
 
 
 def traffic(proxy: dict[str, Any], metrics: str, release: str) -> Traffic:
-    """Make sense of ``registry.proxy`` of ``/debug/vars``, and of ``/metrics``.
+    """Return the counts behind ``registry.proxy`` of ``/debug/vars`` and the text of ``/metrics``.
 
     >>> cold = {"blobs": {"Requests": 10, "Hits": 10, "Misses": 0, "BytesPulled": 0, "BytesPushed": 200},
     ...         "manifests": {"Requests": 1, "Hits": 1, "Misses": 1, "BytesPulled": 9, "BytesPushed": 9}}
@@ -274,34 +250,25 @@ def traffic(proxy: dict[str, Any], metrics: str, release: str) -> Traffic:
     Counts(requests=5, hits=0, misses=5)
     """
     blobs, manifests = proxy["blobs"], proxy["manifests"]
+    asked, missed = manifests["Requests"], manifests["Misses"]
     if release != "2":
         return Traffic(
             Counts(blobs["Requests"], blobs["Hits"], blobs["Misses"]),
-            Counts(manifests["Requests"], manifests["Hits"], manifests["Misses"]),
+            Counts(asked, manifests["Hits"], missed),
             blobs["BytesPushed"],
             blobs["BytesPulled"],
         )
-    asked = sum(
-        int(float(number))
-        for code, handler, _, number in SERVED.findall(metrics)
-        if handler == "blob" and code in GIVEN
-    )
-    misses = min(asked, max(0, blobs["Requests"] - asked))
-    size = re.search(r'^registry_http_response_size_bytes_sum\{handler="blob"\} (\S+)$', metrics, re.M)
-    served = int(float(size[1])) if size else 0
+    answered = sum(int(float(number)) for number in ANSWERED.findall(metrics))
+    misses = min(answered, max(0, blobs["Requests"] - answered))
+    served = sum(int(float(number)) for number in SENT.findall(metrics))
     return Traffic(
-        Counts(asked, asked - misses, misses),
-        Counts(
-            manifests["Requests"], max(0, manifests["Requests"] - manifests["Misses"]), manifests["Misses"]
-        ),
+        Counts(answered, answered - misses, misses),
+        Counts(asked, max(0, asked - missed), missed),
         served,
         2 * max(0, blobs["BytesPushed"] - served),
     )
 
 
 def _get(url: str) -> str:
-    # Loopback, whatever proxy the environment names.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=5) as answer:
-        text: str = answer.read(64 << 20).decode("utf-8", "replace")
-    return text
+    with DIRECT.open(url, timeout=5) as answer:
+        return str(answer.read(64 << 20), "utf-8", "replace")

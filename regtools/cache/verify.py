@@ -5,31 +5,36 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from regtools.errors import RegtoolsError
+from regtools.display import size
+from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+from regtools.pull.timing import time_pull
 from regtools.reference import Reference
+from regtools.registries.conf import RegistriesConf
 
-from .settings import bad
-from .status import megabytes, read
+from .engines import last_line
+from .settings import bad, failed
+from .status import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from typing import Any
 
+    from regtools.errors import RegtoolsError
     from regtools.pull.records import Pull
 
     from .settings import Settings
     from .status import Traffic
 
-__all__ = ["Leg", "Verification", "full_name", "podman_used_it", "settled", "two_pulls"]
+__all__ = ["Leg", "Verification", "full_name", "podman_used_it", "pull_through", "settled"]
 
 SETTLE_S = 60.0  # for storing what the client has already
-QUIET_S = 0.5
+QUIET_S = 0.5  # without a change of the counters
+PODMAN_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The answer of ``verify``. ``podman`` is None where it was not asked; its note says why."""
+    """The answer of ``verify``. ``podman`` is None if podman was not asked; its note says why."""
 
     image: str
     cold: Leg
@@ -59,7 +64,7 @@ class Verification:
 
     @property
     def same_digest(self) -> bool:
-        """Whether both pulls delivered the same."""
+        """Whether both pulls delivered the same image."""
         return self.cold.digest == self.warm.digest
 
     @property
@@ -68,32 +73,30 @@ class Verification:
         return self.same_digest and self.warm.bytes_fetched == 0 and self.podman is not False
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data for JSON."""
+        """Return it as plain data for JSON."""
         return {"format": 1, **asdict(self), "same_digest": self.same_digest, "ok": self.ok}
 
     def __str__(self) -> str:
-        first = "cold" if self.was_cold else "was there already"
+        first = f"first ({'cold' if self.was_cold else 'was there already'})"
         told = {True: "yes", False: "NO", None: "not asked"}[self.podman]
-        return "\n".join(
-            [
-                self.image,
-                *(
-                    f"  {name:<18}{leg.total_s:8.2f} s   {megabytes(leg.bytes_served):>9} to us, "
-                    f"{megabytes(leg.bytes_fetched):>9} from the upstream"
-                    for name, leg in ((f"first ({first})", self.cold), ("second (warm)", self.warm))
-                ),
-                f"  same digest       {'yes' if self.same_digest else 'NO'}, {self.warm.digest}",
-                f"  podman used it    {told}: {self.podman_note}",
-                f"  {'It caches.' if self.ok else 'It does not do what it should.'}",
-            ]
-        )
+        lines = [self.image]
+        for name, leg in ((first, self.cold), ("second (warm)", self.warm)):
+            served, fetched = size(leg.bytes_served), size(leg.bytes_fetched)
+            amounts = f"{served:>9} to us, {fetched:>9} from the upstream"
+            lines.append(f"  {name:<18}{leg.total_s:8.2f} s   {amounts}")
+        lines += [
+            f"  same digest       {'yes' if self.same_digest else 'NO'}, {self.warm.digest}",
+            f"  podman used it    {told}: {self.podman_note}",
+            f"  {'The cache works.' if self.ok else 'The cache does not work as it should.'}",
+        ]
+        return "\n".join(lines)
 
 
 def full_name(image: str, settings: Settings) -> str:
-    """Give an image's full name; a short one is taken below the cache's prefix, as ``nginx`` for Docker Hub.
+    """Return an image's full name; a short one such as ``nginx`` gets the cache's prefix.
 
     Raises:
-        RegtoolsError: the name is none, or does not go through this cache.
+        RegtoolsError: it is not an image name, or does not go through this cache.
     """
     reference, prefix = Reference.parse(image), settings.image_prefix
     if reference.is_short:
@@ -105,53 +108,48 @@ def full_name(image: str, settings: Settings) -> str:
     return name
 
 
-def two_pulls(image: str, settings: Settings, conf_text: str) -> tuple[Leg, Leg]:
-    """Pull an image twice through the cache, and nowhere else.
-
-    Raises:
-        RegtoolsError: a pull failed.
-    """
-    first = _leg(image, settings, conf_text)
-    return first, _leg(image, settings, conf_text)
-
-
 def podman_used_it(
     image: str, settings: Settings, drop_in: Path, environ: Mapping[str, str]
 ) -> tuple[bool | None, str]:
-    """Let podman pull with the drop-in into a throw-away storage; say whether the cache was asked."""
+    """Let podman pull with the drop-in; return whether it asked the cache (None: not tried), and a note."""
     podman = shutil.which("podman", path=environ.get("PATH", os.defpath))
     if podman is None:
         return None, "podman is not installed here"
     before = _traffic(settings)
-    work = tempfile.mkdtemp(prefix="rt-")  # podman takes no runroot of more than 50 characters
+    folder = new_folder()
     try:
-        own = ["--root", f"{work}/root", "--runroot", f"{work}/run", "--storage-driver", "vfs"]
         done = subprocess.run(
-            [podman, *own, "pull", "--quiet", image],
+            [podman, *storage_options(folder), "pull", "--quiet", image],
             env={**environ, "CONTAINERS_REGISTRIES_CONF": str(drop_in)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=PODMAN_S,
         )
     except subprocess.TimeoutExpired:
-        return False, "podman did not finish within 900 s"
+        return False, f"podman did not finish within {PODMAN_S:g} s"
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        remove_folder(folder)
     after = _traffic(settings)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["nothing"]
-        return False, f"podman pull failed: {said[-1].removeprefix('Error: ')}"
+        return False, f"podman pull failed: {last_line(done.stderr)}"
     blobs = after.blobs.requests - before.blobs.requests
     if not blobs:
-        return False, "podman pulled it, but from elsewhere: the cache was asked for no blob"
-    return True, f"the cache gave it {blobs} blobs"
+        return False, "podman pulled it from elsewhere: it asked the cache for no blob"
+    return True, f"it got {blobs} blobs from the cache"
 
 
-def _leg(image: str, settings: Settings, conf_text: str) -> Leg:
-    from regtools.pull.timing import time_pull
-    from regtools.registries.conf import RegistriesConf
+def pull_through(image: str, settings: Settings, conf_text: str) -> Leg:
+    """Pull an image through the cache, and wait until the cache has stored it.
 
+    Args:
+        image: its full name.
+        settings: the cache's.
+        conf_text: a registries.conf that leads to the cache and nowhere else.
+
+    Raises:
+        RegtoolsError: ``cache-failed``: the pull failed.
+    """
     before = _traffic(settings)
     pull = time_pull(image, RegistriesConf.from_toml(conf_text, file="registries.conf"))
     if not pull.ok or pull.digest is None:
@@ -166,8 +164,8 @@ def _leg(image: str, settings: Settings, conf_text: str) -> Leg:
 
 
 def settled(settings: Settings) -> Traffic:
-    """Wait until the cache has stored what its clients have already; give its counters then."""
-    # The registry stores a blob beside giving it to us, and may finish a little later.
+    """Wait until the cache has stored what its clients have already, and return its counters."""
+    # The registry stores a blob while it serves it, and may finish a little later.
     until = time.monotonic() + SETTLE_S
     last, since = _traffic(settings), time.monotonic()
     while time.monotonic() < until:
@@ -185,11 +183,9 @@ def _traffic(settings: Settings) -> Traffic:
 
 
 def _failed(image: str, settings: Settings, pull: Pull) -> RegtoolsError:
-    why = str(pull).splitlines()[-1].strip()
-    # A refused login and an unknown image look the same from here: the cache answers 404 to both.
+    reason = str(pull).splitlines()[-1].strip()
+    # The cache answers 404 to a refused login and to an unknown image alike.
     hint = (
         "is the login in secrets.env right?" if settings.private else "does the upstream have it, and answer?"
     )
-    return RegtoolsError(
-        f"{image} could not be pulled through the cache: {why}", kind="cache-failed", stage="pull", hint=hint
-    )
+    return failed(f"{image} could not be pulled through the cache: {reason}", hint)

@@ -179,9 +179,9 @@ def bench(
     resolution = conf.resolve(image)
     tried = []
     for candidate, source in [(each, source) for each in resolution.candidates for source in each.sources]:
-        alone = candidate._replace(sources=(source,))
+        alone = candidate.replace(sources=(source,))
         pull = time_resolution(
-            resolution._replace(candidates=(alone,)),
+            resolution.replace(candidates=(alone,)),
             platform=platform,
             workers=workers,
             limits=Limits(retries=0),

@@ -1,4 +1,4 @@
-"""The terminal's face: one command, whose subcommands are modules of this package.
+"""The terminal face: one command, whose subcommands are modules of this package.
 
 Each subcommand module has ``configure(parser)`` and ``run(options) -> int``. Only the chosen one is
 imported, and only its parser is built: starting up is a good part of what a short command costs.
@@ -6,7 +6,13 @@ imported, and only its parser is built: starting up is a good part of what a sho
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
+from contextlib import redirect_stderr
+from difflib import get_close_matches
+from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,118 +22,130 @@ __all__ = ["COMMANDS", "main"]
 
 # name on the terminal → one line of help; the module has the same name.
 COMMANDS: dict[str, str] = {
-    "toml2json": "turn TOML into JSON, or say what is wrong with it",
-    "check": "say all that is wrong with registries.conf, or in it without effect, at once",
-    "convert": "turn an old registries.conf, or Docker's daemon.json, into the current format",
-    "explain": "tell where podman would pull an image from, in which order, and why",
-    "time": "pull an image for real, keep nothing, and say where the time went",
-    "bench": "which mirror, how fast, why: every source of an image asked once, or many times",
-    "compare": "say from measured pulls which place is faster, by how much, and how sure that is",
-    "advise": "put the mirrors of registries.conf in the order that measured pulls speak for",
-    "doctor": "say which real parts this machine has, and what each one enables",
+    "toml2json": "convert TOML to JSON, or show what is wrong with it",
+    "check": "report what is wrong or without effect in registries.conf",
+    "convert": "convert an old registries.conf, or Docker's daemon.json",
+    "explain": "show where podman would pull an image from, in which order, and why",
+    "time": "pull an image, keep nothing, and show where the time went",
+    "bench": "compare every source of an image: one look, or a campaign",
+    "compare": "compare measured pulls: which source is faster, and how surely",
+    "advise": "write mirrors into registries.conf in the order of measured pulls",
+    "doctor": "list the external programs on this machine and what each enables",
     "lab": "open the notebooks in JupyterLab, in a folder of yours",
-    "cache": "set up, run and check a local mirror: a registry that keeps what is pulled through it",
-    "testbed": "open registries to practise on, on this machine, until Ctrl-C",
+    "cache": "set up, run and check a local pull-through cache",
+    "testbed": "open practice registries on this machine until Ctrl-C",
 }
 
-OK, NO, USAGE = 0, 1, 2
+OVERVIEW = """\
+usage: regtools COMMAND ...
+
+Understand and speed up where podman's images come from.
+
+{commands}
+
+Exit status: 0; 1 where the answer is "no"; 2 wrong usage; 70 a fault of
+regtools itself; 130 after Ctrl-C.
+
+Examples:
+  regtools explain nginx
+  regtools explain --help         the options of one command
+"""
+
+
+REPORT = "please report it with what the command prints under REGTOOLS_TRACEBACK=1"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; give its exit status: 0, 1 where the answer is "no", 2 for wrong usage.
+    """Run one command and return its exit status; whatever happens, the user gets a message.
 
-    A closed pipe ends quietly, Ctrl-C with 130, and no input ends in a traceback.
+    Args:
+        argv: the words after ``regtools``; None for those of this process.
+
+    Returns:
+        0; 1 where the answer is "no"; 2 for wrong usage; 70 for a fault of regtools itself, whose traceback
+        is printed where ``REGTOOLS_TRACEBACK=1``; 130 after Ctrl-C. A closed pipe ends quietly with 0.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):  # UTF-8 whatever the locale; a test's stand-in may not know how
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        return _dispatch(arguments)
+        return _report(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:
         _silence_stdout()
-        return OK
-    except KeyboardInterrupt:
+        return 0
+    except KeyboardInterrupt:  # also during the imports, which therefore happen inside
         return 130
 
 
-def _dispatch(arguments: list[str]) -> int:
+def _report(arguments: list[str]) -> int:
+    """Run one command; turn every way in which it can end into a message and an exit status."""
+    from regtools.errors import RegtoolsError
+
+    from .output import FAULT, NO, USAGE, complain
+
+    for each, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, each) is None:  # closed by who started us
+            setattr(sys, each, open(os.devnull, mode))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):  # UTF-8 whatever the locale; a test's stand-in may not know how
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    command = " ".join(["regtools", *(word for word in arguments[:1] if word in COMMANDS)])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *_: complain(f"{command}: {message}")
+            status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        raise
+    except RegtoolsError as error:
+        complain(error)
+        return USAGE if error.kind == "usage" else NO
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            told, status = f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", NO
+        else:
+            told, status = f"a fault of regtools itself: {type(error).__name__}: {error}; {REPORT}", FAULT
+        complain(f"{command}: {told}")
+        if os.environ.get("REGTOOLS_TRACEBACK") == "1":
+            with redirect_stderr(StringIO()) as trace:  # importing traceback would cost every start 2 ms
+                sys.__excepthook__(type(error), error, error.__traceback__)
+            complain(trace.getvalue())
+    try:
+        sys.stdout.flush()
+    except OSError:  # a full disk behind it, which has been reported
+        _silence_stdout()
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    from .output import OK, USAGE, complain, say
+
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
-        print(_overview())
+        rows = "\n".join(f"  {each:<10} {text}" for each, text in COMMANDS.items())
+        say(OVERVIEW.format(commands=rows), end="")
         return OK if arguments else USAGE
     if name == "--version":
         from regtools.version import __version__
 
-        print(f"regtools {__version__}")
+        say(f"regtools {__version__}")
         return OK
     if name not in COMMANDS:
-        print(f"regtools: there is no command {name!r}{_nearest(name)}; see regtools --help", file=sys.stderr)
+        near = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, 1))
+        complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
         return USAGE
-    return _run(name, arguments[1:])
-
-
-def _run(name: str, arguments: list[str]) -> int:
-    import argparse
-    from importlib import import_module
-
     module = import_module(f"{__name__}.{name}")
-    parser = argparse.ArgumentParser(
-        prog=f"regtools {name}",
-        description=COMMANDS[name][0].upper() + COMMANDS[name][1:] + ".",
-        # Left to itself, the formatter imports shutil, and with it the compressors, to learn the width.
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=_width()),
-    )
+    from .parser import Parser
+
+    parser = Parser(f"regtools {name}", COMMANDS[name])
     module.configure(parser)
     try:
-        options = parser.parse_args(arguments)
+        options = parser.parse_args(arguments[1:])
     except SystemExit as stop:  # argparse has printed what is wrong, or the help
         return int(stop.code or OK)
-    try:
-        status: int = module.run(options)
-        sys.stdout.flush()
-    except Exception as error:
-        from regtools.errors import RegtoolsError
-
-        if not isinstance(error, RegtoolsError):
-            raise
-        print(error.render(colour=wants_colour(sys.stderr)), file=sys.stderr)
-        return NO
+    status: int = module.run(options)
     return status
-
-
-def _width() -> int:
-    import os
-
-    columns = os.environ.get("COLUMNS", "")
-    try:
-        return int(columns) if columns.isdigit() else os.get_terminal_size().columns - 2
-    except OSError:
-        return 98
-
-
-def wants_colour(stream: object) -> bool:
-    """Say whether ``stream`` is a terminal whose owner has not asked for no colour (no-color.org)."""
-    import os
-
-    isatty = getattr(stream, "isatty", None)
-    return bool(isatty and isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _overview() -> str:
-    rows = "\n".join(f"  {name:<11}{text}" for name, text in COMMANDS.items())
-    return f"usage: regtools COMMAND ...\n\n{rows}\n\nregtools COMMAND --help tells a command's options."
-
-
-def _nearest(name: str) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, COMMANDS, 1)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _silence_stdout() -> None:
     # Python flushes stdout once more at exit; give it something that takes the bytes.
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

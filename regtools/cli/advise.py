@@ -1,17 +1,24 @@
-"""``regtools advise``: the mirrors of a configuration in the order that measurements speak for."""
+"""``regtools advise``: the mirrors of a configuration in the order that measurements support."""
 
 from __future__ import annotations
 
-import sys
+import re
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.analysis.advice.advise import advise
+from regtools.analysis.measurements import read_measurements
+from regtools.errors import Place, RegtoolsError, unwritable
+from regtools.files import write_file
+from regtools.toml.to_json import read_file
 
-from . import NO, OK
-from . import options as sources
+from .options import configuration, load, release
+from .output import NO, OK, complain, say, write
+from .parser import ending, file, misuse
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
 
     from regtools.analysis.advice.vantages import Advice
 
@@ -21,111 +28,81 @@ FOR_ALL = "for-all.conf"
 
 
 def configure(parser: ArgumentParser) -> None:
-    """Add the options."""
+    """Add the options of ``advise``."""
     add = parser.add_argument
-    add("files", nargs="+", metavar="JOURNAL", help="measurements in which each mirror is a place of its own")
-    sources.configure(parser)
-    add(
-        "--cache", choices=("cold", "warm"), help="which pulls count (default: cold where both were measured)"
-    )
-    add(
-        "--write",
-        metavar="DROPIN",
-        help="write the drop-in, for instance below /etc/containers/registries.conf.d",
-    )
-    add(
-        "--by",
-        choices=("vantage",),
-        help="advise each vantage point, and all together; --write then names a folder for the drop-ins",
-    )
-    add("--force", action="store_true", help="let --write replace a file that says something else")
-    parser.epilog = (
-        "Exit status: 0 advice given, 1 the measurements support no choice. Nothing is added to the\n"
-        "configuration or taken out of it; see it in effect with: regtools explain IMAGE"
+    add("files", nargs="+", metavar="JOURNAL", type=file, help="measurements with each mirror as a place")
+    configuration(parser)
+    add("--cache", choices=("cold", "warm"), help="pulls that count (default: cold where both were measured)")
+    add("--write", metavar="DROPIN", type=file, help="write the drop-in, or with --by the folder of drop-ins")
+    add("--by", choices=("vantage",), help="advise each vantage point, and all together")
+    add("--force", action="store_true", help="let --write replace a file that holds something else")
+    parser.epilog = ending(
+        "0 advice given, 1 the measurements support no choice, or a file cannot be used, 2 wrong usage.",
+        "regtools advise pulls.jsonl",
+        "regtools advise pulls.jsonl --write 50-measured.conf",
+        note="Nothing is added to the configuration or taken out of it. See the drop-in in "
+        "effect with: regtools explain IMAGE",
     )
 
 
 def run(options: Namespace) -> int:
-    """Advise; give 0, or 1 where nothing can be advised or written."""
-    from regtools.analysis.advice.advise import advise
-
-    from .output import measured
-
-    pulls, requests = measured("advise", options.files)
-    conf = sources.load(options, sources.release(options))
+    """Print the advice, or write it as drop-ins."""
+    pulls, requests = read_measurements(options.files)
+    conf = load(options, release(options))
     if options.by is not None:
         found = advise(pulls, conf, requests=requests, cache_state=options.cache, by=options.by)
-        print(found)
+        say(found)
         return _write_each(found, options)
     text = advise(pulls, conf, requests=requests, cache_state=options.cache)
     if options.write is None:
-        print(text, end="")
-        return OK
-    return _write(text, options.write, force=options.force)
+        write(text, None)
+    else:
+        _write({options.write: text}, force=options.force)
+    return OK
 
 
 def _write_each(found: Advice, options: Namespace) -> int:
-    """Write a drop-in for each vantage point that has one, and the one for all; say where."""
-    texts = {_file_name(vantage): text for vantage, text in found.files.items()}
+    """Write a drop-in for each vantage point that has one, and the one for all."""
+    texts = {f"at-{re.sub(r'[^A-Za-z0-9._-]', '-', name)}.conf": text for name, text in found.files.items()}
+    if len(texts) < len(found.files):
+        raise misuse("two vantage points would have the same file name")
     if found.for_all is not None:
         texts[FOR_ALL] = found.for_all
     if not texts:
-        print("regtools advise: the measurements support no other order anywhere", file=sys.stderr)
+        complain("regtools advise: the measurements support no other order anywhere")
         return NO
     if options.write is None:
-        print("--write FOLDER writes the files", file=sys.stderr)
+        complain("--write FOLDER writes the files")
         return OK
-    if len(texts) < len(found.files) + (found.for_all is not None):
-        message = "two vantage points would have the same file name"
-        raise RegtoolsError(message, kind="file-unwritable", stage="load", where=Place(options.write))
-    from pathlib import Path
-
     folder = Path(options.write)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"the folder cannot be made: {error.strerror}"
-        raise RegtoolsError(
-            message, kind="file-unwritable", stage="load", where=Place(options.write)
-        ) from error
-    return max(_write(text, str(folder / name), force=options.force) for name, text in texts.items())
-
-
-def _file_name(vantage: str) -> str:
-    """Make a file name that stays in its folder, and that podman would read: it ends in .conf."""
-    import re
-
-    return f"at-{re.sub(r'[^A-Za-z0-9._-]', '-', vantage)}.conf"
-
-
-def _write(text: str, path: str, *, force: bool) -> int:
-    from .output import reason, write_text
-
-    present = _present(path)
-    if present == text:
-        print(f"{path}: says so already", file=sys.stderr)
-        return OK
-    if present is not None and not force:
-        print(
-            f"regtools advise: {path} is there and says something else; --force replaces it", file=sys.stderr
-        )
-        return NO
-    try:
-        write_text(text, path)
-    except OSError as error:
-        message = f"the drop-in cannot be written: {reason(error)}"
-        raise RegtoolsError(message, kind="file-unwritable", stage="load", where=Place(path)) from error
-    print(f"{path}: written; see it in effect with regtools explain", file=sys.stderr)
+        raise unwritable(options.write, error, what="the folder") from error
+    _write({str(folder / name): text for name, text in texts.items()}, force=options.force)
     return OK
 
 
-def _present(path: str) -> str | None:
-    from pathlib import Path
+def _write(texts: Mapping[str, str], *, force: bool) -> None:
+    """Write the files that are not yet as they should be, or none if a file of the user's is in the way."""
+    present = {path: _present(path) for path in texts}
+    for path, text in texts.items():
+        if not force and present[path] not in (None, text):
+            message = "this file is there and holds something else"
+            hint = "--force replaces it"
+            raise RegtoolsError(message, kind="file-exists", stage="load", where=Place(path), hint=hint)
+    for path, text in texts.items():
+        if present[path] == text:
+            complain(f"{path}: unchanged, it says so already")
+        else:
+            write_file(path, text, what="the drop-in")
+            complain(f"{path}: written; see it in effect with regtools explain")
 
+
+def _present(path: str) -> str | None:
     try:
-        return Path(path).read_text("utf-8", errors="replace")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        message = f"what is there cannot be read: {error.strerror}"
-        raise RegtoolsError(message, kind="file-unreadable", stage="load", where=Place(path)) from error
+        return read_file(path).decode("utf-8", "replace")
+    except RegtoolsError as error:
+        if error.kind == "file-missing":
+            return None
+        raise

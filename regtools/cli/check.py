@@ -1,134 +1,95 @@
 """``regtools check``: everything that is wrong with configuration files, and what podman ignores in them.
 
 Without a file, all that podman would read on this machine (or the one below ``--root``) is checked, with the
-neighbours that it would not read. A named file in a directory ``*.d`` is taken for a drop-in of the named
-file before it; every other named file is a configuration of its own.
+neighbours that it would not read. A named file in a directory ``*.d`` is a drop-in of the named file before
+it; every other named file is a configuration of its own.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING
+import os.path
+from argparse import ArgumentParser, Namespace
 
 from regtools.errors import RegtoolsError
-from regtools.registries.checks import (
-    ERROR,
-    NOTE,
-    WARNING,
-    Finding,
-    Findings,
-    Report,
-    check_machine,
-    check_texts,
-)
+from regtools.registries import checks
 from regtools.registries.reading.document import dialect
 from regtools.registries.reading.host import Surroundings
-from regtools.registries.reading.releases import release
+from regtools.registries.reading.releases import release as rules_of
 
-from . import NO, OK, USAGE, wants_colour
-from . import options as sources
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+from .options import configuration, named_files, release, surroundings
+from .output import NO, OK, say, say_json, show, wrapped
+from .parser import ending, file, misuse
 
 __all__ = ["configure", "run"]
 
+SEVERITIES = (checks.ERROR, checks.WARNING, checks.NOTE)
+
 
 def configure(parser: ArgumentParser) -> None:
-    """Add the options."""
-    text = "files to check; a file in a directory *.d is a drop-in of the one before"
-    parser.add_argument("files", nargs="*", metavar="FILE", help=text)
-    sources.configure(parser)
-    parser.add_argument("--json", action="store_true", help="the findings as data")
+    """Add the options of ``check``."""
+    text = "files to check (default: all that podman reads); a file in a directory *.d is a drop-in"
+    parser.add_argument("files", nargs="*", metavar="FILE", type=file, help=f"{text} of the one before")
+    configuration(parser)
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.epilog = ending(
+        "0 no error and no warning (notes are allowed), 1 an error or a warning, 2 wrong usage.",
+        "regtools check",
+        "regtools check my-registries.conf --podman 5",
+    )
 
 
 def run(options: Namespace) -> int:
-    """Check; give 0, 1 with an error or a warning, 2 for wrong usage."""
-    if options.files and (options.conf or options.dropins or options.aliases):
-        print(
-            "regtools check: name files, or give --conf, --dropins and --aliases; not both", file=sys.stderr
-        )
-        return USAGE
-    podman = sources.release(options)
-    try:
-        reports = _named(options, podman) if options.files else [_machine(options, podman)]
-    except RegtoolsError as error:
-        print(error.render(colour=wants_colour(sys.stderr)), file=sys.stderr)
-        return NO
-    report = Report(
-        Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
-        tuple(file for one in reports for file in one.files),
+    """Check the files and print the findings."""
+    if options.files and any(named_files(options).values()):
+        raise misuse("name files, or give --conf, --dropins and --aliases; not both")
+    podman = release(options)
+    if options.files:
+        reports = _named(options, podman)
+    else:
+        reports = [checks.check_machine(rules_of(podman), surroundings(options), named_files(options))]
+    report = checks.Report(
+        checks.Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
+        tuple(path for one in reports for path in one.files),
         any(one.stops for one in reports),
     )
     if options.json:
-        _print_json(report, podman)
+        answer = {"format": 1, "podman": podman, "files": list(report.files), "stops": report.stops}
+        findings = [finding.to_dict() for finding in report.findings]
+        say_json({**answer, "findings": findings, "counts": {w: report.count(w) for w in SEVERITIES}})
     else:
         _print_text(report, podman)
-    return NO if report.count(ERROR) or report.count(WARNING) else OK
+    return NO if report.count(checks.ERROR) or report.count(checks.WARNING) else OK
 
 
-# -- what is checked -------------------------------------------------------------------------------------
-
-
-def _machine(options: Namespace, podman: str) -> Report:
-    around = Surroundings(options.root or "/", None, options.uid)
-    paths = {"path": options.conf, "dropins": options.dropins, "aliases": options.aliases}
-    return check_machine(release(podman), around, paths)
-
-
-def _named(options: Namespace, podman: str) -> list[Report]:
+def _named(options: Namespace, podman: str) -> list[checks.Report]:
     """Check the named files, each main file with the drop-ins named after it."""
-    rules = release(podman)
     around = Surroundings(environ=None, uid=options.uid)
-    toml = dialect(rules, around.environ)
     groups: list[list[tuple[str, bytes, bool]]] = []
-    failed: list[Finding] = []
+    failed: list[checks.Finding] = []
     for path in options.files:
-        dropin = _is_dropin(path)
+        dropin = os.path.dirname(os.path.abspath(path)).endswith(".d")  # noqa: PTH100, PTH120 - as it is named
         if not groups or not dropin:
             groups.append([])
         try:
             groups[-1].append((path, around.read(path), dropin))
         except RegtoolsError as error:
-            failed.append(Finding.of(error))
-    reports = [check_texts(rules, group, toml=toml) for group in groups if group]
-    return [*reports, Report(Findings(failed), (), stops=bool(failed))]
+            failed.append(checks.Finding.of(error))
+    rules = rules_of(podman)
+    toml = dialect(rules, around.environ)
+    reports = [checks.check_texts(rules, group, toml=toml) for group in groups if group]
+    return [*reports, checks.Report(checks.Findings(failed), (), stops=bool(failed))]
 
 
-def _is_dropin(path: str) -> bool:
-    folder = os.path.basename(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH119, PTH120 - as shown
-    return folder.endswith(".d")
-
-
-# -- how it is shown -------------------------------------------------------------------------------------
-
-
-def _print_text(report: Report, podman: str) -> None:
-    colour = wants_colour(sys.stdout)
+def _print_text(report: checks.Report, podman: str) -> None:
     for finding in report.findings:
-        print(finding.render(colour=colour), end="\n\n")
-    files = ", ".join(report.files) or "no file"
-    print(f"checked as podman {podman} reads it: {files}")
+        show(finding)
+        say()
+    lines = wrapped(f"checked as podman {podman} reads it: {', '.join(report.files) or 'no file'}", "", "  ")
     if report.stops:
-        print(f"while an error stands, podman {podman} can pull no image at all, not only those of the")
-        print("registries that the error is about")
-    print(", ".join(_counted(report.count(word), word) for word in (ERROR, WARNING, NOTE)))
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _print_json(report: Report, podman: str) -> None:
-    import json
-
-    answer = {
-        "format": 1,
-        "podman": podman,
-        "files": list(report.files),
-        "stops": report.stops,
-        "findings": [finding.to_dict() for finding in report.findings],
-        "counts": {word: report.count(word) for word in (ERROR, WARNING, NOTE)},
-    }
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
+        lines += wrapped(
+            f"while an error stands, podman {podman} can pull no image at all, not only those of the "
+            "registries that the error is about"
+        )
+    counts = [(report.count(word), word) for word in SEVERITIES]
+    lines.append(", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts))
+    say("\n".join(lines))

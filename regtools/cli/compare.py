@@ -1,82 +1,50 @@
-"""``regtools compare``: which place is faster, by how much, and how sure that is."""
+"""``regtools compare``: which source is faster, by how much, and how sure that is."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from argparse import ArgumentParser, Namespace
 
-from regtools.errors import Place, RegtoolsError
+from regtools.analysis.compare import compare
+from regtools.analysis.measurements import read_measurements
+from regtools.analysis.report import overview, report
 
-from . import OK
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
-    import pandas as pd
-
-    from regtools.analysis.comparison import Comparison
+from .output import OK, complain, draw_without_window, save_chart, say, say_json, write
+from .parser import ending, file
 
 __all__ = ["configure", "run"]
 
 
 def configure(parser: ArgumentParser) -> None:
-    """Add the options."""
+    """Add the options of ``compare``."""
     add = parser.add_argument
-    add(
-        "files",
-        nargs="+",
-        metavar="FILE",
-        help="journal, or CSV or Parquet file with the columns place, round, seconds, ok",
-    )
+    add("files", nargs="+", metavar="FILE", type=file, help="journal, or CSV or Parquet file (see below)")
     add("--by", action="append", metavar="COLUMN", help="keep apart by vantage, image, …; may be repeated")
     add("--baseline", metavar="PLACE", help="compare every place with this one only")
-    add("--plot", metavar="FILE", help="draw the spread of the times (.png, .svg, .pdf)")
-    add("--report", metavar="FILE", help="write one HTML file with tables, charts and how it was measured")
+    add("--plot", metavar="FILE", type=file, help="draw the spread of the times (.png, .svg, .pdf)")
+    add("--report", metavar="FILE", type=file, help="write one HTML file with tables, charts and method")
     add("--json", action="store_true", help="print the comparison as JSON")
-    parser.epilog = "Each file counts as a campaign of its own. A verdict needs ten rounds with both places."
+    parser.epilog = ending(
+        "0 compared, 1 a file cannot be read or written, or its table cannot be compared, 2 wrong usage.",
+        "regtools compare pulls.jsonl",
+        "regtools compare monday.jsonl tuesday.csv --report report.html",
+        note="A CSV or Parquet file has the columns place, round, seconds, ok. Each file counts as a "
+        "campaign of its own. A verdict needs ten rounds in which "
+        "both places were measured.",
+    )
 
 
 def run(options: Namespace) -> int:
-    """Compare and tell; give 0."""
-    from regtools.analysis.compare import compare
-
-    from .output import measured
-
-    pulls, _ = measured("compare", options.files)
+    """Compare the pulls, print the comparison, write the chart and the report."""
+    pulls, _ = read_measurements(options.files)
     comparison = compare(pulls, by=options.by, baseline=options.baseline)
     if options.json:
-        import json
-
-        print(json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+        say_json(comparison.to_dict())
     else:
-        print(comparison)
+        say(comparison)
     if options.plot is not None:
-        _plot(pulls, options.plot)
+        save_chart(lambda: overview(pulls), options.plot)
     if options.report is not None:
-        _report(comparison, pulls, options.report)
+        draw_without_window()
+        write(report(comparison, pulls), options.report, what="the report")
+        complain(f"report: {options.report}")
     return OK
-
-
-def _plot(pulls: pd.DataFrame, path: str) -> None:
-    from regtools.analysis.report import overview
-
-    from .output import save, without_window
-
-    without_window()
-    save(overview(pulls), path)
-    print(f"chart: {path}", file=sys.stderr)
-
-
-def _report(comparison: Comparison, pulls: pd.DataFrame, path: str) -> None:
-    from regtools.analysis.report import report
-
-    from .output import reason, without_window, write_text
-
-    without_window()
-    text = report(comparison, pulls)
-    try:
-        write_text(text, path)
-    except OSError as error:
-        message = f"the report cannot be written: {reason(error)}"
-        raise RegtoolsError(message, kind="file-unwritable", stage="load", where=Place(path)) from error
-    print(f"report: {path}", file=sys.stderr)

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from argparse import ArgumentParser, Namespace
 
-from regtools.errors import RegtoolsError
 from regtools.registries.convert import convert
 from regtools.registries.reading.host import Surroundings
 
-from . import NO, OK, wants_colour
-from .output import reason, write_text
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+from .output import OK, complain, write
+from .parser import ending, file
 
 __all__ = ["configure", "run"]
 
 
 def configure(parser: ArgumentParser) -> None:
-    """Add the options."""
-    parser.add_argument("file", metavar="FILE", help="registries.conf in the old format, or daemon.json")
-    parser.add_argument("-o", "--output", metavar="OUT", help="write here, and only if the whole worked")
+    """Add the options of ``convert``."""
+    add = parser.add_argument
+    add("file", metavar="FILE", type=file, help="registries.conf in the old format, or daemon.json")
+    add("-o", "--output", metavar="OUT", type=file, help="write here, and only if all was converted")
+    parser.epilog = ending(
+        "0 converted, 1 a file cannot be read, converted or written, 2 wrong usage.",
+        "regtools convert /etc/containers/registries.conf",
+        "regtools convert /etc/docker/daemon.json -o registries.conf",
+    )
 
 
 def run(options: Namespace) -> int:
-    """Convert; give 0, or 1 for a file that cannot be read, converted or written."""
-    try:
-        result = convert(Surroundings().read(options.file), file=options.file)
-    except RegtoolsError as error:
-        print(error.render(colour=wants_colour(sys.stderr)), file=sys.stderr)
-        return NO
-    try:
-        write_text(result.text, options.output)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        target = options.output or "standard output"
-        print(f"regtools convert: cannot write {target}: {reason(error)}", file=sys.stderr)
-        return NO
+    """Convert the file, write the result, print notes on what changed."""
+    result = convert(Surroundings().read(options.file), file=options.file)
+    write(result.text, options.output, what="the converted file")
     for note in result.notes:
-        print(f"{options.file}: note: {note}", file=sys.stderr)
+        complain(f"{options.file}: note: {note}")
     return OK

@@ -1,27 +1,30 @@
-"""``regtools doctor``: which real parts this machine has, and what each one enables."""
+"""``regtools doctor``: which external programs this machine has, and what each one enables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from argparse import ArgumentParser, Namespace
 
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+from regtools.notebook.doctor import doctor
+
+from .output import OK, say, say_json
+from .parser import ending
+
+__all__ = ["configure", "run"]
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``doctor``."""
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.epilog = ending(
+        "0, also where a program is missing; 2 wrong usage.", "regtools doctor", "regtools doctor --json"
+    )
 
 
 def run(options: Namespace) -> int:
-    """Print the check-up. A missing part is information, not a failure: the exit status is 0."""
-    from regtools.notebook.doctor import doctor
-
+    """Print what is here; a missing program is information, not a failure."""
     answer = doctor(details=True)
     if options.json:
-        import json
-
-        print(json.dumps(answer.to_dict(), indent=2))
+        say_json(answer.to_dict())
     else:
-        print(answer)
-    return 0
+        say(answer)
+    return OK

@@ -6,26 +6,36 @@ contacted and podman need not be installed.
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser, Namespace
 from functools import partial
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
-from regtools.reference import PullName
-from regtools.registries.advice import Outcome, differences
+from regtools.reference import PullName, physical_host
+from regtools.registries.advice import Note, Outcome, advice, advice_on_failure, differences
+from regtools.registries.entries import best_prefix
+from regtools.registries.reading.credentials import certificates, credentials
+from regtools.registries.reading.document import Document
+from regtools.registries.reading.host import Surroundings
+from regtools.registries.reading.lookup import look_up
+from regtools.registries.reading.releases import release
+from regtools.registries.resolve import resolve
 
-from . import NO, OK, wants_colour
-from . import options as sources
-from .contact import access, contact, looked_in, wrapped
+from .options import ALL, configuration, load, named_files, releases, surroundings
+from .output import NO, OK, complain, say, say_json, wrapped
+from .parser import ending
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from regtools.registries.advice import Note
-    from regtools.registries.resolution import Resolution
+    from regtools.registries.reading.credentials import Certificates, Credentials
+    from regtools.registries.reading.lookup import Ignored
+    from regtools.registries.resolution import Candidate, Resolution, Source
+    from regtools.registries.settings import Settings
 
+    Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
 __all__ = ["configure", "run"]
 
 CANNOT_KNOW = (
@@ -39,87 +49,86 @@ CANNOT_KNOW = (
 
 
 def configure(parser: ArgumentParser) -> None:
-    """Add the options."""
-    parser.add_argument("image", metavar="IMAGE", help="what would be given to podman pull")
-    sources.configure(parser, every=True)
+    """Add the options of ``explain``."""
+    parser.add_argument("image", metavar="IMAGE", help="name as you would give it to podman pull")
+    configuration(parser, every=True)
     parser.add_argument("--tty", action="store_true", help="as on a terminal, where podman can ask")
-    parser.add_argument("--json", action="store_true", help="the answer as data")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.epilog = ending(
+        "0 there is a source to pull from, 1 there is none, every one is blocked, or a file cannot be used, "
+        "2 wrong usage.",
+        "regtools explain nginx",
+        "regtools explain quay.io/team/app:1 --podman all",
+        "regtools explain nginx --conf my-registries.conf --json",
+    )
 
 
 def run(options: Namespace) -> int:
-    """Explain; give 0, or 1 where the name leads nowhere or the files stop podman."""
-    wanted = sources.releases(options)
-    outcomes = {podman: _outcome(options, podman) for podman in sources.ALL}
+    """Explain the name as text or as JSON; errors also go to standard error."""
+    outcomes = {podman: _outcome(options, podman) for podman in ALL}
+    wanted = [outcomes[podman] for podman in releases(options)]
     if options.json:
-        _print_json(options, [outcomes[podman] for podman in wanted])
+        data = {outcome.podman: _data(options, outcome) for outcome in wanted}
+        say_json(data if options.podman == "all" else data[wanted[0].podman])
     else:
-        _print_text(options, [outcomes[podman] for podman in wanted], list(outcomes.values()))
-    sys.stdout.flush()
-    for error in _distinct_errors([outcomes[podman] for podman in wanted]):
-        print(error.render(colour=wants_colour(sys.stderr)), file=sys.stderr)
-    return NO if any(outcomes[podman].fails for podman in wanted) else OK
+        for number, (title, lines) in enumerate(_answer(options, wanted, list(outcomes.values()))):
+            if number:
+                say()
+            if title:
+                say(title, bold=True)
+            say("\n".join(lines))
+    for error in {str(outcome.error): outcome.error for outcome in wanted if outcome.error}.values():
+        complain(error)
+    return NO if any(outcome.fails for outcome in wanted) else OK
 
 
 def _outcome(options: Namespace, podman: str) -> Outcome:
     conf = None
     try:
         PullName.parse(options.image)  # podman, too, judges the name before the files
-        conf = sources.load(options, podman)
-        return Outcome(
-            podman, conf, conf.resolve(options.image, options.tty), conf.files_read, conf.files_ignored
-        )
+        conf = load(options, podman)
+        result: Resolution | RegtoolsError = conf.resolve(options.image, options.tty)
     except RegtoolsError as error:
-        if conf is not None:
-            return Outcome(podman, conf, error, conf.files_read, conf.files_ignored)
-        return Outcome(podman, None, error, *_files(options, podman))
-
-
-def _files(options: Namespace, podman: str) -> tuple[Any, Any]:
-    """Find the files of a configuration that cannot be loaded."""
-    from regtools.registries.reading.host import Surroundings
-    from regtools.registries.reading.lookup import look_up
-    from regtools.registries.reading.releases import release
-
-    try:
-        around = Surroundings(options.root or "/", None, options.uid)
-        paths = {"path": options.conf, "dropins": options.dropins, "aliases": options.aliases}
-        files = look_up(release(podman), around, **paths)
+        result = error
+    if conf is not None:
+        return Outcome(podman, conf, result, conf.files_read, conf.files_ignored)
+    try:  # the files of a configuration that cannot be loaded
+        files = look_up(release(podman), surroundings(options), **named_files(options))
     except RegtoolsError:
-        return (), ()
-    return tuple(found.path for found in files.read), tuple(files.ignored)
+        return Outcome(podman, None, result)
+    return Outcome(podman, None, result, tuple(found.path for found in files.read), tuple(files.ignored))
 
 
-def _distinct_errors(outcomes: list[Outcome]) -> list[RegtoolsError]:
-    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    return list({str(error): error for error in errors}.values())
+# -- text --------------------------------------------------------------------------------------------------
 
 
-# -- text ------------------------------------------------------------------------------------------------
-
-
-def _print_text(options: Namespace, wanted: list[Outcome], every: list[Outcome]) -> None:
-    title = _bold if wants_colour(sys.stdout) else _plain
+def _answer(options: Namespace, wanted: list[Outcome], every: list[Outcome]) -> Iterator[Section]:
+    """Yield what each release makes of the name, how the others differ, and what no file shows."""
     shown: dict[str, str] = {}  # what was said → the release of which it was said
     for outcome in wanted:
         same = shown.setdefault(_essence(outcome), outcome.podman)
         if same != outcome.podman:
-            print(f"podman {outcome.podman}: as podman {same}\n")
-            continue
-        for line in _explanation(options, outcome, title):
-            print(line)
+            yield "", [f"podman {outcome.podman}: as podman {same}"]
+        elif isinstance(outcome.result, RegtoolsError):
+            yield from _failure(options, outcome, outcome.result)
+        else:
+            yield from _success(options, outcome, outcome.result)
     mine = wanted[-1]
-    print(title("Other releases of podman"))
     others = [outcome for outcome in every if outcome is not mine]
-    lines = differences(mine, others)
-    if len(wanted) > 1 and lines:
-        print(f"  seen from podman {mine.podman}:")
-    for line in lines or (f"podman {' and '.join(o.podman for o in others)} give the same answer",):
-        print(*wrapped(line, "  "), sep="\n")
-    print("\n" + title("Not to be known from these files"))
+    found = differences(mine, others)
+    lines = [f"  seen from podman {mine.podman}:"] if len(wanted) > 1 and found else []
+    same = f"podman {' and '.join(outcome.podman for outcome in others)} give the same answer"
+    lines += [line for text in found or (same,) for line in wrapped(text, "  ")]
+    yield "Other releases of podman", lines
     short = _short_name(options.image)
     built = f" (localhost, where a localhost/{short} was built here)" if short else ""
-    for text in CANNOT_KNOW:
-        print(*wrapped(text.format(short=built), "  - ", "    "), sep="\n")
+    yield "Not to be known from these files", _bullets(t.format(short=built) for t in CANNOT_KNOW)
+
+
+def _essence(outcome: Outcome) -> str:
+    result = outcome.result
+    said = str(result) if isinstance(result, RegtoolsError) else repr(result.to_dict())
+    return f"{said}\n{outcome.files_read}\n{[path for path, _ in outcome.files_ignored]}"
 
 
 def _short_name(image: str) -> str | None:
@@ -130,83 +139,56 @@ def _short_name(image: str) -> str | None:
     return None if pull.docker or not pull.reference.is_short else str(pull.reference)
 
 
-def _essence(outcome: Outcome) -> str:
-    result = outcome.result
-    said = str(result) if isinstance(result, RegtoolsError) else repr(result.to_dict())
-    ignored = [path for path, _ in outcome.files_ignored]
-    return f"{said}\n{outcome.files_read}\n{ignored}"
-
-
-def _explanation(options: Namespace, outcome: Outcome, title: Callable[[str], str]) -> Iterator[str]:
-    res = outcome.result
-    if isinstance(res, RegtoolsError):
-        yield from _failure(options, outcome, res, title)
-        return
-    yield str(res)
-    notes = list(_advice(res))
-    yield "\n" + title("Contacted, in this order")
-    for candidate in res.candidates:
-        for source in candidate.sources:
-            yield from contact(options, res.conf, candidate, source)
+def _success(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[Section]:
+    yield "", [str(res)]
+    places = [(candidate, source) for candidate in res.candidates for source in candidate.sources]
+    lines = [line for place in places for line in _contact(options, res.conf, *place)]
     if any(not source.blocked for source in res.sources):
-        yield from looked_in(options, res)
-    unread = list(_in_vain(options, outcome, res))
-    if notes or unread:
-        yield "\n" + title("Worth knowing")
-    for note in notes:
-        yield from wrapped(str(note), "  - ", "    ")
-        yield from (f"      {line}" if line else "" for line in note.toml.splitlines())
-    for text in unread:
-        yield from wrapped(text, "  - ", "    ")
-    yield ""
-
-
-def _advice(res: Resolution) -> tuple[Note, ...]:
-    from regtools.registries.advice import advice
-
-    return advice(res)
-
-
-def _failure(
-    options: Namespace, outcome: Outcome, error: RegtoolsError, title: Callable[[str], str]
-) -> Iterator[str]:
-    """Say what is known of a name that leads nowhere; the error itself goes to standard error."""
-    from regtools.registries.advice import advice_on_failure
-
-    where = f" ({error.where})" if error.where else ""
-    yield from wrapped(f"{options.image}  (podman {outcome.podman})", "")
-    yield from wrapped(f"leads nowhere: {error.message} [{error.kind}]{where}", "├─ ", "│  ")
-    for ignored in outcome.files_ignored:
-        yield from wrapped(f"not read: {ignored}", "├─ ", "│  ")
-    yield from wrapped(f"files: {', '.join(outcome.files_read) or 'none'}", "└─ ", "   ")
-    yield ""
-    conf = outcome.conf
-    if conf is None:
-        return
-    reference = PullName.parse(options.image).reference
-    notes = advice_on_failure(conf, reference.path, error)
+        lines += _looked_in(options, res)
+    if lines:
+        yield "Contacted, in this order", lines
+    notes = [*advice(res), *map(Note, _without_effect(options, outcome.files_ignored, res))]
     if notes:
-        yield title("Worth knowing")
-    for note in notes:
-        yield from wrapped(str(note), "  - ", "    ")
-        yield from (f"      {line}" if line else "" for line in note.toml.splitlines())
+        yield "Worth knowing", _bullets(notes)
+
+
+def _failure(options: Namespace, outcome: Outcome, error: RegtoolsError) -> Iterator[Section]:
+    """Yield what is known of a name that cannot be resolved; the error itself goes to standard error."""
+    where = f" ({error.where})" if error.where else ""
+    branches = [f"leads nowhere: {error.message} [{error.kind}]{where}"]
+    branches += [f"not read: {ignored}" for ignored in outcome.files_ignored]
+    lines = wrapped(f"{options.image}  (podman {outcome.podman})")
+    lines += [line for text in branches for line in wrapped(text, "├─ ", "│  ")]
+    lines += wrapped(f"files: {', '.join(outcome.files_read) or 'none'}", "└─ ", "   ")
+    yield "", lines
+    if outcome.conf is None:
+        return
+    lines = _bullets(advice_on_failure(outcome.conf, PullName.parse(options.image).reference.path, error))
     if error.kind == "enforcing-no-tty":
-        yield "  - with a terminal (--tty) podman would ask which of these is meant, and pull the choice:\n"
-        yield from ("    " + line for line in str(conf.resolve(options.image, tty=True)).splitlines())
-    yield ""
+        lines += _bullets(
+            ["with a terminal (--tty) podman would ask which of these is meant, and pull the choice:"]
+        )
+        lines += [
+            "",
+            *(f"    {line}" for line in str(resolve(outcome.conf, options.image, tty=True)).split("\n")),
+        ]
+    if lines:
+        yield "Worth knowing", lines
 
 
-def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[str]:
-    """Say what a file that is not read would have had for these names."""
-    from stat import S_ISREG
+def _bullets(notes: Iterable[Note | str]) -> list[str]:
+    lines = []
+    for note in notes:
+        lines += wrapped(str(note), "  - ", "    ")
+        if isinstance(note, Note):
+            lines += [f"      {line}".rstrip() for line in note.toml.splitlines()]
+    return lines
 
-    from regtools.registries.entries import best_prefix
-    from regtools.registries.reading.document import Document
-    from regtools.registries.reading.host import Surroundings
-    from regtools.registries.reading.releases import release
 
+def _without_effect(options: Namespace, ignored: Iterable[Ignored], res: Resolution) -> Iterator[str]:
+    """Yield what the files that are not read would have set for these names."""
     around = Surroundings("/" if options.conf else options.root or "/", None, options.uid)
-    for path, _ in outcome.files_ignored:
+    for path, _ in ignored:
         if not S_ISREG(around.mode(path) or 0):  # a pipe would keep us waiting
             continue
         try:
@@ -220,49 +202,96 @@ def _in_vain(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[
                 place = document.place(document.entry_path(prefix))
                 what = "a block" if entries[prefix].get("blocked") else "an entry"
                 yield f"{what} of {prefix!r} has no effect, because its file is not read ({place})"
-        search = ("unqualified-search-registries",)
         if res.how == "search" and document.settings.search is not None:
-            yield f"a search list has no effect, because its file is not read ({document.place(search)})"
+            place = document.place(("unqualified-search-registries",))
+            yield f"a search list has no effect, because its file is not read ({place})"
 
 
-def _plain(text: str) -> str:
-    return text
+# -- on the wire -------------------------------------------------------------------------------------------
 
 
-def _bold(text: str) -> str:
-    return f"\x1b[1m{text}\x1b[0m"
+def _contact(options: Namespace, conf: Settings, candidate: Candidate, source: Source) -> Iterator[str]:
+    """Yield how one source is contacted, and where a login and certificates for it would come from."""
+    domain = source.reference.partition("/")[0]
+    host = physical_host(domain)
+    if source.blocked:
+        yield from wrapped(f"{source.reference}: blocked, never contacted", "  ", "    ")
+        return
+    how = "HTTPS unverified, then plain HTTP (insecure = true)" if source.insecure else "HTTPS only"
+    named = f" (the host behind {domain})" if host != domain else ""
+    yield from wrapped(f"{source.reference}: {host}{named}, {how}", "  ", "    ")
+    logins, certs = _access(options, conf, source.reference)
+    lines = [f"login: {_login(logins)}", f"certificates: {_certificates(certs)}"]
+    if domain != candidate.name.partition("/")[0]:
+        lines.insert(1, f"--creds is not used here, since {domain} is another host than the name's")
+    for line in lines:
+        yield from wrapped(line, "    ", "      ")
 
 
-# -- data ------------------------------------------------------------------------------------------------
+def _looked_in(options: Namespace, res: Resolution) -> Iterator[str]:
+    """Yield the files and directories that are searched, once: they are the same for every source."""
+    logins, certs = _access(options, res.conf, res.sources[0].reference)
+    asked = [
+        step.where
+        + (" (not there)" if step.outcome == "missing" else "")
+        + (f" ({step.named_by} names it)" if step.named_by else "")
+        for step in logins.steps
+    ]
+    yield from wrapped(f"logins are searched in {', '.join(asked)}", "  ", "    ")
+    folders = ", ".join(path.rpartition("/")[0] for path in certs.searched)
+    yield from wrapped(f"certificates are searched in {folders}", "  ", "    ")
 
 
-def _print_json(options: Namespace, outcomes: list[Outcome]) -> None:
-    import json
+def _access(options: Namespace, conf: Settings, reference: str) -> tuple[Credentials, Certificates]:
+    around: dict[str, Any] = {"root": options.root or "/", "uid": options.uid}
+    logins = credentials(reference, helpers=conf.credential_helpers, podman=conf.podman, **around)
+    return logins, certificates(reference, **around)
 
-    plain = {outcome.podman: _data(options, outcome) for outcome in outcomes}
-    answer: Any = plain if options.podman == "all" else plain[outcomes[0].podman]
-    print(json.dumps(answer, indent=2, ensure_ascii=False))
+
+def _login(logins: Credentials) -> str:
+    parts = [f"{step.where} cannot be used: {step.problem}" for step in logins.steps if step.problem]
+    empty = [step for step in logins.steps if step.outcome == "empty-entry"]
+    parts += [f"the entry {step.key} of {step.where} holds no login" for step in empty]
+    keys = f"searched as {', '.join(logins.keys)}"
+    found = logins.found
+    if found is None:
+        return "; ".join([*parts, "none found", keys, f"to add one: podman login {logins.registry}"])
+    if found.helper is None:
+        return "; ".join([*parts, f"there is one in {found.where}, under {found.key}", keys])
+    place = "" if found.helper == found.where else f" (credHelpers in {found.where})"
+    return "; ".join([*parts, f"the program {found.helper} is asked for {found.key}{place}", keys])
+
+
+def _certificates(certs: Certificates) -> str:
+    if certs.directory is None:
+        return f"the system's authorities only; there is no directory certs.d/{certs.host}"
+    parts = [f"{len(certs.authorities)} *.crt ({', '.join(certs.authorities)})"] if certs.authorities else []
+    parts += [f"client {', '.join(certs.clients)}"] if certs.clients else []
+    return "; ".join([f"{certs.directory}: {', '.join(parts) or 'nothing usable in it'}", *certs.problems])
+
+
+# -- data --------------------------------------------------------------------------------------------------
 
 
 def _data(options: Namespace, outcome: Outcome) -> dict[str, Any]:
     result = outcome.result
-    failed = isinstance(result, RegtoolsError)
+    reasons: list[dict[str, Any]] = []
+    if isinstance(result, RegtoolsError):
+        answer = {"error": result.kind, "stage": result.stage, "file": result.file, "line": result.line}
+    else:
+        answer, reasons = result.to_dict(), list(_reasons(options, result))
     return {
         "format": 1,
         "image": options.image,
         "podman": outcome.podman,
         "files_read": list(outcome.files_read),
         "files_ignored": [{"path": path, "why": why} for path, why in outcome.files_ignored],
-        "result": _error(result) if isinstance(result, RegtoolsError) else result.to_dict(),
-        "reasons": [] if failed else list(_reasons(options, result)),
+        "result": answer,
+        "reasons": reasons,
     }
 
 
-def _error(error: RegtoolsError) -> dict[str, Any]:
-    return {"error": error.kind, "stage": error.stage, "file": error.file, "line": error.line}
-
-
-def _reasons(options: Namespace, res: Any) -> Iterator[dict[str, Any]]:
+def _reasons(options: Namespace, res: Resolution) -> Iterator[dict[str, Any]]:
     """Yield each reason with what it is about: the image, a candidate or a source."""
     yield _reason(res.image, "why", res.why)
     yield from map(partial(_reason, res.image, "not used"), res.unused)
@@ -271,15 +300,15 @@ def _reasons(options: Namespace, res: Any) -> Iterator[dict[str, Any]]:
             yield _reason(candidate.name, "why", candidate.error)
         for source in candidate.sources:
             yield _reason(source.reference, "why", source.why)
-            found = access(options, res.conf.podman, res.conf.credential_helpers, source.reference)
-            yield {"about": source.reference, "kind": "login", **found[0].to_dict()}
-            yield {"about": source.reference, "kind": "certificates", **found[1].to_dict()}
+            logins, certs = _access(options, res.conf, source.reference)
+            yield {"about": source.reference, "kind": "login", **logins.to_dict()}
+            yield {"about": source.reference, "kind": "certificates", **certs.to_dict()}
         yield from map(partial(_reason, candidate.name, "not used"), candidate.unused)
-    yield from (_reason(res.image, "note", note) for note in _advice(res))
+    yield from (_reason(res.image, "note", note) for note in advice(res))
 
 
 def _reason(about: str, kind: str, reason: Any) -> dict[str, Any]:
-    place = reason.where
     text = getattr(reason, "text", None) or reason.message
-    file, line, column = place if place else (None, None, None)
+    place = reason.where
+    file, line, column = (place.file, place.line, place.column) if place else (None, None, None)
     return {"about": about, "kind": kind, "text": text, "file": file, "line": line, "column": column}

@@ -1,8 +1,7 @@
-"""``regtools lab``: the notebooks on the reader's desk, and JupyterLab open on the first of them.
+"""``regtools lab``: JupyterLab, open on the first chapter of the reader's own copy of the notebooks.
 
-From a checkout the notebooks are opened where they are. From an installed package they are first copied to
-a folder of the reader's, because what lies inside the package would be lost with the next update. A copy that
-the reader has changed is never overwritten; one that was not changed is brought up to date.
+Reading never changes what came with regtools: the chapters are copied to a folder of the reader's first. A
+file that the reader has changed is never overwritten; one that was not changed is brought up to date.
 """
 
 from __future__ import annotations
@@ -11,8 +10,13 @@ import hashlib
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from regtools.errors import Place, RegtoolsError
+from regtools.files import write_file
+from regtools.notebook.share import is_checkout, notebooks_dir
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -22,7 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["configure", "copy_notebooks", "run"]
 
 FIRST = "00-start-here.ipynb"
-FOLDER = "regtools-notebooks"
+FOLDER = "regtools-notebooks"  # below the current folder
+FOLDER_OF_A_CHECKOUT = "my-notebooks"  # at its top; git ignores it
+# Switches off what JupyterLab does by itself: ask whether to fetch news, and look for updates.
+SETTINGS = Path(__file__).parents[1] / "notebook" / "jupyter"
 RECORD = ".regtools.json"  # in the reader's folder: what we wrote there, by hash
 
 
@@ -32,7 +39,7 @@ def configure(parser: ArgumentParser) -> None:
         "dir",
         metavar="DIR",
         nargs="?",
-        help=f"folder for your copy (default: {FOLDER}, or the checkout's own notebooks)",
+        help=f"folder for your copy (default: {FOLDER}; in a checkout its {FOLDER_OF_A_CHECKOUT})",
     )
     parser.add_argument("--copy-only", action="store_true", help="copy the notebooks and stop")
     parser.add_argument("--no-open", action="store_true", help="open no browser, print the address")
@@ -47,56 +54,50 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:  # noqa: RET503 - the last step never returns
-    """Copy where needed, then become JupyterLab, so that Ctrl-C and signals reach it directly."""
-    from importlib.util import find_spec
-
-    from regtools.errors import RegtoolsError
-    from regtools.notebook.share import is_checkout, notebooks_dir
-
-    if options.dir is None and is_checkout():
-        folder = notebooks_dir()
-    else:
-        folder = Path(options.dir or FOLDER)
-        for line in copy_notebooks(notebooks_dir(), folder):
-            print(line)
-    if options.copy_only:
-        return 0
-    if find_spec("jupyterlab") is None:
+    """Copy the notebooks, then become JupyterLab, so that Ctrl-C and signals reach it directly."""
+    if not options.copy_only and find_spec("jupyterlab") is None:
         raise RegtoolsError(
-            "JupyterLab is not installed in this Python",
+            "JupyterLab is not installed in this Python; nothing was copied",
             kind="lab-missing",
             stage="load",
-            hint="python -m pip install 'podman-regtools[lab]'",
+            hint="python -m pip install 'podman-regtools[lab]', or copy the notebooks alone with --copy-only",
         )
-    command = [sys.executable, "-m", "jupyterlab", str(folder / FIRST), *_lab_options(options)]
-    _become(command)
+    source = notebooks_dir()
+    folder = Path(options.dir or (source.parent / FOLDER_OF_A_CHECKOUT if is_checkout() else FOLDER))
+    for line in copy_notebooks(source, folder):
+        print(line)
+    if options.copy_only:
+        return 0
+    _become([sys.executable, "-m", "jupyterlab", *_lab_options(options, folder)])
 
 
 def _become(command: list[str]) -> NoReturn:
     sys.stdout.flush()
-    os.execv(command[0], command)
+    paths = [str(SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    os.execve(command[0], command, {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)})
 
 
-def _lab_options(options: Namespace) -> list[str]:
-    chosen: list[str] = []
+def _lab_options(options: Namespace, folder: Path) -> list[str]:
+    chosen = [
+        f"--ServerApp.root_dir={folder.resolve()}",
+        f"--LabApp.default_url=/lab/tree/{FIRST}",  # the printed address leads there, too
+    ]
     if options.no_open:
         chosen.append("--no-browser")
     if options.port is not None:
         chosen.append(f"--port={options.port}")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
+    if os.geteuid() == 0:
         # JupyterLab refuses root unless told; root is usual inside a container, and it listens on loopback.
         chosen.append("--allow-root")
     return chosen + list(options.lab_option)
 
 
 def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
-    """Bring ``target`` up to date with ``source`` and tell, line by line, what was kept or written.
+    """Bring ``target`` up to date with ``source``; yield a line for each file kept, and one that counts.
 
     A file is written when it is missing, or when it still is what an earlier call wrote. Any other file is
     the reader's and is kept.
     """
-    from regtools.errors import Place, RegtoolsError
-
     try:
         target.mkdir(parents=True, exist_ok=True)
         record = _read_record(target / RECORD)
@@ -111,10 +112,10 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
                 continue
             if old != _hash(fresh):
                 mine.parent.mkdir(parents=True, exist_ok=True)
-                mine.write_bytes(fresh)
+                write_file(mine, fresh)
                 wrote += 1
             record[name] = _hash(fresh)
-        (target / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_file(target / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
     except OSError as error:
         raise RegtoolsError(
             f"cannot put the notebooks there: {error.strerror}",

@@ -1,195 +1,214 @@
-"""Writing results: a file appears whole or not at all.
+"""Where text leaves: everything that a command prints or writes goes through this module.
 
-Charts as files: drawn without a window, written or refused in plain words.
-
-Reading measurements for a command: what a journal has lost is told on standard error.
-
-A line on the terminal that says how far long work is. Drawing only: the work itself knows nothing of it.
-
-Nothing is drawn where the stream is no terminal. The line is drawn by a thread of its own, four times a
-second, and gone when the block ends.
+Names, file contents and answers of registries are somebody else's text. They may hold escape sequences,
+bells, characters that turn the direction of writing, or bytes that are no UTF-8. :func:`say`,
+:func:`complain` and :func:`say_json` print all of these as escapes, so that no text moves the cursor.
 """
 
-# pathlib costs as much to import as tomli, and start-up counts here.
-# ruff: noqa: PTH101, PTH105, PTH108, PTH110, PTH113, PTH116, PTH123
+# Paths are text here: pathlib costs as much to import as tomli, and start-up counts.
 from __future__ import annotations
 
+import json
 import os
 import sys
+import textwrap
 import threading
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.display import size, terminal_width, visible
+from regtools.errors import RegtoolsError, unwritable
+from regtools.files import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
-    from typing import Self, TextIO
-
-    import pandas as pd
-    from matplotlib.figure import Figure
+    from collections.abc import Callable, Iterator
+    from typing import TextIO
 
     from regtools.pull.meter import Meter
+    from regtools.registries.checks import Finding
 
-__all__ = [
-    "Line",
-    "bar",
-    "duration",
-    "measured",
-    "pull_line",
-    "reason",
-    "save",
-    "without_window",
-    "write_text",
-]
+# Exit statuses; 70 is EX_SOFTWARE of sysexits.h.
+OK, NO, USAGE, FAULT = 0, 1, 2, 70
+
+WIDEST = 100  # columns of running text, however wide the terminal is
+_EVERY_S = 0.25
+_BAR = 20
 
 
-def write_text(text: str, output: str | None) -> None:
-    """Write UTF-8 with LF ends whatever the locale, to a file or to standard output.
+# -- text --------------------------------------------------------------------------------------------------
+
+
+def say(text: object = "", *, bold: bool = False, end: str = "\n") -> None:
+    """Print text on standard output at once, with control characters as escapes.
+
+    Args:
+        text: one line or several; line feeds and tabs stay.
+        bold: whether it is a heading, drawn bold on a terminal that shows colours.
+        end: what follows.
+    """
+    shown = _escaped(str(text))
+    print(f"\x1b[1m{shown}\x1b[0m" if bold and wants_colour(sys.stdout) else shown, end=end, flush=True)
+
+
+def complain(trouble: object) -> None:
+    """Print an error, a warning or a note on standard error, with control characters as escapes."""
+    if isinstance(trouble, RegtoolsError):
+        show(trouble, sys.stderr)
+    else:
+        print(_escaped(str(trouble)), file=sys.stderr)
+
+
+def show(diagnostic: RegtoolsError | Finding, stream: TextIO | None = None) -> None:
+    """Print place, message, source line and hint, in colour where wanted; what they quote is escaped."""
+    stream = stream or sys.stdout
+    print(diagnostic.render(colour=wants_colour(stream)), file=stream, flush=True)
+
+
+def say_json(value: object, *, indent: int | None = 2, stream: TextIO | None = None) -> None:
+    """Print a value as JSON; what no terminal should interpret is written as JSON's own escapes.
+
+    Args:
+        value: anything that JSON has a form for.
+        indent: spaces a level; None for one line.
+        stream: where it goes; None for standard output.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    print(text, file=stream or sys.stdout, flush=True)
+
+
+def wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
+    """Break a text between words into lines that fit the terminal, 100 columns at most.
+
+    Args:
+        text: one paragraph; control characters become escapes.
+        first: text before the first line.
+        rest: text before each further line; None for that of the first.
+    """
+    width = min(terminal_width(), WIDEST)
+    lines = textwrap.wrap(
+        visible(text),
+        max(width, 40),
+        initial_indent=first,
+        subsequent_indent=first if rest is None else rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines or [first]
+
+
+def wants_colour(stream: object) -> bool:
+    """Return whether ``stream`` is a terminal that shows colours and NO_COLOR is not set (no-color.org)."""
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
+
+
+# -- files -------------------------------------------------------------------------------------------------
+
+
+def write(text: str, path: str | None, *, what: str = "it") -> None:
+    """Write a result as UTF-8 with the line ends that it has, to a file or to standard output.
+
+    A file or a pipe gets the text as it is; a terminal gets it with control characters as escapes.
+
+    Args:
+        text: the whole result.
+        path: the file; None for standard output.
+        what: subject of the error's sentence, such as ``"the report"``.
 
     Raises:
-        OSError: it cannot be written; the file is then as it was.
+        RegtoolsError: kind ``file-unwritable``; a file is then as it was.
     """
-    if output is None:
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.buffer.flush()
-        return
-    target = os.path.realpath(output)  # through a link, so that the link stays one
-    if os.path.exists(target) and not os.path.isfile(target):
-        with open(target, "wb") as stream:  # a device or a pipe has no beside
-            stream.write(text.encode())
-        return
-    import tempfile
-
-    folder, base = os.path.split(target)
-    handle, beside = tempfile.mkstemp(prefix=f".{base}.", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(text.encode())
-        os.chmod(beside, _mode(target))
-        os.replace(beside, target)
-    except BaseException:
-        os.unlink(beside)
-        raise
+    if path is not None:
+        write_file(path, text, what=what)
+    elif sys.stdout.isatty():
+        say(text, end="")
+    else:
+        try:
+            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise unwritable("standard output", error, what=what) from error
 
 
-def reason(error: Exception) -> str:
-    """Give the system's words for what went wrong."""
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _mode(target: str) -> int:
-    """Give the mode an ordinary write would leave: the file's own, or what the umask allows."""
-    try:
-        return os.stat(target).st_mode & 0o7777
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
-
-
-def without_window() -> None:
-    """Choose the drawing that needs no screen; call it before anything is drawn."""
+def draw_without_window() -> None:
+    """Choose matplotlib's drawing that needs no screen; call this before anything is drawn."""
     import matplotlib
 
     matplotlib.use("agg")
 
 
-def save(figure: Figure, path: str) -> None:
-    """Write a figure to a file; the suffix says the format.
+def save_chart(draw: Callable[[], object], path: str) -> None:
+    """Draw without a window and write the picture to a file; the suffix names the format.
+
+    Args:
+        draw: draws with matplotlib's pyplot.
+        path: the file.
 
     Raises:
-        RegtoolsError: kind ``file-unwritable``.
+        RegtoolsError: kind ``file-unwritable``; also for a format that matplotlib does not know.
     """
+    draw_without_window()
     import matplotlib.pyplot as plt
 
+    draw()
     try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:  # ValueError: a format that matplotlib does not know
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"the chart cannot be written: {reason}"
-        raise RegtoolsError(message, kind="file-unwritable", stage="load", where=Place(path)) from error
+        plt.savefig(path)
+    except (OSError, ValueError) as error:
+        raise unwritable(path, error, what="the chart") from error
     finally:
-        plt.close(figure)
+        plt.close()
+    complain(f"chart: {path}")
 
 
-def measured(command: str, paths: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read files into one table of pulls and one of requests.
+# -- progress ----------------------------------------------------------------------------------------------
 
-    Raises:
-        RegtoolsError: a file is missing, or is no journal, CSV or Parquet file.
+
+@contextmanager
+def progress(text: Callable[[float], str]) -> Iterator[None]:
+    """Draw a line that says how far long work is, four times a second, until the block ends.
+
+    Nothing is drawn where standard error is no terminal; the work itself knows nothing of the drawing.
+
+    Args:
+        text: returns the line; called with the seconds since the start.
     """
-    import warnings
+    stream = sys.stderr
+    if not stream.isatty():
+        yield
+        return
+    ended = threading.Event()
 
-    from regtools.analysis.measurements import read_measurements
-    from regtools.campaigns.journal import JournalWarning
+    def put(line: str) -> None:
+        with suppress(OSError, ValueError):  # the terminal is gone; the work goes on
+            stream.write(f"\r\x1b[K{line}")
+            stream.flush()
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", JournalWarning)
-        tables = read_measurements(paths)
-    for each in caught:
-        print(f"regtools {command}: {each.message}", file=sys.stderr)
-    return tables
+    def draw() -> None:
+        begun = time.monotonic()
+        while not ended.wait(_EVERY_S):
+            put(visible(text(time.monotonic() - begun))[: terminal_width(stream) - 1])
 
-
-_EVERY_S = 0.25
-_BAR = 20
-
-
-class Line:
-    """Draws what ``text`` gives until the block ends; on a terminal only.
-
-    Arguments:
-        text: gives the line; called with the seconds since the start.
-        stream: where to draw; None for standard error.
-    """
-
-    def __init__(self, text: Callable[[float], str], stream: TextIO | None = None) -> None:
-        self._text = text
-        self._stream = sys.stderr if stream is None else stream
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._begun = 0.0
-
-    def __enter__(self) -> Self:
-        if self._stream.isatty():
-            self._begun = time.monotonic()
-            self._thread = threading.Thread(target=self._draw, name="regtools-progress", daemon=True)
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self.clear()
-
-    def clear(self) -> None:
-        """Take the line away, so that other text can be printed; it comes back with the next stroke."""
-        if self._thread is not None:
-            with self._lock:
-                self._put("\r\x1b[K")
-
-    def _draw(self) -> None:
-        while not self._stop.wait(_EVERY_S):
-            text = self._text(time.monotonic() - self._begun)
-            with self._lock:
-                self._put(f"\r\x1b[K{text[: _width() - 1]}")
-
-    def _put(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except (OSError, ValueError):  # the terminal is gone; the work goes on
-            self._stop.set()
+    thread = threading.Thread(target=draw, name="regtools-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        put("")
 
 
 def pull_line(meter: Meter, seconds: float) -> str:
-    """Give the line of one pull: bytes, rate, layers done.
+    """Return the line of one pull: bytes, rate, layers done.
 
     >>> from regtools.pull.meter import Meter
     >>> meter = Meter()
@@ -200,15 +219,12 @@ def pull_line(meter: Meter, seconds: float) -> str:
     >>> pull_line(meter, 2.0)
     '[#####...............] 10.0 MB of 40.0 MB, 5.00 MB/s, 1 of 4 layers, quay.io/team/app:1'
     """
-    from regtools.display import size
-
     if not meter.size:
-        doing = "asking for the manifest" if meter.source else "starting"
-        return f"{meter.source + ': ' if meter.source else ''}{doing}, {seconds:.0f} s"
-    share = meter.fetched / meter.size
+        doing = f"{meter.source}: asking for the manifest" if meter.source else "starting"
+        return f"{doing}, {seconds:.0f} s"
     rate = size(meter.fetched / seconds) if seconds > 0 else "0 B"
-    done = f"{size(meter.fetched)} of {size(meter.size)}, {rate}/s"
-    return f"{bar(share)} {done}, {meter.layers_done} of {meter.layers} layers, {meter.source}"
+    done = f"{bar(meter.fetched / meter.size)} {size(meter.fetched)} of {size(meter.size)}, {rate}/s"
+    return f"{done}, {meter.layers_done} of {meter.layers} layers, {meter.source}"
 
 
 def bar(share: float) -> str:
@@ -222,7 +238,7 @@ def bar(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Give a time that is left, in round figures.
+    """Return the time that is left in round figures.
 
     >>> duration(42), duration(200), duration(9000)
     ('42 s', '3 min', '2 h 30 min')
@@ -231,9 +247,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns

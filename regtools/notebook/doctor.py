@@ -1,12 +1,14 @@
-"""What this machine can do: which real parts are installed, what each one enables, how to get the rest.
+"""What this machine can do: which external programs are installed, what each enables, how to get the rest.
 
-Nothing here starts a container or contacts anybody. Without ``details`` no program is even started: a part is
-there when its program is on the search path, or its Python package can be imported.
+Nothing here starts a container or contacts a server. Without ``details`` no program is even started: a part
+is here if its program is on the search path, or if its Python package can be imported.
 """
 
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +18,6 @@ from typing import TYPE_CHECKING
 from regtools.display import escape, html_table, text_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
 __all__ = ["PARTS", "Checkup", "Finding", "Part", "doctor", "part"]
@@ -24,10 +25,15 @@ __all__ = ["PARTS", "Checkup", "Finding", "Part", "doctor", "part"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One real part: a program, or a Python package.
+    """One external program, or one Python package.
 
-    ``tag`` is the word after ``needs-`` by which a notebook cell asks for it. ``programs`` are the names it
-    may have on the search path, the first one found counts; a Python package has a ``package`` instead.
+    Attributes:
+        tag: the word after ``needs-`` with which a notebook cell requires it.
+        name: what people call it.
+        enables: what it makes possible here.
+        install: how to get it.
+        programs: names that it may have on the search path; the first one found counts.
+        package: name to import, if it is a Python package.
     """
 
     tag: str
@@ -36,23 +42,33 @@ class Part:
     install: str
     programs: tuple[str, ...] = ()
     package: str | None = None
-    ask: str = "--version"
 
     def find(self) -> str | None:
-        """Give the path of its program or the name of its package; None where it is missing."""
+        """Return the path of its program or the name of its package; None if it is missing."""
         if self.package:
             return self.package if find_spec(self.package) else None
         return next(filter(None, map(shutil.which, self.programs)), None)
 
     def asked_version(self) -> str | None:
-        """Ask the part itself for its version; None where it is missing or does not say."""
+        """Ask the program or the package for its version; None if it is missing or does not answer."""
+        import subprocess
+
         if self.package:
             try:
                 return version(self.package)
             except PackageNotFoundError:
                 return None
         path = self.find()
-        return _version_of([path, self.ask]) if path else None
+        if path is None:
+            return None
+        try:
+            done = subprocess.run(
+                [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
+            )
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            return None
+        found = re.search(r"\d+\.\d+[\w.+~-]*", done.stdout or done.stderr)
+        return found[0] if found else None
 
 
 _DISTRO = "sudo apt install {0}  |  sudo dnf install {0}"
@@ -120,7 +136,7 @@ class Finding:
         return self.path is not None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data for JSON."""
+        """Return it as plain data for JSON."""
         return {
             "name": self.part.name,
             "found": self.found,
@@ -147,11 +163,11 @@ class Checkup:
         return tuple(found for found in self.findings if not found.found)
 
     def has(self, tag: str) -> bool:
-        """Say whether the part with this tag is here (``"podman"``, ``"registry"``, ``"redis"``, …)."""
+        """Return whether the part with this tag is here (``"podman"``, ``"registry"``, ``"redis"``, …)."""
         return any(found.found for found in self.findings if found.part is part(tag))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the whole answer as plain data for JSON."""
+        """Return the whole answer as plain data for JSON."""
         return {
             "format": 1,
             "python": self.python,
@@ -161,8 +177,7 @@ class Checkup:
         }
 
     def __str__(self) -> str:
-        lines = text_table(self._rows())
-        return "\n".join([*lines, "", *self._closing()])
+        return "\n".join([*text_table(self._rows()), "", *self._closing()])
 
     def __repr__(self) -> str:
         return str(self)
@@ -192,7 +207,7 @@ class Checkup:
 
 
 def doctor(*, details: bool = False) -> Checkup:
-    """Say which real parts this machine has, and what each one enables.
+    """Find out which external programs this machine has, and what each enables.
 
     Args:
         details: also ask every program for its version, and show Python, system and user (about a second).
@@ -200,8 +215,6 @@ def doctor(*, details: bool = False) -> Checkup:
     Returns:
         A :class:`Checkup`; printing it or ending a cell with it shows a table.
     """
-    import platform
-
     return Checkup(
         tuple(Finding(each, each.find(), each.asked_version() if details else None) for each in PARTS),
         python=platform.python_version(),
@@ -212,7 +225,7 @@ def doctor(*, details: bool = False) -> Checkup:
 
 
 def part(tag: str) -> Part:
-    """Give the part that a cell's tag ``needs-TAG`` speaks of.
+    """Return the part that a cell's tag ``needs-TAG`` requires.
 
     >>> part("registry").name
     'docker-registry'
@@ -221,17 +234,3 @@ def part(tag: str) -> Part:
         if each.tag == tag:
             return each
     raise KeyError(f"no real part is called {tag!r}; there are {', '.join(each.tag for each in PARTS)}")
-
-
-def _version_of(command: Sequence[str]) -> str | None:
-    import re
-    import subprocess
-
-    try:
-        told = subprocess.run(
-            command, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(r"\d+\.\d+[\w.+~-]*", told.stdout or told.stderr)
-    return found[0] if found else None

@@ -13,15 +13,12 @@
     answer = "..."
     reply = "..."             # what to say to somebody who believes it; follows "not yet:"
 
-Of the kind ``conf``, answers are the text of a ``registries.conf``, and there is one key more: ``names``, the
-image names about which the files are asked (:mod:`regtools.notebook.exercises`).
+Answers of the kind ``conf`` are the text of a ``registries.conf``. Such an exercise has one more key,
+``names``: the image names that the files are asked about. Two files are the same answer when these names lead
+to the same sources, and when podman refuses or silently ignores the same things, so any repair that works is
+right.
 
 Nothing that a reader passes can raise: an answer may be any object, with any ``__eq__``.
-
-Answers to an exercise that are a ``registries.conf``: compared by what podman makes of them.
-
-Two files are the same answer when the names that the exercise asks about lead to the same places, and when
-the same is refused or passed over in silence. So a reader may write a repair in any way that works.
 """
 
 from __future__ import annotations
@@ -32,6 +29,12 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 from regtools.errors import Place, RegtoolsError, TomlError
+from regtools.registries.checks import ERROR, WARNING, check_texts
+from regtools.registries.conf import RegistriesConf
+from regtools.registries.reading.releases import release
+from regtools.toml.reader import read
+
+from .share import notebooks_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,22 +42,13 @@ if TYPE_CHECKING:
     from typing import Final
 
     from regtools.registries.checks import Finding
-    from regtools.registries.conf import RegistriesConf
 
-__all__ = [
-    "KINDS",
-    "Exercise",
-    "Meaning",
-    "Refused",
-    "Wrong",
-    "explain",
-    "grade",
-    "load_exercises",
-    "meaning",
-]
+__all__ = ["KINDS", "Exercise", "Wrong", "grade", "load_exercises"]
 
 NOT_ATTEMPTED: Final = "not attempted yet"
-DEEPEST = 50  # nesting of an answer; nobody's answer is deeper, except one that contains itself
+PODMAN: Final = "6"  # the strictest release: the others accept what it accepts, except TOML 1.1
+INCOMPARABLE: Final = "cannot be compared; give plain text, numbers, lists or dictionaries"
+DEEPEST: Final = 50  # nesting of an answer; only one that contains itself is deeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,48 +82,44 @@ class _UnusableError(Exception):
 
 
 def load_exercises(path: Path | None = None) -> dict[str, Exercise]:
-    """Read the exercises of all chapters, by name such as ``"06-1"``.
+    """Read the exercises of all chapters; the keys are names such as ``"06-1"``.
 
     Args:
-        path: the file; None for the one that came with the notebooks.
+        path: the file; None for the one beside the notebooks.
 
     Raises:
         RegtoolsError: kind ``bad-exercise`` for a table without its keys; ``TomlError`` for broken TOML.
     """
-    from regtools.toml.reader import read
-
-    if path is None:
-        from .share import notebooks_dir
-
-        path = notebooks_dir() / "exercises.toml"
+    path = path or notebooks_dir() / "exercises.toml"
     document = read(path.read_bytes(), file=path.name)
     return {name: _exercise(name, table, path.name) for name, table in document.data.items()}
 
 
 def grade(exercise: Exercise, answer: object) -> str:
-    """Give the one line for an answer: *not attempted yet*, *correct, because …* or *not yet: …*.
+    """Return the one line for an answer: *not attempted yet*, *correct, because …* or *not yet: …*.
 
     ``...`` and None count as not attempted. Never raises.
     """
     if answer is ... or answer is None:
         return NOT_ATTEMPTED
-    reduce = exercise.reduce
     try:
-        given = reduce(answer)
-        if given == reduce(exercise.expected):
-            return _line(f"correct, because {exercise.because}")
-        for known in exercise.wrong:
-            if given == reduce(known.answer):
-                return _line(f"not yet: {known.reply}")
-        return _line(f"not yet: {_nudge(given, exercise)}")
+        return " ".join(_verdict(exercise, exercise.reduce(answer)).split())
     except _UnusableError as error:
-        return _line(f"not yet: {error}")
+        return f"not yet: {error}"
     except Exception:  # whatever the answer's own methods do, the reader gets a line
-        return "not yet: this answer cannot be compared; give plain text, numbers, lists or dictionaries"
+        return f"not yet: this answer {INCOMPARABLE}"
 
 
-def _value(value: object, _: object = None) -> object:
-    return _plain(value)
+def _verdict(exercise: Exercise, given: object) -> str:
+    if given == exercise.reduce(exercise.expected):
+        return f"correct, because {exercise.because}"
+    for known in exercise.wrong:
+        if given == exercise.reduce(known.answer):
+            return f"not yet: {known.reply}"
+    return f"not yet: {_nudge(given, exercise)}"
+
+
+# -- answers in a form whose equality counts ---------------------------------------------------------------
 
 
 def _plain(value: object, depth: int = 0) -> object:
@@ -145,10 +135,7 @@ def _plain(value: object, depth: int = 0) -> object:
             return (kind.__name__, _own(value))
     if value is None:
         return ("nothing", None)
-    raise _UnusableError(
-        f"an answer of type {type(value).__name__} cannot be compared; "
-        "give plain text, numbers, lists or dictionaries"
-    )
+    raise _UnusableError(f"an answer of type {type(value).__name__} {INCOMPARABLE}")
 
 
 def _own(value: bool | int | float | str | date | time) -> object:
@@ -160,58 +147,103 @@ def _own(value: bool | int | float | str | date | time) -> object:
     return float(value) if isinstance(value, float) else str.__str__(value)
 
 
-def _word(value: object, _: object = None) -> object:
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise _UnusableError(f"the answer is {what} in quotes, not {_named(value)}")
+    return str.__str__(value)
+
+
+def _word(value: object) -> object:
     """Compare text without regard to case and to blanks around and between words."""
-    if not isinstance(value, str):
-        raise _UnusableError(f"the answer is a word in quotes, not {_named(value)}")
-    return ("word", " ".join(str(value).split()).casefold())
+    return ("word", " ".join(_text(value, "a word").split()).casefold())
 
 
-def _toml(value: object, _: object = None) -> object:
+def _toml(value: object) -> object:
     """Compare TOML by what it means; broken TOML by what is wrong with it."""
-    from regtools.toml.reader import read
-
-    if not isinstance(value, str):
-        raise _UnusableError(f"the answer is TOML as text in quotes, not {_named(value)}")
+    text = _text(value, "TOML as text")
     try:
-        return ("toml", _plain(read(str(value)).data))
+        return ("toml", _plain(read(text).data))
     except TomlError as error:
-        return _Broken(error.code, f"line {error.line}, column {error.column}: {error.message}")
-
-
-def _conf(value: object, names: tuple[str, ...] = ()) -> object:
-    """Compare configurations by where podman goes with them."""
-    if not isinstance(value, str):
-        raise _UnusableError(f"the answer is a registries.conf as text in quotes, not {_named(value)}")
-    return meaning(str.__str__(value), names)
+        return _Refused(error.code, f"line {error.line}, column {error.column}: {error.message}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Broken:
-    """Broken TOML: equal when the same thing is wrong, wherever it stands."""
+class _Refused:
+    """Broken TOML, or a file at which podman stops; equal when the reason is the same, wherever it is."""
 
     code: str
     told: str = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a registries.conf means.
+
+    Attributes:
+        places: each name with its sources in order, or with why it has none.
+        silent: codes of what has no effect.
+        told: the first of these in words.
+    """
+
+    places: tuple[tuple[str, tuple[object, ...]], ...]
+    silent: tuple[str, ...]
+    told: str = field(compare=False)
+
+
+def _conf(value: object, names: tuple[str, ...] = ()) -> _Meaning | _Refused:
+    """Compare configurations by where podman goes with them."""
+    text = _text(value, "a registries.conf as text")
+    try:
+        conf = RegistriesConf.from_toml(text, podman=PODMAN)
+    except RegtoolsError as error:
+        found = check_texts(release(PODMAN), [("registries.conf", text, False)]).findings
+        worst = next((each for each in found if each.severity == ERROR), None)
+        return _Refused(worst.code, _told(worst)) if worst else _Refused(error.label, error.message)
+    warnings = [each for each in conf.check() if each.severity == WARNING]
+    return _Meaning(
+        tuple((name, _places(conf, name)) for name in names),
+        tuple(sorted(each.code for each in warnings)),
+        _told(warnings[0]) if warnings else "",
+    )
+
+
+def _places(conf: RegistriesConf, name: str) -> tuple[object, ...]:
+    try:
+        found = conf.resolve(name)
+    except RegtoolsError as error:
+        return (error.kind,)
+    return tuple(
+        candidate.failed or tuple((s.reference, s.insecure, s.blocked) for s in candidate.sources)
+        for candidate in found.candidates
+    )
+
+
+def _told(finding: Finding) -> str:
+    line = f"line {finding.where.line}: " if finding.where and finding.where.line else ""
+    return f"{line}{finding.message}"
+
+
 # How answers are compared: each row turns an answer into a form whose equality is what counts.
 KINDS: dict[str, Callable[[object, tuple[str, ...]], object]] = {
-    "value": _value,
-    "word": _word,
-    "toml": _toml,
+    "value": lambda value, _: _plain(value),
+    "word": lambda value, _: _word(value),
+    "toml": lambda value, _: _toml(value),
     "conf": _conf,
 }
 
 
+# -- replies -----------------------------------------------------------------------------------------------
+
+
 def _nudge(given: object, exercise: Exercise) -> str:
-    """Say something useful to an answer that nobody foresaw."""
-    if isinstance(given, _Broken):
+    """Return something useful about an answer that nobody foresaw."""
+    wanted = exercise.reduce(exercise.expected)
+    if exercise.kind == "conf" and isinstance(given, _Meaning | _Refused):
+        return _explain(given, wanted)
+    if isinstance(given, _Refused):
         return given.told
     if exercise.kind == "toml":
         return "this is good TOML, but it says something else; turn it into JSON and compare"
-    wanted = exercise.reduce(exercise.expected)
-    if isinstance(given, Meaning | Refused) and isinstance(wanted, Meaning | Refused):
-        return explain(given, wanted)
     if isinstance(given, tuple) and isinstance(wanted, tuple) and given[0] != wanted[0]:
         return f"the answer is {_article(wanted[0])}, and this is {_article(given[0])}; open a hint below"
     return "that is another answer; open a hint below"
@@ -236,10 +268,6 @@ def _named(value: object) -> str:
     return _article(type(value).__name__ if not isinstance(value, dict) else "table")
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _exercise(name: str, table: object, file: str) -> Exercise:
     keys = {"kind", "expected", "because", "solution", "hints", "wrong"}
     if isinstance(table, dict) and table.get("kind") == "conf":
@@ -261,7 +289,7 @@ def _exercise(name: str, table: object, file: str) -> Exercise:
         tuple(Wrong(entry["answer"], entry["reply"]) for entry in table["wrong"]),
         tuple(table.get("names", ())),
     )
-    if exercise.kind == "toml" and isinstance(exercise.reduce(exercise.expected), _Broken):
+    if exercise.kind == "toml" and isinstance(exercise.reduce(exercise.expected), _Refused):
         raise _bad_exercise(f"exercise {name} expects TOML that is broken", file)
     return exercise
 
@@ -270,74 +298,23 @@ def _bad_exercise(message: str, file: str, hint: str | None = None) -> RegtoolsE
     return RegtoolsError(message, kind="bad-exercise", stage="load", where=Place(file), hint=hint)
 
 
-PODMAN = "6"  # the strictest release: what it accepts, the others accept too, but for TOML 1.1
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A file at which podman stops; equal when it stops for the same reason."""
-
-    code: str
-    told: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a file means: each name's places in order or why it has none, and codes of what has no effect."""
-
-    places: tuple[tuple[str, tuple[object, ...]], ...]
-    silent: tuple[str, ...]
-    told: str = field(compare=False)
-
-
-def meaning(text: str, names: tuple[str, ...]) -> Meaning | Refused:
-    """Read a file as podman 6 would, and ask it about ``names``. Never raises for a bad file."""
-    from regtools.registries.checks import ERROR, WARNING, check_texts
-    from regtools.registries.conf import RegistriesConf
-    from regtools.registries.reading.releases import release
-
-    try:
-        conf = RegistriesConf.from_toml(text, podman=PODMAN)
-    except RegtoolsError as error:
-        found = check_texts(release(PODMAN), [("registries.conf", text, False)]).findings
-        worst = next((each for each in found if each.severity == ERROR), None)
-        told = _told(worst) if worst else error.message
-        return Refused(worst.code if worst else error.label, told)
-    warnings = [each for each in conf.check() if each.severity == WARNING]
-    codes = tuple(sorted(each.code for each in warnings))
-    return Meaning(
-        tuple((name, _places(conf, name)) for name in names), codes, _told(warnings[0]) if warnings else ""
-    )
-
-
-def explain(given: Meaning | Refused, wanted: Meaning | Refused) -> str:
-    """Say what is still to do, to somebody whose file is not the wanted one."""
-    if isinstance(given, Refused):
+def _explain(given: _Meaning | _Refused, wanted: object) -> str:
+    """Return what is still to do in a file that is not the wanted one."""
+    if isinstance(given, _Refused):
         return f"podman refuses this file: {given.told}"
-    if isinstance(wanted, Meaning) and given.places == wanted.places:
+    if isinstance(wanted, _Meaning) and given.places == wanted.places:
         return f"the places are right, but something has no effect: {given.told}"
     if given.told:
         return f"podman accepts this file, but {given.told}"
-    expected = dict(wanted.places) if isinstance(wanted, Meaning) else {}
+    expected = dict(wanted.places) if isinstance(wanted, _Meaning) else {}
     for name, places in given.places:
         if places != expected.get(name):
             return f"for {name} podman would now try {_shown(places)}; that is not what is wanted"
     return "podman accepts this file, but it means something else; open a hint below"
 
 
-def _places(conf: RegistriesConf, name: str) -> tuple[object, ...]:
-    try:
-        found = conf.resolve(name)
-    except RegtoolsError as error:
-        return (error.kind,)
-    return tuple(
-        candidate.failed or tuple((s.reference, s.insecure, s.blocked) for s in candidate.sources)
-        for candidate in found.candidates
-    )
-
-
 def _shown(places: tuple[object, ...]) -> str:
-    """Give the places in words, in order."""
+    """Return the sources in words, in order."""
     words: list[str] = []
     for candidate in places:
         if isinstance(candidate, str):
@@ -348,8 +325,3 @@ def _shown(places: tuple[object, ...]) -> str:
             notes = [word for word, so in (("insecure", insecure), ("blocked", blocked)) if so]
             words.append(f"{reference} ({', '.join(notes)})" if notes else reference)
     return ", then ".join(words)
-
-
-def _told(finding: Finding) -> str:
-    line = f"line {finding.where.line}: " if finding.where and finding.where.line else ""
-    return f"{line}{finding.message}"

@@ -1,7 +1,7 @@
 """The notebook's face: the cell magics ``%%toml`` and ``%%terminal``, diagnostics, ``check`` for exercises.
 
 ``%%terminal`` types the cell into the practice terminal that was opened last (see
-:mod:`regtools.testbed.practice`); ``%%terminal NAME`` also keeps what was said, as text.
+:mod:`regtools.testbed.practice`); ``%%terminal NAME`` also binds its output to a variable, as text.
 ``%load_ext regtools`` turns magics and diagnostics on. From then on an error of regtools is shown as its
 diagnostic (place, line, caret, hint) without the traceback; ``%unload_ext regtools`` turns that off again.
 """
@@ -16,7 +16,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regtools.display import columns
 from regtools.errors import RegtoolsError, TomlError
+from regtools.registries.checks import check_texts
+from regtools.registries.reading.releases import release
+from regtools.testbed.practice import latest
+from regtools.toml.reader import decode, read
+from regtools.toml.to_json import read_file, toml_to_json
+
+from .exercises import grade, load_exercises
 
 if TYPE_CHECKING:
     import os
@@ -40,8 +48,6 @@ def check(exercise: str, answer: object = ...) -> None:
 
     Never raises, so a wrong answer does not stop *Run All*.
     """
-    from .exercises import grade, load_exercises
-
     try:
         known = load_exercises()
     except (RegtoolsError, OSError) as error:
@@ -70,9 +76,9 @@ class Beside:
         right = ["JSON", *self.json.splitlines()]
         left += [""] * (len(right) - len(left))
         right += [""] * (len(left) - len(right))
-        width = max(map(_columns, left))
+        width = max(map(columns, left))
         pairs = zip(left, right, strict=True)
-        return "\n".join(f"{a}{' ' * (width - _columns(a))}  │ {b}".rstrip() for a, b in pairs)
+        return "\n".join(f"{a}{' ' * (width - columns(a))}  │ {b}".rstrip() for a, b in pairs)
 
     def _repr_html_(self) -> str:
         # JupyterLab shades every second row and boxes every <pre>; both would cut the picture into pieces.
@@ -104,9 +110,6 @@ def beside(source: str | os.PathLike[str], *, podman: str = "6", tagged: bool = 
                           │   "location": "quay.io"
                           │ }
     """
-    from regtools.toml.reader import decode
-    from regtools.toml.to_json import read_file, toml_to_json
-
     if podman not in DIALECT_OF:
         raise ValueError(f"podman must be one of {', '.join(DIALECT_OF)}, not {podman!r}")
     dialect = DIALECT_OF[podman]
@@ -116,7 +119,7 @@ def beside(source: str | os.PathLike[str], *, podman: str = "6", tagged: bool = 
 
 
 def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
-    """Give all that ``regtools check`` finds in a registries.conf, also in one that podman refuses.
+    """Return all that ``regtools check`` finds in a registries.conf, also in one that podman refuses.
 
     Args:
         source: text, or a path-like object whose file is read.
@@ -133,17 +136,13 @@ def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
       fix:
         location = "quay.io"
     """
-    from regtools.registries.checks import check_texts
-    from regtools.registries.reading.releases import release
-    from regtools.toml.to_json import read_file
-
     file = "registries.conf" if isinstance(source, str) else Path(source).name
     data = source if isinstance(source, str) else read_file(source)
     return check_texts(release(podman), [(file, data, False)]).findings
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics and show this package's errors as diagnostics; IPython calls it."""
+    """Register the magics and show this package's errors as diagnostics; IPython calls this function."""
 
     def toml(line: str, cell: str) -> Beside | None:
         return _toml_cell(shell, line, cell)
@@ -154,9 +153,9 @@ def load_ipython_extension(shell: Any) -> None:
     def terminal(line: str, cell: str) -> None:
         _terminal_cell(shell, line, cell)
 
-    terminal.__doc__ = "Type this cell into the practice terminal opened last; NAME keeps the text it said."
+    terminal.__doc__ = "Type this cell into the practice terminal opened last; NAME keeps its output as text."
     shell.register_magic_function(terminal, "cell", "terminal")
-    # IPython asks an exception how it wants to be shown; only in a notebook do we want to be asked.
+    # IPython calls this method of an exception instead of printing a traceback; only notebooks need it.
     RegtoolsError._render_traceback_ = _diagnostic  # type: ignore[attr-defined]
 
 
@@ -169,11 +168,12 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def _toml_cell(shell: Any, line: str, cell: str) -> Beside | None:
-    """Show the cell's JSON beside it and bind its value; or print what is wrong, and bind nothing."""
-    from regtools.toml.reader import read
-    from regtools.toml.to_json import toml_to_json
-
-    chosen = _arguments(line)
+    """Show the cell's JSON beside it and bind its value; or print what is wrong and bind nothing."""
+    try:
+        chosen = _parser().parse_args(shlex.split(line))
+    except ValueError as error:  # a quote that is not closed
+        raise _misuse("toml", str(error)) from None
+    _check_name("toml", chosen.name)
     dialect = chosen.toml or DIALECT_OF.get(chosen.podman, "1.1")
     try:
         text = toml_to_json(cell, toml=dialect, tagged=chosen.tagged, file=CELL)
@@ -186,43 +186,32 @@ def _toml_cell(shell: Any, line: str, cell: str) -> Beside | None:
 
 
 def _terminal_cell(shell: Any, line: str, cell: str) -> None:
-    """Print what the practice terminal says to the cell; a status other than 0 is a line of its own."""
-    from IPython.core.error import UsageError
-
-    from regtools.testbed.practice import latest
-
+    """Run the cell in the practice terminal and print its output; a status other than 0 gets its own line."""
     name = line.strip()
-    if name and not _can_be_name(name):
-        raise UsageError(f"%%terminal: {name!r} cannot be the name of a variable")
+    _check_name("terminal", name)
     said = latest().run(cell)
     if name:
         shell.push({name: said.text})
     print(said, end="")
 
 
-def _can_be_name(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name)
+def _check_name(magic: str, name: str | None) -> None:
+    if name and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise _misuse(magic, f"{name!r} cannot be the name of a variable")
 
 
-def _arguments(line: str) -> Any:
+def _misuse(magic: str, message: str) -> Exception:
+    """Return the error that IPython shows as one line."""
     from IPython.core.error import UsageError
 
-    try:
-        chosen = _parser().parse_args(shlex.split(line))
-    except ValueError as error:  # a quote that is not closed
-        raise UsageError(f"%%toml: {error}") from None
-    if chosen.name and not _can_be_name(chosen.name):
-        raise UsageError(f"%%toml: {chosen.name!r} cannot be the name of a variable")
-    return chosen
+    return UsageError(f"%%{magic}: {message}")
 
 
 class _Parser(ArgumentParser):
-    """Tells wrong usage as IPython does, instead of leaving the process."""
+    """A parser that reports wrong usage as IPython does, instead of leaving the process."""
 
     def error(self, message: str) -> NoReturn:
-        from IPython.core.error import UsageError
-
-        raise UsageError(f"%%toml: {message}\n{self.format_usage().rstrip()}")
+        raise _misuse("toml", f"{message}\n{self.format_usage().rstrip()}")
 
 
 def _parser() -> ArgumentParser:
@@ -241,9 +230,3 @@ def _parser() -> ArgumentParser:
 
 def _diagnostic(error: RegtoolsError) -> list[str]:
     return [f"\x1b[31m{type(error).__name__}\x1b[39m: {error.render()}"]
-
-
-def _columns(text: str) -> int:
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,8 +1,6 @@
-"""A measured pull: one request timed, a registry spoken to, sources in order, rows to keep.
+"""Measure pulls: send and time requests, speak to a registry, try sources in order, and keep the rows.
 
-``transport`` sends one request; ``fetch`` makes a verified document of hops and repetitions; ``auth`` and
-``certs`` find logins and certificates where podman does; ``distribution`` speaks the registry's protocol;
-``sources`` and ``timing`` walk a resolution and make a :class:`Pull`; ``records`` and ``journal`` keep it.
+:mod:`.timing` and :mod:`.failover` try the sources of a resolution, :mod:`.repository` and :mod:`.manifests`
+speak the registry's protocol, :mod:`.http` sends the requests, and :mod:`.recorder` and :mod:`.records` make
+a :class:`~.records.Pull` of them. :mod:`.engines` measures podman and skopeo instead.
 """
-
-from __future__ import annotations

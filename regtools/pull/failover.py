@@ -1,62 +1,58 @@
-"""Sources made ready, and left for the next one when they do not deliver.
+"""Try the sources of one candidate in order, as podman does.
 
-The manifest's source delivers the blobs, too. With podman 6 (releases from the second half of 2026 on), what
-it does not deliver comes from the candidate's next source: after 5xx, 429, a timeout, or where the blob is
-not there. Other answers end the candidate, and so does a body that broke after its first byte, which is
-resumed where it began.
+The first source that delivers the manifest also delivers the blobs. With podman 6 (releases from the second
+half of 2026 on) a blob that it does not deliver comes from the next source: after 5xx, 429, a timeout, or if
+the blob does not exist there. Any other answer fails the candidate, and so does a body that breaks after its
+first byte, which is resumed where it began.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from regtools.errors import RegtoolsError
-from regtools.reference import Reference, physical_host
 
 from .http.fetch import FetchError
 from .http.logins import find_login
 from .http.trust import find_trust
+from .http.values import pull_error
 from .repository import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from typing import BinaryIO
 
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.resolution import Source
+    from regtools.registries.settings import Settings
 
     from .http.fetch import Lane
-    from .manifests import Blob
+    from .manifests import Blob, Image, Platform
 
 __all__ = ["Failover", "open_source"]
 
-if TYPE_CHECKING:
-    Open = Callable[[Lane], tuple[Repository, int] | None]
-
 
 def open_source(
-    conf: RegistriesConf, source: Source, lane: Lane, *, patient: bool, patient_blobs: bool = True
+    conf: Settings, source: Source, lane: Lane, *, patient: bool, patient_blobs: bool = True
 ) -> Repository:
-    """Look up login and certificates for a source, ping it, and get a token if it wants one.
+    """Find login and certificates for a source, ping it, and get a token if it asks for one.
 
-    Arguments:
-        patient, patient_blobs: as of :class:`~regtools.pull.repository.Repository`.
+    Args:
+        conf: the configuration.
+        source: the source.
+        lane: the worker that asks.
+        patient, patient_blobs: see :class:`~regtools.pull.repository.Repository`.
 
     Raises:
-        RegtoolsError: why it cannot be asked for an image: ``blocked``, ``credentials``, ``connect``, …
+        RegtoolsError: the source cannot be used: ``blocked``, ``credentials``, ``connect``, …
     """
     if source.blocked_by is not None:
-        message = f"blocked by the configuration of {source.blocked_by}"
-        raise RegtoolsError(message, kind="blocked", stage="pull")
-    name = Reference.parse(source.reference)
+        raise pull_error("blocked", f"blocked by the configuration of {source.blocked_by}")
     login = find_login(conf, source.reference)
     if login is not None:
         lane.run.hide(login.password, login.identity_token, login.basic())
     repository = Repository(
-        physical_host(name.domain or ""),
-        name.path,
+        source.parsed,
         insecure=source.insecure,
         patient=patient,
         patient_blobs=patient_blobs,
@@ -69,53 +65,88 @@ def open_source(
 
 
 class Failover:
-    """Fetches blobs from one repository, and what it fails to deliver from those after it.
+    """The sources of one candidate: those that are open, with their numbers, and those that are left.
 
-    Arguments:
-        first: the repository that delivered the manifest.
-        attempt: its number.
-        opens: gives the next repository, ready to be asked; raises where that one is not.
-        failed: told of the sources that did not deliver, with their attempts' numbers.
+    Args:
+        conf: the configuration.
+        sources: in the order in which they are tried.
     """
 
-    def __init__(
-        self, first: Repository, attempt: int, opens: Open, failed: Callable[[int, RegtoolsError], None]
-    ) -> None:
-        self._open = [(first, attempt)]
-        self._opens = opens
-        self._failed = failed
+    def __init__(self, conf: Settings, sources: Sequence[Source]) -> None:
+        self._conf = conf
+        self._left = deque(sources)
+        self._open: list[tuple[Repository, int]] = []
         self._lock = threading.Lock()
+
+    def image(self, lane: Lane, platform: Platform) -> tuple[Image, Source, int] | None:
+        """Fetch the manifest from the first source that delivers it; every other one is a failure of the run.
+
+        A source with a successor is asked once; only the last one is asked again if its failure may be
+        temporary, where podman would repeat the whole candidate.
+
+        Returns:
+            The manifest, its source and the number of that source; None if no source delivers it.
+        """
+        run = lane.run
+        while self._left and not run.cancelled:
+            source = self._left.popleft()
+            attempt = run.begin(source.reference)
+            run.meter.begin(source.reference)
+            moves_on = self._conf.release.blobs_move_on and bool(self._left)
+            try:
+                run.enter("auth")
+                asking = replace(lane, attempt=attempt)
+                patient = not self._left
+                repository = open_source(
+                    self._conf, source, asking, patient=patient, patient_blobs=not moves_on
+                )
+                run.enter("manifest")
+                image = repository.image(asking, platform)
+            except Exception as error:
+                run.fail(attempt, error)
+                continue
+            self._open.append((repository, attempt))
+            if not moves_on:
+                self._left.clear()
+            return image, source, attempt
+        return None
 
     def blob(self, lane: Lane, blob: Blob, keep: BinaryIO | None) -> None:
         """Fetch one blob from the first source that delivers it.
 
         Raises:
-            RegtoolsError: of the first source, if no other delivers it either.
+            RegtoolsError: the failure of the first source, if no other one delivers the blob.
         """
-        first: RegtoolsError | None = None
+        first: Exception | None = None
         number = 0
         while (found := self._source(number, lane)) is not None:
             repository, attempt = found
             try:
                 repository.blob(replace(lane, attempt=attempt), blob, keep)
-            except RegtoolsError as error:
+            except Exception as error:
                 first = first or error
                 leads_on = isinstance(error, FetchError) and error.elsewhere and not blob.urls
-                if leads_on or (number and error.kind != "cancelled"):
-                    self._failed(attempt, error)
+                if leads_on or number:
+                    lane.run.fail(attempt, error)
                 if not leads_on:
-                    raise
+                    break
             else:
+                lane.run.meter.add(0, layers=int(blob.layer is not None))
                 return
             number += 1
         assert first is not None  # there is a first source
         raise first
 
     def _source(self, number: int, lane: Lane) -> tuple[Repository, int] | None:
+        """Return an open source; open the next one if none has that number yet, or None if none is left."""
         with self._lock:  # one worker opens a source, the others wait for it
-            if number == len(self._open):
-                found = self._opens(lane)
-                if found is None:
-                    return None
-                self._open.append(found)
-            return self._open[number]
+            while number == len(self._open) and self._left:
+                source = self._left.popleft()
+                attempt = lane.run.begin(source.reference)
+                try:
+                    asking, patient = replace(lane, attempt=attempt), not self._left
+                    opened = open_source(self._conf, source, asking, patient=patient, patient_blobs=patient)
+                    self._open.append((opened, attempt))
+                except Exception as error:
+                    lane.run.fail(attempt, error)
+            return self._open[number] if number < len(self._open) else None

@@ -1,7 +1,7 @@
-"""Rows into columns, by the thousand: what a journal of a million pulls needs.
+"""Build frames from rows, fast enough for a journal of a million pulls.
 
-A column of many rows becomes an array at once, by what is made for it; only where a value does not fit is
-its row looked for. Text that comes again and again is kept once.
+The cells of a column become an array in batches; a single row is looked at only if its batch holds a value of
+a wrong type. Repeated text is stored once.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from regtools.errors import RegtoolsError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     import pandas as pd
 
-__all__ = ["PROBE_COLUMNS", "VANTAGE_COLUMNS", "Table"]
+__all__ = ["PROBE_COLUMNS", "VANTAGE_COLUMNS", "Table", "framed"]
 
 PROBE_COLUMNS: dict[str, str] = {
     "round": "Int64",
@@ -38,8 +41,8 @@ VANTAGE_COLUMNS: dict[str, str] = {
     "python": "string",
 }
 
-# Rows taken apart together, and values made into an array together: few enough for the processor's caches,
-# which halves the time, and enough that the call for each does not count.
+# Rows that are taken apart together, and values that become an array together: few enough for the processor's
+# caches, which halves the time, and enough to make the cost of each call negligible.
 _NEAR, _BATCH = 100, 2_000
 _NONE = type(None)
 _TYPES: dict[str, set[type]] = {
@@ -52,12 +55,29 @@ _TYPES: dict[str, set[type]] = {
 }
 
 
+def framed(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
+    """Return rows as a frame with these columns and dtypes.
+
+    Raises:
+        RegtoolsError: kind ``bad-record``: a cell has a type that its column cannot hold.
+    """
+    table = Table(columns)
+    for number, row in enumerate(rows):
+        table.add(number, row)
+    frame = table.frame()
+    if table.wrong:
+        number, names = table.wrong[0]
+        message = f"row {number} has a value of a wrong type in {', '.join(names)}"
+        raise RegtoolsError(message, kind="bad-record", stage="load")
+    return frame
+
+
 class Table:
-    """Collects rows of one kind; gives them as a frame.
+    """Rows of one kind on their way into a frame.
 
     Attributes:
         lines: the line numbers of the rows in the frame.
-        wrong: line numbers of rows that were left out, and their columns of a wrong type.
+        wrong: for each row that was left out, its line number and the columns with a value of a wrong type.
     """
 
     def __init__(self, columns: dict[str, str]) -> None:
@@ -70,14 +90,14 @@ class Table:
         self.wrong: list[tuple[int, list[str]]] = []
 
     def add(self, number: int, row: dict[str, Any]) -> None:
-        """Take a row from line ``number``."""
+        """Add the row that line ``number`` holds."""
         self._rows.append(row)
         self._numbers.append(number)
         if len(self._rows) >= _NEAR:
             self._take_apart()
 
     def frame(self) -> pd.DataFrame:
-        """Give all rows; columns and dtypes are the same for no rows at all."""
+        """Return all rows; columns and dtypes do not depend on them."""
         import pandas as pd
 
         self._take_apart()
@@ -92,8 +112,8 @@ class Table:
         rows, self._rows = self._rows, []
         for name, values in self._cells.items():
             try:
-                values += map(itemgetter(name), rows)  # twice as fast as asking each row whether it has it
-            except KeyError:  # an older row, or one with samples left out
+                values += map(itemgetter(name), rows)  # twice as fast as dict.get
+            except KeyError:  # a row of an older version, or one without samples
                 del values[len(self._numbers) - len(rows) :]
                 values += [row.get(name) for row in rows]
         if len(self._numbers) >= _BATCH:
@@ -117,7 +137,7 @@ class Table:
             self._parts.append(part)
 
     def _misfits(self, cells: dict[str, list[Any]], part: dict[str, Any]) -> dict[int, list[str]]:
-        """Find the rows with a value of a wrong type, and the columns where it stands."""
+        """Return the rows that hold a value of a wrong type, each with the columns in question."""
         bad: dict[int, list[str]] = {}
         for name, dtype in self._columns.items():
             values = cells[name]
@@ -133,9 +153,10 @@ class Table:
 
 
 def _array(values: list[Any], dtype: str) -> Any:
-    """Give a column as pandas keeps it; None where a value does not fit.
+    """Return a column as an array of pandas; None if a value does not fit.
 
-    Made in the form that pandas itself has: left to find out what a list holds, it takes most of the time.
+    The array is built in the representation of its dtype: inferring the type of a list takes pandas longer
+    than everything else.
     """
     import numpy as np
     import pandas as pd
@@ -160,12 +181,12 @@ def _array(values: list[Any], dtype: str) -> Any:
         if dtype == "boolean":
             return pd.arrays.BooleanArray(np.array(known, dtype="bool"), missing)
         return pd.arrays.IntegerArray(np.array(known, dtype="int64"), missing)
-    except OverflowError:  # a number with too many digits
+    except OverflowError:  # a number outside of the dtype's range
         return None
 
 
 def _texts(values: list[Any]) -> Any:
-    """Make texts that come again and again once, and keep them once."""
+    """Return a column of text in which equal texts are stored once."""
     import numpy as np
     import pandas as pd
 
@@ -177,7 +198,7 @@ def _texts(values: list[Any]) -> Any:
         return None
     if 2 * len(distinct) > len(values):
         return pd.array(values, dtype="string")
-    places = np.array([distinct[value] for value in values], dtype="int64")  # pyarrow takes no others
+    places = np.array([distinct[value] for value in values], dtype="int64")  # pyarrow accepts no other type
     return pd.array(list(distinct), dtype="string").take(places)
 
 
@@ -191,12 +212,12 @@ def _times(values: list[Any], dtype: str) -> Any:
         return None
     try:
         return found.dt.as_unit("ns").array
-    except ValueError:  # a year that nanoseconds do not reach
+    except ValueError:  # a year that nanoseconds cannot represent
         return None
 
 
 def _shared(values: list[Any]) -> list[Any]:
-    """Keep the texts in lists once."""
+    """Return the lists with equal texts stored once."""
     known: dict[str, str] = {}
     share = known.setdefault
     try:
@@ -204,21 +225,13 @@ def _shared(values: list[Any]) -> list[Any]:
             [share(each, each) for each in value] if value and isinstance(value[0], str) else value
             for value in values
         ]
-    except TypeError:  # lists beside texts, which no pull of ours writes
+    except TypeError:  # lists among texts, which regtools never writes
         return values
 
 
 def _wrong(values: list[Any], dtype: str) -> list[int]:
-    """Give where the values stand that do not fit."""
-    seen: dict[tuple[type, str], bool] = {}  # what stands in one row often stands in all
-    found = []
-    for index, value in enumerate(values):
-        if type(value) not in _TYPES[dtype]:
-            found.append(index)
-        elif dtype in ("Int64", "float64", "datetime64[ns, UTC]"):
-            key = (type(value), str(value))
-            if key not in seen:
-                seen[key] = _array([value], dtype) is not None
-            if not seen[key]:
-                found.append(index)
-    return found
+    """Return the indices of the values that do not fit."""
+    keys = [(type(value), str(value)) for value in values]
+    distinct = dict(zip(keys, values, strict=True))  # many rows share a value
+    fits = {key: _array([value], dtype) is not None for key, value in distinct.items()}
+    return [index for index, key in enumerate(keys) if not fits[key]]

@@ -1,24 +1,27 @@
-"""An image on the disk as an OCI image layout (image specification, "Image Layout"), whole or not at all.
+"""Write an image as an OCI image layout (image specification, "Image Layout"), whole or not at all.
 
-Everything is written into a folder beside the target, which gets the target's name when the last byte has
-been verified. The manifest is stored as it came, Docker's types included: its digest is its identity.
+Everything is written to a folder beside the target and renamed to it once the last byte has been verified.
+The manifest is stored byte by byte, with Docker's types if it has them: its digest is its identity.
 """
 
+# Paths are text here: importing pathlib costs 2 ms of every pull, and few pulls keep their image.
+# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH104, PTH110, PTH112, PTH123, PTH208
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
+import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import unwritable
+
+from .http.values import pull_error
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
     from typing import BinaryIO
+
+    from regtools.errors import RegtoolsError
 
     from .manifests import Blob, Image
 
@@ -26,46 +29,47 @@ __all__ = ["Layout"]
 
 
 class Layout:
-    """A layout in the making; :meth:`finish` makes it appear, :meth:`abandon` leaves no trace of it.
+    """A layout in the making: :meth:`finish` puts it in place, :meth:`abandon` leaves no trace of it.
 
     Raises:
-        RegtoolsError: ``into-not-empty`` if something stands at ``target``; ``file-unwritable``.
+        RegtoolsError: ``into-not-empty`` if ``target`` holds anything; ``file-unwritable``.
     """
 
     def __init__(self, target: str | os.PathLike[str]) -> None:
-        self._target = Path(target)
-        if self._target.exists() and not (self._target.is_dir() and not any(self._target.iterdir())):
-            raise RegtoolsError(
-                "there is something already",
-                kind="into-not-empty",
-                stage="pull",
-                where=Place(str(self._target)),
-                hint="name a folder that does not exist, or an empty one",
-            )
+        import tempfile
+
+        self._target = os.fspath(target)
+        parent, name = os.path.split(os.path.abspath(target))
         try:
-            parent = self._target.absolute().parent
-            self._beside = Path(
-                tempfile.mkdtemp(prefix=f".{self._target.name}.", suffix=".partial", dir=parent)
+            if os.path.exists(target) and (not os.path.isdir(target) or os.listdir(target)):
+                hint = "name a folder that does not exist, or an empty one"
+                message = "it exists and is not an empty folder"
+                raise pull_error("into-not-empty", message, hint, file=target)
+            self._folder = tempfile.TemporaryDirectory(
+                prefix=f".{name}.", suffix=".partial", dir=parent, ignore_cleanup_errors=True
             )
-            (self._beside / "blobs").mkdir()
+            self._beside = self._folder.name
+            os.mkdir(f"{self._beside}/blobs")
         except OSError as error:
             raise self._unwritable(error) from error
 
     @contextmanager
     def keep(self, blob: Blob) -> Iterator[BinaryIO]:
-        """Open the file for a blob."""
+        """Open the file of a blob."""
         try:
-            with self._path(blob.digest).open("wb+") as file:
+            with open(self._path(blob.digest), "wb+") as file:
                 yield file
                 file.flush()
         except OSError as error:
-            raise self._unwritable(error, "disk") from error
+            message = f"the layout cannot be written: {error.strerror}"
+            raise pull_error("disk", message, file=self._target) from error
 
     def finish(self, image: Image, name: str | None) -> None:
-        """Write manifest and index, and let the layout appear under its name.
+        """Write manifest and index, and move the layout to its target.
 
-        Arguments:
-            name: what the index calls the image (``org.opencontainers.image.ref.name``), usually a tag.
+        Args:
+            image: the manifest.
+            name: name of the image in the index (``org.opencontainers.image.ref.name``), usually a tag.
         """
         descriptor = {"mediaType": image.media_type, "digest": image.digest, "size": len(image.raw)}
         if name is not None:
@@ -76,28 +80,28 @@ class Layout:
             "manifests": [descriptor],
         }
         try:
-            self._path(image.digest).write_bytes(image.raw)
-            (self._beside / "index.json").write_text(json.dumps(index))
-            (self._beside / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
-            self._beside.chmod(0o755)  # what mkdtemp made is private
-            self._beside.rename(self._target)
+            files = {
+                self._path(image.digest): image.raw,
+                f"{self._beside}/index.json": json.dumps(index).encode(),
+                f"{self._beside}/oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+            }
+            for path, data in files.items():
+                with open(path, "wb") as file:
+                    file.write(data)
+            os.chmod(self._beside, 0o755)  # a temporary folder is private
+            os.rename(self._beside, self._target)
         except OSError as error:
             raise self._unwritable(error) from error
 
     def abandon(self) -> None:
-        """Remove what has not become a layout."""
-        shutil.rmtree(self._beside, ignore_errors=True)
+        """Remove everything that is not in place."""
+        self._folder.cleanup()
 
-    def _path(self, digest: str) -> Path:
-        algorithm, _, name = digest.partition(":")  # both checked before: no path can hide in them
-        folder = self._beside / "blobs" / algorithm
-        folder.mkdir(exist_ok=True)
-        return folder / name
+    def _path(self, digest: str) -> str:
+        algorithm, _, name = digest.partition(":")  # both are checked: they contain no path
+        folder = f"{self._beside}/blobs/{algorithm}"
+        os.makedirs(folder, exist_ok=True)
+        return f"{folder}/{name}"
 
-    def _unwritable(self, error: OSError, kind: str = "file-unwritable") -> RegtoolsError:
-        return RegtoolsError(
-            f"the layout cannot be written: {error.strerror}",
-            kind=kind,
-            stage="pull",
-            where=Place(str(self._target)),
-        )
+    def _unwritable(self, error: OSError) -> RegtoolsError:
+        return unwritable(self._target, error, what="the layout", stage="pull")

@@ -1,11 +1,10 @@
-"""Manifests and indexes read: OCI image specification and Docker's version 2, schema 2.
+"""Read manifests and indexes (OCI image specification; Docker's version 2, schema 2), and choose a platform.
 
-What a registry says is not believed: every digest, size and type is checked before it is used.
+Nothing that a registry sends is trusted: every digest, size and type is checked before it is used.
 
-Which member of an index fits a machine: the choice that podman makes.
-
-Follows containers/image: the first entry of the index that fits the most wanted variant; an entry without a
-variant comes last if a variant was asked for, and first if none was.
+The member of an index is chosen as containers/image chooses it, which podman uses: the first entry that fits
+the most specific variant. An entry without a variant comes last if a variant is wanted, and first if none
+is.
 """
 
 from __future__ import annotations
@@ -16,13 +15,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regtools.errors import RegtoolsError
-
 from .http.receiving import DIGEST
+from .http.values import pull_error
+from .records import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from regtools.errors import RegtoolsError
 
 __all__ = [
     "ACCEPT",
@@ -49,9 +50,12 @@ ACCEPT = ", ".join((*_IMAGES, *_INDEXES))
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A config or a layer as its manifest declares it; ``layer`` counts from 0, None for the config.
+    """A config or a layer as its manifest declares it.
 
-    ``urls`` is not empty for a foreign layer, which registries need not have.
+    Attributes:
+        size: in bytes.
+        layer: number of the layer, from 0; None for the config.
+        urls: addresses of a foreign layer, which the registry need not have.
     """
 
     digest: str
@@ -63,7 +67,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image's manifest: its bytes, and what they declare."""
+    """The manifest of one image: its bytes, and what they declare."""
 
     raw: bytes
     media_type: str
@@ -79,10 +83,15 @@ class Image:
             found.setdefault(blob.digest, blob)
         return tuple(found.values())
 
+    @property
+    def layers_size(self) -> int:
+        """Bytes in all layers, each digest counted once."""
+        return sum({layer.digest: layer.size for layer in self.layers}.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index (Docker: manifest list); each member has digest, size and perhaps a platform."""
+    """An index (Docker: manifest list); each member has a digest, a size and perhaps a platform."""
 
     members: tuple[dict[str, Any], ...]
 
@@ -90,10 +99,10 @@ class Index:
 def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
     """Read a manifest or an index.
 
-    Arguments:
+    Args:
         raw: the bytes, already verified.
-        content_type: what the registry called them; counts where they do not name their type themselves.
-        digest: of the bytes.
+        content_type: their type according to the registry; counts if they do not name it themselves.
+        digest: digest of the bytes.
 
     Raises:
         RegtoolsError: kinds ``bad-manifest`` and ``unsupported-manifest``.
@@ -105,7 +114,8 @@ def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
     if not isinstance(value, dict):
         raise _bad("the manifest is not a JSON object")
     if value.get("schemaVersion") != 2:
-        raise _unsupported(f"manifests of schema {value.get('schemaVersion')!r} are not supported")
+        message = f"manifests of schema {value.get('schemaVersion')!r} are not supported"
+        raise pull_error("unsupported-manifest", message)
     media_type = value.get("mediaType") or content_type.partition(";")[0].strip().lower()
     if media_type not in _INDEXES and media_type not in _IMAGES:
         media_type = _INDEXES[0] if "manifests" in value else _IMAGES[0] if "layers" in value else media_type
@@ -114,16 +124,19 @@ def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
     if media_type in _INDEXES:
         return Index(tuple(_member(each) for each in _list(value, "manifests")))
     if media_type not in _IMAGES:
-        raise _unsupported(f"manifests of the type {media_type!r} are not supported")
+        raise pull_error("unsupported-manifest", f"manifests of the type {media_type!r} are not supported")
     layers = tuple(_blob(each, number) for number, each in enumerate(_list(value, "layers")))
-    return Image(raw, media_type, digest, _blob(value.get("config"), None), layers)
+    image = Image(raw, media_type, digest, _blob(value.get("config"), None), layers)
+    if image.layers_size > LARGEST:
+        raise _bad(f"the manifest declares layers of {image.layers_size} bytes together")
+    return image
 
 
 def _member(value: Any) -> dict[str, Any]:
     _blob(value, None)
     platform = value.get("platform")
     if platform is not None and not isinstance(platform, dict):
-        raise _bad("a member of the index has a platform that is no object")
+        raise _bad("a member of the index has a platform that is not an object")
     return dict(value)
 
 
@@ -132,16 +145,16 @@ def _blob(value: Any, layer: int | None) -> Blob:
         raise _bad("the manifest lacks a descriptor")
     digest, size, media_type = value.get("digest"), value.get("size"), value.get("mediaType", "")
     if not isinstance(digest, str) or DIGEST.fullmatch(digest) is None:
-        raise _bad(f"the manifest names a blob by {str(digest)[:80]!r}, which is no digest")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise _bad(f"the manifest declares no usable size for {digest[:19]}…")
+        raise _bad(f"the manifest names a blob by {str(digest)[:80]!r}, which is not a digest")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST:
+        raise _bad(f"the manifest declares no possible size for {digest[:19]}…")
     urls = value.get("urls") or []
     if (
         not isinstance(media_type, str)
         or not isinstance(urls, list)
         or not all(isinstance(u, str) for u in urls)
     ):
-        raise _bad(f"the manifest's descriptor of {digest[:19]}… has a wrong type in it")
+        raise _bad(f"the manifest's descriptor of {digest[:19]}… contains a wrong type")
     return Blob(digest, size, media_type, layer, tuple(urls))
 
 
@@ -153,14 +166,10 @@ def _list(value: dict[str, Any], name: str) -> list[Any]:
 
 
 def _bad(message: str) -> RegtoolsError:
-    return RegtoolsError(message, kind="bad-manifest", stage="pull")
+    return pull_error("bad-manifest", message)
 
 
-def _unsupported(message: str) -> RegtoolsError:
-    return RegtoolsError(message, kind="unsupported-manifest", stage="pull")
-
-
-# Variants of an architecture from the most to the least demanding: a machine runs its own and all after it.
+# Variants of an architecture, the most demanding first: a machine runs its own and all that follow.
 _VARIANTS = {"arm": ("v8", "v7", "v6", "v5"), "arm64": ("v8",)}
 
 # uname's machine → architecture and variant in Go's words, which images use.
@@ -184,7 +193,7 @@ class Platform:
 
 
 def host_platform() -> Platform:
-    """Give the platform of this machine; the system is Linux everywhere, since containers run in a Linux."""
+    """Return the platform of this machine; the system is always Linux, because containers run on Linux."""
     machine = os.uname().machine
     return Platform("linux", *_MACHINES.get(machine, (machine, "")))
 
@@ -200,17 +209,13 @@ def parse_platform(text: str) -> Platform:
     """
     parts = text.split("/")
     if len(parts) not in (2, 3) or not all(re.fullmatch(r"[A-Za-z0-9._-]+", part) for part in parts):
-        raise RegtoolsError(
-            f"{text!r} is no platform",
-            kind="bad-platform",
-            stage="pull",
-            hint="write it like linux/arm64 or linux/arm/v7",
-        )
+        hint = "write it like linux/arm64 or linux/arm/v7"
+        raise pull_error("bad-platform", f"{text!r} is not a platform", hint)
     return Platform(*parts)
 
 
 def choose(members: Sequence[Mapping[str, Any]], wanted: Platform) -> Mapping[str, Any] | None:
-    """Give the member of an index that fits ``wanted``; None if none does."""
+    """Return the member of an index that fits ``wanted``; None if none does."""
     for variant in _variants(wanted):
         for member in members:
             given = member.get("platform") or {}

@@ -1,28 +1,19 @@
-"""How far a pull is: plain numbers that the pull's threads write, and that whoever shows them may read."""
+"""Count the progress of a pull: plain numbers that its threads write and a progress bar reads."""
 
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
-
-    from .manifests import Blob, Image
-    from .repository import Keep
 
 __all__ = ["Meter"]
 
 
 class Meter:
-    """How far a pull is. Reading needs no lock: each number is right by itself.
+    """The progress of a pull. Reading needs no lock: each number is right by itself.
 
     Attributes:
-        source: the place that is being asked.
-        layers, size: number of layers and their bytes; 0 until the manifest is there.
-        layers_done: layers that are whole.
+        source: the source that is being asked.
+        layers, size: number of layers and their bytes; 0 until the manifest has arrived.
+        layers_done: number of complete layers.
         fetched: bytes of layers so far.
     """
 
@@ -31,57 +22,16 @@ class Meter:
         self.begin("")
 
     def begin(self, source: str) -> None:
-        """Start from nothing at another source."""
+        """Start again at another source."""
         self.source = source
         self.layers = self.size = self.layers_done = self.fetched = 0
 
-    def expect(self, image: Image) -> None:
-        """Take the sizes from the manifest."""
-        sizes = {layer.digest: layer.size for layer in image.layers}
-        self.layers, self.size = len(sizes), sum(sizes.values())
+    def expect(self, layers: int, size: int) -> None:
+        """Set the number of layers and their bytes, once the manifest has arrived."""
+        self.layers, self.size = layers, size
 
-    def counting(self, keep: Keep) -> Keep:
-        """Give ``keep`` as it is, but counting the bytes and the layers that pass."""
-
-        @contextmanager
-        def counted(blob: Blob) -> Iterator[BinaryIO | None]:
-            with keep(blob) as target:
-                if blob.layer is None:
-                    yield target
-                    return
-                yield _Counted(self, target)  # type: ignore[misc]  # of a file, a body uses these three
-            self._add(0, layers=1)
-
-        return counted
-
-    def _add(self, count: int, layers: int = 0) -> None:
+    def add(self, count: int, layers: int = 0) -> None:
+        """Add bytes and complete layers; bytes that will be sent again are negative."""
         with self._lock:
             self.fetched += count
             self.layers_done += layers
-
-
-class _Counted:
-    """What a body writes to: counts, and hands on to the file where there is one."""
-
-    __slots__ = ("_meter", "_target", "_written")
-
-    def __init__(self, meter: Meter, target: BinaryIO | None) -> None:
-        self._meter = meter
-        self._target = target
-        self._written = 0
-
-    def write(self, data: bytes) -> int:
-        if self._target is not None:
-            self._target.write(data)
-        self._written += len(data)
-        self._meter._add(len(data))
-        return len(data)
-
-    def seek(self, offset: int) -> int:
-        """Go back to the start: the document comes again."""
-        self._meter._add(offset - self._written)
-        self._written = offset
-        return offset if self._target is None else self._target.seek(offset)
-
-    def truncate(self) -> int:
-        return self._written if self._target is None else self._target.truncate()

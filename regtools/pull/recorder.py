@@ -1,8 +1,6 @@
-"""One pull under way: its clock, its rows, its pauses, and the word that ends it.
+"""Record one pull while it runs: its clock, rows, pauses, sources and failures, and its CPU and memory.
 
-Shared by the workers of a pull; everything that they write goes through here, under one lock.
-
-What a pull cost this machine: CPU of this process, its peak memory, and what others did meanwhile.
+The workers of a pull share one :class:`Run`; everything that they write goes through it, under one lock.
 """
 
 from __future__ import annotations
@@ -17,41 +15,49 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
-from .http.logins import Secret
-from .records import PHASES, Request
+from .http.values import Secret, pull_error
+from .meter import Meter
+from .records import Failure, Pull, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from .http.transport import Exchange, Limits
+    from .manifests import Image
 
-__all__ = ["Run", "Usage", "idle", "other_cpu", "overlap", "utc"]
-
-if TYPE_CHECKING:
     Span = tuple[float, float]
 
-_FROM_EXCHANGE = (
-    "url_host", "remote_ip", "http_version", "tls_version", "reused", "status",
-    "t0_s", *PHASES, "total_s", "bytes", "proxy", "samples",
-)  # fmt: skip
-# Docker Hub's own, and those of draft-ietf-httpapi-ratelimit-headers in its three spellings.
+__all__ = ["Run", "Usage", "conclude", "idle", "overlap", "peak_kb", "utc"]
+
+_CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status", "age")
+# Docker Hub's headers, and those of draft-ietf-httpapi-ratelimit-headers in its three spellings.
 _RATE_HEADERS = (
     "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit", "ratelimit-policy",
     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "docker-ratelimit-source",
 )  # fmt: skip
 
-SHORTEST_SECRET = 4
+SHORTEST_SECRET = 4  # characters; hiding a shorter one would garble every sentence and protect nothing
 
 
 class Run:
-    """The state of one pull. Times are seconds since its start."""
+    """The state of one pull. Times are seconds since its start.
 
-    def __init__(self, limits: Limits) -> None:
+    Attributes:
+        meter: the progress.
+        attempts: the sources tried, in order.
+        failures: why sources and candidates did not deliver.
+        cancelled: whether the whole pull is to end.
+        ended_s: when the last stage ended.
+    """
+
+    def __init__(self, limits: Limits, meter: Meter | None = None) -> None:
+        self.meter = Meter() if meter is None else meter
         self.id = os.urandom(16).hex()
         self.limits = limits
         self.origin = time.perf_counter()
-        self.attempt = 0
+        self.attempts: list[str] = []
+        self.failures: list[Failure] = []
         self.retries = 0
         self.hash_cpu_s = 0.0
         self.cancelled = False
@@ -62,20 +68,21 @@ class Run:
         self._waits: list[Span] = []
         self._stages: list[tuple[str, Span]] = []
         self._stage: tuple[str, float] = ("auth", 0.0)
+        self._failed: set[tuple[int, str]] = set()
         self._secrets: frozenset[Secret] = frozenset()
 
     def now(self) -> float:
-        """Give the seconds since the start."""
+        """Return the seconds since the start."""
         return time.perf_counter() - self.origin
 
     def enter(self, stage: str) -> None:
-        """Begin a stage (auth, manifest, transfer); the one before ends here."""
+        """Begin a stage (auth, manifest, transfer), which ends the one before."""
         now = self.now()
         self._stages.append((self._stage[0], (self._stage[1], now)))
         self._stage = (stage, now)
 
     def stages(self) -> dict[str, float]:
-        """Give each stage's seconds without its idle pauses, and these as ``wait``; ends the last stage."""
+        """End the last stage; return each stage's seconds without idle pauses, and the pauses as ``wait``."""
         self.enter("over")
         self.ended_s = self._stage[1]
         pauses = idle(self._waits, [(row["t0_s"], row["t0_s"] + row["total_s"]) for row in self._rows])
@@ -88,76 +95,101 @@ class Run:
 
     @property
     def stopped(self) -> bool:
-        """Whether the workers are to give up what they are doing."""
+        """Whether the workers must give up what they are doing."""
         return self._stop.is_set()
 
     def stop(self) -> None:
-        """Make the workers give up: a blob has failed, the others are no longer needed."""
+        """Make the workers give up: a blob has failed, so the others are no longer needed."""
         self._stop.set()
 
     def cancel(self) -> None:
-        """End the whole pull, not only the present attempt."""
+        """End the whole pull, not only the current candidate."""
         self.cancelled = True
         self._stop.set()
 
-    def next_attempt(self, number: int) -> None:
-        """Begin with source ``number``; what was stopped for the last one may go on."""
-        self.attempt = number
+    def resume(self) -> None:
+        """Let the workers go on with the next candidate, unless the pull is cancelled."""
         if not self.cancelled:
             self._stop.clear()
 
+    def begin(self, reference: str) -> int:
+        """Record that a source is tried; return its number."""
+        with self._lock:
+            self.attempts.append(reference)
+            return len(self.attempts) - 1
+
+    def fail(self, attempt: int, error: Exception) -> None:
+        """Record why a source did not deliver, once for each kind of error.
+
+        An error that is not a :class:`RegtoolsError` is a mistake of ours: kind ``unforeseen``, with the
+        exception as the failure's ``cause``.
+        """
+        kind = error.kind if isinstance(error, RegtoolsError) else "unforeseen"
+        if kind == "cancelled" and not self.cancelled:
+            return  # stopped because another blob failed: that failure is the reason
+        reference = self.attempts[attempt]
+        if isinstance(error, RegtoolsError):
+            failure = Failure(reference, kind, self.discreet(error.message))
+        else:
+            message = (
+                f"regtools cannot handle what this source sent ({type(error).__name__}); please report it"
+            )
+            failure = Failure(reference, kind, message, cause=error)
+        with self._lock:
+            if (attempt, kind) not in self._failed:
+                self._failed.add((attempt, kind))
+                self.failures.append(failure)
+
     def wait(self, seconds: float) -> None:
-        """Pause; a stop ends the pause and raises, kind ``cancelled``."""
+        """Pause; a stop ends the pause and raises an error of kind ``cancelled``."""
         before = self.now()
         stopped = self._stop.wait(seconds)
         with self._lock:
             self._waits.append((before, self.now()))
             self.retries += 1
         if stopped:
-            raise RegtoolsError("the pull was stopped", kind="cancelled", stage="pull")
+            raise pull_error("cancelled", "the pull was stopped")
 
     def jitter(self) -> float:
-        """Give a factor around 1, so that many clients do not come back at the same moment."""
-        import random
-
-        return random.uniform(0.75, 1.25)
+        """Return a factor around 1, so that many clients do not return at the same moment."""
+        return 0.75 + os.urandom(1)[0] / 510
 
     def hide(self, *secrets: Secret | None) -> None:
-        """Keep secrets, and headers made of one, out of what a registry says and we pass on."""
+        """Remove these secrets, and the headers that hold them, from everything that a registry sends."""
         texts = (each.reveal() for each in secrets if each is not None)
         words = (text.removeprefix("Basic ").removeprefix("Bearer ") for text in texts)
-        # Shorter ones would hide half of every sentence, and tell nobody anything.
         self._secrets |= {Secret(word) for word in words if len(word) >= SHORTEST_SECRET}
 
     def discreet(self, text: str) -> str:
-        """Give a text without the secrets that the other side has put into it."""
+        """Return a text without the secrets that a server has put into it."""
         for secret in self._secrets:
             text = text.replace(secret.reveal(), "…")
         return text
 
     def record(self, exchange: Exchange, **known: Any) -> None:
-        """Keep a row for one exchange."""
-        row = {name: getattr(exchange, name) for name in _FROM_EXCHANGE} | known
-        told = [f"{name}: {exchange.headers[name]}" for name in _RATE_HEADERS if name in exchange.headers]
-        row["rate_limit"] = "; ".join(told) or None
+        """Record a row for one exchange."""
+        row = {**exchange.wire, **known}
+        for column, names in (("cache_header", _CACHE_HEADERS), ("rate_limit", _RATE_HEADERS)):
+            told = [f"{name}: {exchange.headers[name]}" for name in names if name in exchange.headers]
+            row[column] = "; ".join(told) or None
         if self._secrets:
             row = {name: self.discreet(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         with self._lock:
             self._rows.append(row)
 
     def add_hash_time(self, seconds: float) -> None:
-        """Count CPU time spent on hashing."""
+        """Add CPU time spent on hashing."""
         with self._lock:
             self.hash_cpu_s += seconds
 
     def requests(self) -> tuple[Request, ...]:
-        """Give the rows in the order in which the requests began, numbered."""
+        """Return the rows, numbered in the order in which the requests began."""
         ordered = sorted(self._rows, key=lambda row: row["t0_s"])
         return tuple(Request(run_id=self.id, seq=number, **row) for number, row in enumerate(ordered))
 
 
 def idle(waits: Iterable[Span], busy: Iterable[Span]) -> list[Span]:
-    """Give the parts of ``waits`` in which nothing was ``busy``, each moment once.
+    """Return the parts of ``waits`` in which nothing was ``busy``, each moment once.
 
     >>> idle([(0, 4), (3, 6)], [(1, 2), (5, 9)])
     [(0, 1), (2, 5)]
@@ -177,7 +209,7 @@ def idle(waits: Iterable[Span], busy: Iterable[Span]) -> list[Span]:
 
 
 def overlap(one: Span, other: Span) -> float:
-    """Give the length that two spans share.
+    """Return the length that two spans share.
 
     >>> overlap((0, 3), (2, 5))
     1
@@ -207,7 +239,7 @@ def utc(moment: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds of this process and of the whole machine at one moment; peak memory in kB so far."""
+    """CPU seconds of this process and of the whole machine so far, and the peak memory in kB."""
 
     at_s: float
     user_s: float
@@ -217,15 +249,51 @@ class Usage:
 
     @classmethod
     def now(cls) -> Usage:
-        """Read the meters."""
+        """Read the counters of the operating system."""
         own = resource.getrusage(resource.RUSAGE_SELF)
-        return cls(time.perf_counter(), own.ru_utime, own.ru_stime, _peak_kb(own.ru_maxrss), _host_busy_s())
+        peak = peak_kb()  # on Linux ru_maxrss is wrong: a child starts with its parent's
+        if peak is None:
+            peak = own.ru_maxrss // 1024 if sys.platform == "darwin" else own.ru_maxrss
+        return cls(time.perf_counter(), own.ru_utime, own.ru_stime, peak, _host_busy_s())
 
 
-def other_cpu(before: Usage, after: Usage) -> float | None:
-    """Give the share (0 to 1) of the machine's CPU that other processes used between two readings.
+def conclude(
+    *,
+    started: float,
+    before: Usage,
+    after: Usage,
+    manifest: Image | None,
+    ok: bool,
+    failures: Sequence[Failure],
+    **measured: Any,
+) -> Pull:
+    """Return the row of a pull that has ended.
 
-    None where the system does not tell, and for spans too short for its clock of 10 ms.
+    Args:
+        started: when it began, as ``time.time()``.
+        before, after: what it used.
+        manifest: of the image, if it arrived.
+        ok: whether the image arrived.
+        failures: why sources did not deliver.
+        measured: all other columns that are not empty.
+    """
+    return Pull(
+        started_at=utc(started),
+        digest=manifest.digest if manifest else None,
+        n_layers=len(manifest.layers) if manifest else None,
+        bytes_declared=manifest.layers_size if manifest else None,
+        other_cpu=_other_cpu(before, after),
+        ok=ok,
+        error_kind=None if ok else failures[-1].kind if failures else "no-candidates",
+        failures=tuple(failures),
+        **measured,
+    )
+
+
+def _other_cpu(before: Usage, after: Usage) -> float | None:
+    """Return the share (0 to 1) of the machine's CPU that other processes used between two readings.
+
+    None if the system does not report it, and for spans too short for its clock of 10 ms.
     """
     span = after.at_s - before.at_s
     if before.host_busy_s is None or after.host_busy_s is None or span < 0.05:
@@ -235,18 +303,18 @@ def other_cpu(before: Usage, after: Usage) -> float | None:
     return min(1.0, max(0.0, share))
 
 
-def _peak_kb(max_rss: int) -> int:
-    """Give the peak memory; ``ru_maxrss`` will not do on Linux, where a child starts with its parent's."""
+def peak_kb(process: int | str = "self") -> int | None:
+    """Return the peak memory of a process in kB, as Linux counts it; None if it does not report it."""
     try:
-        with open("/proc/self/status", "rb") as file:  # noqa: PTH123 - on the way of every measured pull
+        with open(f"/proc/{process}/status", "rb") as file:  # noqa: PTH123 - part of every measured pull
             return int(file.read().partition(b"VmHWM:")[2].split(None, 1)[0])
     except (OSError, IndexError):
-        return max_rss // 1024 if sys.platform == "darwin" else max_rss
+        return None
 
 
 def _host_busy_s() -> float | None:
     try:
-        with open("/proc/stat", "rb") as file:  # noqa: PTH123 - on the way of every measured pull
+        with open("/proc/stat", "rb") as file:  # noqa: PTH123 - part of every measured pull
             fields = file.readline().split()
     except OSError:
         return None

@@ -1,34 +1,34 @@
 """The rows of a measured pull: one :class:`Pull`, and one :class:`Request` for each hop on the wire.
 
-Two tidy tables. ``PULL_COLUMNS`` and ``REQUEST_COLUMNS`` name their columns, in order, with the dtype that a
-frame gives them; an empty cell is None here, null in JSON, missing in a frame. All ``_s`` are seconds.
+Two tidy tables. The fields of the two classes are their columns, in order: ``PULL_COLUMNS`` and
+``REQUEST_COLUMNS`` map each name to the dtype that a frame uses for it. An empty cell is None here, null in
+JSON and missing in a frame. All ``_s`` are seconds.
 
-A pull's time is cut without overlap: ``auth_s`` (ping and token), ``manifest_s``, ``transfer_s``
-(config and blobs) and ``wait_s`` (pauses before repetitions, when nothing else ran) add up to ``total_s``;
-for podman and skopeo together with ``start_s`` (until the first source is tried) and ``store_s`` (after the
-last byte), which are empty for our own client.
-``ttfb_s``, of the first blob, lies inside ``transfer_s``. A request's ``dns_s``, ``tcp_s``, ``tls_s``,
-``ttfb_s`` and ``body_s`` add up to its ``total_s``; ``t0_s`` counts from the pull's start.
-
-How a pull shows itself: a few lines on the terminal, a small table in JupyterLab.
+The stages of a pull do not overlap: ``auth_s`` (ping and token), ``manifest_s``, ``transfer_s`` (config and
+blobs) and ``wait_s`` (pauses before repetitions during which nothing else ran) add up to ``total_s``. A pull
+by podman or skopeo also has ``start_s`` (until it tries the first source) and ``store_s`` (after the last
+byte); both are empty for the builtin client. ``ttfb_s``, of the first blob, is part of ``transfer_s``. A
+request's ``dns_s``, ``tcp_s``, ``tls_s``, ``ttfb_s`` and ``body_s`` add up to its ``total_s``; ``t0_s``
+counts from the start of the pull.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from regtools.display import seconds, size
+from regtools.display import html_table, seconds, size
 from regtools.errors import RegtoolsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     import pandas as pd
 
 __all__ = [
     "FORMAT",
+    "LARGEST",
     "PHASES",
     "PULL_COLUMNS",
     "REQUEST_COLUMNS",
@@ -36,96 +36,43 @@ __all__ = [
     "Pull",
     "Request",
     "frames",
-    "html",
-    "text",
 ]
 
 FORMAT = 1
-
+LARGEST = 2**63 - 1  # the largest whole number in a row: what a column of dtype Int64 can hold
 PHASES = ("dns_s", "tcp_s", "tls_s", "ttfb_s", "body_s")
 
-PULL_COLUMNS: dict[str, str] = {
-    "run_id": "string",
-    "vantage": "string",
-    "round": "Int64",
-    "order": "Int64",
-    "started_at": "datetime64[ns, UTC]",
-    "place": "string",
-    "image": "string",
-    "reference": "string",
-    "digest": "string",
-    "client": "string",
-    "client_version": "string",
-    "workers": "Int64",
-    "cache_state": "string",
-    "n_layers": "Int64",
-    "bytes_declared": "Int64",
-    "bytes_fetched": "Int64",
-    "n_requests": "Int64",
-    "n_retries": "Int64",
-    "wait_s": "float64",
-    "auth_s": "float64",
-    "manifest_s": "float64",
-    "ttfb_s": "float64",
-    "transfer_s": "float64",
-    "hash_cpu_s": "float64",
-    "total_s": "float64",
-    "cpu_user_s": "float64",
-    "cpu_sys_s": "float64",
-    "max_rss_kb": "Int64",
-    "other_cpu": "float64",
-    "ok": "boolean",
-    "error_kind": "string",
-    "served_by": "string",
-    "attempts": "object",
-    "start_s": "float64",
-    "store_s": "float64",
+Moment = str  # a UTC time in ISO 8601
+
+_DTYPES = {
+    "str": "string",
+    "Moment": "datetime64[ns, UTC]",
+    "int": "Int64",
+    "float": "float64",
+    "bool": "boolean",
+    "tuple": "object",
 }
 
-REQUEST_COLUMNS: dict[str, str] = {
-    "run_id": "string",
-    "seq": "Int64",
-    "attempt": "Int64",
-    "hop": "Int64",
-    "kind": "string",
-    "digest": "string",
-    "layer": "Int64",
-    "url_host": "string",
-    "remote_ip": "string",
-    "http_version": "string",
-    "tls_version": "string",
-    "reused": "boolean",
-    "status": "Int64",
-    "range_from": "Int64",
-    "retry_after_s": "float64",
-    "t0_s": "float64",
-    "dns_s": "float64",
-    "tcp_s": "float64",
-    "tls_s": "float64",
-    "ttfb_s": "float64",
-    "body_s": "float64",
-    "total_s": "float64",
-    "bytes": "Int64",
-    "digest_ok": "boolean",
-    "cache_header": "string",
-    "worker": "Int64",
-    "proxy": "string",
-    "error_kind": "string",
-    "samples": "object",
-    "rate_limit": "string",
-}
 
-_LATER = ("start_s", "store_s")  # not in the first records of this format
+def _columns(row: type, *, but: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the columns of a row class, name to dtype, as the annotations of its fields define them."""
+    annotations = {each.name: str(each.type) for each in fields(row) if each.name not in but}
+    return {name: _DTYPES[text.split(" |")[0].partition("[")[0]] for name, text in annotations.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request on the wire: one hop of one try. ``attempt`` counts sources, ``seq`` requests, from 0.
+    """One request on the wire: one hop of one try.
 
-    ``kind`` is ping, token, manifest, config or blob; ``layer`` the layer's number from 0; ``range_from``
-    the offset asked for when a cut body was resumed; ``retry_after_s`` what the server asked for;
-    ``cache_header`` what a cache said of itself; ``samples`` at most 64 pairs of seconds and bytes so far;
-    ``rate_limit`` what a registry told of its limits (``RateLimit-*`` headers).
+    Attributes:
+        seq, attempt: number of the request and of the source, both from 0.
+        kind: ping, token, manifest, config or blob.
+        layer: number of the layer, from 0; None for everything else.
+        range_from: offset in bytes from which a cut body was resumed.
+        retry_after_s: pause that the server asked for.
+        cache_header: headers in which a cache reports a hit or a miss.
+        samples: at most 64 pairs: seconds since the start of the request, bytes received by then.
+        rate_limit: ``RateLimit-*`` headers, in which a registry reports its limits.
     """
 
     run_id: str
@@ -160,7 +107,7 @@ class Request:
     rate_limit: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the row as plain data; ``samples`` only where there are some."""
+        """Return the row as plain data; ``samples`` only if there are any."""
         row = {name: getattr(self, name) for name in REQUEST_COLUMNS}
         if self.samples is None:
             del row["samples"]
@@ -171,11 +118,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one source, or one candidate, did not give the image."""
+    """Why one source, or one candidate, did not deliver the image.
+
+    ``cause`` is the exception, with its traceback, if the failure is one that regtools does not foresee
+    (kind ``unforeseen``): material for a bug report, shown nowhere.
+    """
 
     reference: str
     kind: str
     message: str
+    cause: Exception | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.reference}: {self.message} [{self.kind}]"
@@ -183,26 +135,30 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """One measured pull, done or failed. The row's columns, its requests, and the failures on the way.
+    """One measured pull, successful or failed: the columns of its row, its requests and failures.
 
-    ``image`` is the name as asked, ``reference`` the candidate as pulled (the name that podman would store),
-    ``served_by`` the source that delivered, ``attempts`` the sources tried, in order. ``error_kind`` is None
-    where ``ok``. ``bytes_fetched`` counts the bodies of all blob requests, repeated ones included.
+    Attributes:
+        image: the name as the user wrote it.
+        reference: the candidate that was pulled, the name under which podman would store the image.
+        served_by: the source that delivered the manifest.
+        attempts: the sources tried, in order.
+        error_kind: kind of the last failure; None if ``ok``.
+        bytes_fetched: bytes in the bodies of all blob requests, including repeated ones.
     """
 
     run_id: str
-    vantage: str
-    round: int | None
-    order: int | None
-    started_at: str
+    vantage: str = ""
+    round: int | None = None
+    order: int | None = None
+    started_at: Moment
     place: str
     image: str
     reference: str | None
     digest: str | None
     client: str
     client_version: str
-    workers: int | None
-    cache_state: str
+    workers: int | None = None
+    cache_state: str = "unknown"
     n_layers: int | None
     bytes_declared: int | None
     bytes_fetched: int | None
@@ -211,9 +167,9 @@ class Pull:
     wait_s: float
     auth_s: float
     manifest_s: float
-    ttfb_s: float | None
+    ttfb_s: float | None = None
     transfer_s: float
-    hash_cpu_s: float | None
+    hash_cpu_s: float | None = None
     total_s: float
     cpu_user_s: float
     cpu_sys_s: float
@@ -229,13 +185,11 @@ class Pull:
     failures: tuple[Failure, ...] = ()
 
     def row(self) -> dict[str, Any]:
-        """Give the pull's own row as plain data, without its requests."""
-        row = {name: getattr(self, name) for name in PULL_COLUMNS}
-        row["attempts"] = list(self.attempts)
-        return row
+        """Return the pull's own row as plain data, without its requests."""
+        return {name: getattr(self, name) for name in PULL_COLUMNS} | {"attempts": list(self.attempts)}
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the row, and with it ``requests`` (rows) and ``failures``, as plain data for JSON."""
+        """Return the row together with ``requests`` (rows) and ``failures``, as plain data for JSON."""
         return {
             **self.row(),
             "requests": [request.to_dict() for request in self.requests],
@@ -247,10 +201,10 @@ class Pull:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Pull:
-        """Read what :meth:`to_dict` gave: a recorded pull, for instance to draw it.
+        """Read what :meth:`to_dict` returned, for example to draw a recorded pull.
 
         Raises:
-            RegtoolsError: kind ``bad-record`` for a column too many or too few.
+            RegtoolsError: kind ``bad-record``: a column is missing, or there is one too many.
         """
         try:
             requests = tuple(_request(row) for row in data["requests"])
@@ -260,53 +214,56 @@ class Pull:
             return cls(**row, requests=requests, failures=failures)
         except (KeyError, TypeError) as error:
             raise RegtoolsError(
-                f"this is no recorded pull: {error}",
+                f"this is not a recorded pull: {error}",
                 kind="bad-record",
                 stage="load",
-                hint="give what Pull.to_dict() gave",
+                hint="pass what Pull.to_dict() returned",
             ) from error
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the requests as a frame, a row each, columns as in ``REQUEST_COLUMNS``."""
+        """Return the requests as a frame, one row each, with the columns of ``REQUEST_COLUMNS``."""
         return frames([], [request.to_dict() for request in self.requests])[1]
 
     def __str__(self) -> str:
-
-        return text(self)
+        lines = [f"{self.reference or self.image}: {self._verdict}"]
+        lines += [f"  {name + ':':<11}{value}" for name, value in _facts(self)]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        caption = f"{self.reference or self.image}: {self._verdict}"
+        return html_table(_facts(self), heading=False, named=True, caption=caption)
 
-        return html(self)
+    @property
+    def _verdict(self) -> str:
+        return "pulled" if self.ok else f"failed [{self.error_kind}]"
+
+
+PULL_COLUMNS = _columns(Pull, but=("requests", "failures"))
+REQUEST_COLUMNS = _columns(Request)
+_LATER = ("start_s", "store_s")  # columns that the first records of this format lack
 
 
 def _request(row: Mapping[str, Any]) -> Request:
     samples = row.get("samples")
-    pairs = None if samples is None else tuple((moment, size) for moment, size in samples)
+    pairs = None if samples is None else tuple((moment, count) for moment, count in samples)
     return Request(**{**row, "samples": pairs})
 
 
-def frames(pulls: list[dict[str, Any]], requests: list[dict[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Make the two tidy frames of plain rows; columns and dtypes are the same for no rows at all."""
-    return _frame(pulls, PULL_COLUMNS), _frame(requests, REQUEST_COLUMNS)
+def frames(
+    pulls: Iterable[dict[str, Any]], requests: Iterable[dict[str, Any]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return plain rows as the two tidy frames; columns and dtypes do not depend on the rows.
+
+    Raises:
+        RegtoolsError: kind ``bad-record``: a cell has a type that its column cannot hold.
+    """
+    from .frames import framed
+
+    return framed(pulls, PULL_COLUMNS), framed(requests, REQUEST_COLUMNS)
 
 
-def _frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
-    import pandas as pd
-
-    made: dict[str, Any] = {}
-    for name, dtype in columns.items():
-        cells: Any = pd.Series([row.get(name) for row in rows], dtype="object")
-        if dtype.startswith("datetime64"):
-            cells = pd.to_datetime(cells, utc=True, format="ISO8601")
-        made[name] = cells.astype(dtype)
-    return pd.DataFrame(made, columns=list(columns))
-
-
-_CELL = "text-align:left;padding:2px 12px 2px 0"
-
-
-def facts(pull: Pull) -> list[tuple[str, str]]:
-    """Give what matters of a pull as pairs of a word and a value."""
+def _facts(pull: Pull) -> list[tuple[str, str]]:
+    """Return what people want to know of a pull, as pairs of a word and a value."""
     found = [("total", seconds(pull.total_s))]
     if pull.served_by:
         found.append(("served by", pull.served_by))
@@ -332,29 +289,4 @@ def facts(pull: Pull) -> list[tuple[str, str]]:
         found.append(("client", f"{pull.client} {pull.client_version}, peak memory {memory}"))
     repeated = f", {pull.n_retries} of them repeated" if pull.n_retries else ""
     found.append(("requests", f"{pull.n_requests}{repeated}"))
-    return found
-
-
-def text(pull: Pull) -> str:
-    """Give the pull in a few lines for a terminal."""
-    lines = [f"{pull.reference or pull.image}: {_verdict(pull)}"]
-    lines += [f"  {name + ':':<11}{value}" for name, value in facts(pull)]
-    lines += [f"  {'failed:':<11}{failure}" for failure in pull.failures]
-    return "\n".join(lines)
-
-
-def html(pull: Pull) -> str:
-    """Give the pull as a small table; inline style only, so that it shows in an untrusted notebook."""
-    from html import escape
-
-    rows = [*facts(pull), *(("failed", str(failure)) for failure in pull.failures)]
-    body = "".join(
-        f'<tr><th style="{_CELL}">{escape(name)}</th><td style="{_CELL}">{escape(value)}</td></tr>'
-        for name, value in rows
-    )
-    head = f"<b>{escape(pull.reference or pull.image)}</b>: {escape(_verdict(pull))}"
-    return f'<div>{head}<table style="border-collapse:collapse">{body}</table></div>'
-
-
-def _verdict(pull: Pull) -> str:
-    return "pulled" if pull.ok else f"failed [{pull.error_kind}]"
+    return [*found, *(("failed", str(failure)) for failure in pull.failures)]

@@ -1,7 +1,7 @@
-"""One registry, one repository: ping, token, manifest, config and blobs (OCI distribution specification).
+"""Fetch an image from one repository of one registry (OCI distribution specification).
 
-A :class:`Repository` is one source of a resolution. It is asked in podman's order: ``/v2/``, a token if
-that is what a 401 asks for, the manifest (through an index, if need be), then the blobs in parallel.
+A :class:`Repository` is one source of a resolution. It is asked in podman's order: ``/v2/``, a token if a 401
+asks for one, the manifest (through an index if there is one), then the blobs in parallel.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
+from regtools.reference import physical_host
 
 from .http.fetch import fetch, renew
 from .http.receiving import Body, Wanted
 from .http.tokens import Authorizer
 from .http.trust import Trust
+from .http.values import pull_error, read_url
 from .manifests import ACCEPT, Image, choose, read_manifest
 
 if TYPE_CHECKING:
@@ -25,109 +28,95 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
+    from regtools.reference import Reference
+
     from .http.fetch import Lane
     from .http.logins import Login
     from .http.transport import Exchange
     from .manifests import Blob, Index, Platform
 
-__all__ = ["Repository", "discard", "pull_blobs"]
-
-if TYPE_CHECKING:
     FetchBlob = Callable[[Lane, Blob, BinaryIO | None], None]
     Keep = Callable[[Blob], AbstractContextManager[BinaryIO | None]]
 
-MANIFEST_LIMIT = 4 << 20
-CONFIG_LIMIT = 4 << 20
-INDEX_DEPTH = 4  # an index of indexes is allowed; nobody needs a deep one
+__all__ = ["Repository", "discard", "pull_blobs"]
 
-# One name has another address (spec of docker.io); all others are contacted as they are written.
-_PHYSICAL = {"docker.io": "registry-1.docker.io"}
+DOCUMENT_LIMIT = 4 << 20  # bytes of a manifest or a config
+INDEX_DEPTH = 4  # an index may lead to an index; real ones are not nested deeper
 
 
+@dataclass(eq=False, repr=False)
 class Repository:
     """A repository at one registry.
 
-    Arguments:
-        host: registry, with a port where one is written.
-        path: repository below it.
-        insecure: what podman means by it: https without verification first, then http.
-        trust: whose certificates count; ``insecure`` says whether they are looked at.
-        login: for a registry that asks for one; None is anonymous.
-        patient: whether what may pass is asked for again; a source with a successor is not waited for.
-        patient_blobs: the same of blobs, which not every podman asks the successor for.
+    Args:
+        name: the image's full name there.
+        insecure: whether to try https without verification first and then http, as podman does.
+        trust: certificates for the connection.
+        login: for a registry that asks for one; None for an anonymous pull.
+        patient: whether to repeat a request after a failure that may be temporary.
+        patient_blobs: the same for blobs.
     """
 
-    def __init__(
-        self,
-        host: str,
-        path: str,
-        *,
-        insecure: bool = False,
-        patient: bool = True,
-        patient_blobs: bool = True,
-        trust: Trust | None = None,
-        login: Login | None = None,
-    ) -> None:
-        self.host = _PHYSICAL.get(host, host)
-        self.path = path
-        self._insecure = insecure
-        self._patient = patient
-        self._patient_blobs = patient_blobs
-        self._base = f"https://{self.host}"
-        self._trust = Trust(verify=not insecure) if trust is None else trust
-        self._login = login
-        self._authorizer: Authorizer | None = None
+    name: Reference
+    insecure: bool
+    trust: Trust
+    login: Login | None
+    patient: bool
+    patient_blobs: bool
+    _base: str = field(default="", init=False)  # scheme and host
+    _authorizer: Authorizer | None = field(default=None, init=False)
 
     def ping(self, lane: Lane) -> None:
-        """Find out how to speak to the registry, and get a token if it wants one.
+        """Find out whether the registry answers over https or http, and what login it asks for.
 
         Raises:
-            RegtoolsError: of the last way that was tried; its message tells of both.
+            RegtoolsError: the failure over http if that was tried; its message includes the one over https.
         """
         try:
-            answer = self._ping(lane, "https", self._patient and not self._insecure)
+            answer = self._ping(lane, "https", self.patient and not self.insecure)
         except RegtoolsError as first:
-            if not self._insecure or first.kind == "cancelled":
+            if not self.insecure or first.kind == "cancelled":
                 raise
             try:
-                answer = self._ping(lane, "http", self._patient)
+                answer = self._ping(lane, "http", self.patient)
             except RegtoolsError as second:
                 second.message = f"{second.message} (and over https: {first.message})"
                 raise second from first
-        self._authorizer = Authorizer(self._base, f"repository:{self.path}:pull", self._login)
-        if answer.status == 401 and answer.url_host == self.host:  # not from where it redirects to
+        here = read_url(self._base)
+        self._authorizer = Authorizer(here, f"repository:{self.name.path}:pull", self.login)
+        if answer.status == 401 and answer.wire["url_host"] == here.shown:  # not the target of a redirect
             self._authorizer.challenge(answer.headers.get("www-authenticate", ""))
 
     def _ping(self, lane: Lane, scheme: str, patient: bool) -> Exchange:
-        self._base = f"{scheme}://{self.host}"
+        self._base = f"{scheme}://{physical_host(self.name.domain or '')}"
         wanted = Wanted("ping", f"{self._base}/v2/", limit=1 << 16, patient=patient)
-        return fetch(lane, wanted, Body(wanted), self._trust)
+        return fetch(lane, wanted, Body(wanted), self.trust)
 
     @contextmanager
     def _about_login(self) -> Iterator[None]:
-        """Say of a 401 which login was not enough, or that there was none."""
+        """Add to the message of a 401 which login was not sufficient, or that there was none."""
         try:
             yield
         except RegtoolsError as error:
             if error.kind == "http-401":
-                used = self._login and f"the login from {self._login.where} was not enough"
-                error.message += f" ({used or 'no login for it was found; podman login would store one'})"
+                used = self.login and f"the login from {self.login.where} was not sufficient"
+                error.message += f" ({used or 'no login was found; podman login would store one'})"
             raise
 
     def authorize(self, lane: Lane) -> None:
         """Get the token that the ping's 401 asked for, before it is needed."""
         if self._authorizer is not None and self._authorizer.challenged:
-            wanted = Wanted("token", self._base, patient=self._patient)
+            wanted = Wanted("token", self._base, patient=self.patient)
             with self._about_login():
-                renew(lane, self._authorizer, "", self._trust, wanted, stale=None)
+                renew(lane, self._authorizer, "", self.trust, wanted, stale=None)
 
-    def image(self, lane: Lane, reference: str, platform: Platform) -> Image:
-        """Fetch the manifest of a tag or a digest; an index leads on to the member for ``platform``.
+    def image(self, lane: Lane, platform: Platform) -> Image:
+        """Fetch the manifest; of an index, the manifest of the member for ``platform``.
 
         Raises:
             RegtoolsError: ``http-404``, ``digest-mismatch``, ``bad-manifest``, ``no-platform`` and the like.
         """
-        size = None
+        reference, size = self.name.digest or self.name.tag or "latest", None
         for _ in range(INDEX_DEPTH):
             found = self._manifest(lane, reference, size)
             if isinstance(found, Image):
@@ -135,52 +124,40 @@ class Repository:
             member = choose(found.members, platform)
             if member is None:
                 have = sorted({_platform_of(each) for each in found.members} - {""})
-                raise RegtoolsError(
-                    f"the image is not there for {platform}",
-                    kind="no-platform",
-                    stage="pull",
-                    hint=f"it is there for {', '.join(have)}" if have else None,
-                )
+                hint = f"it exists for {', '.join(have)}" if have else None
+                raise pull_error("no-platform", f"the image does not exist for {platform}", hint)
             reference, size = member["digest"], member["size"]
-        raise RegtoolsError("the index leads to an index again and again", kind="bad-manifest", stage="pull")
+        raise pull_error("bad-manifest", "the index leads to an index, and so on without end")
 
     def _manifest(self, lane: Lane, reference: str, size: int | None) -> Image | Index:
-        if size is not None and size > MANIFEST_LIMIT:
-            raise RegtoolsError(
-                f"the manifest has {size} bytes; at most 4 MiB are read", kind="too-large", stage="pull"
-            )
-        url = f"{self._base}/v2/{self.path}/manifests/{reference}"
+        _check_size("manifest", size)
+        url = f"{self._base}/v2/{self.name.path}/manifests/{reference}"
         digest = reference if ":" in reference else None
-        wanted = Wanted("manifest", url, digest, size, MANIFEST_LIMIT, accept=ACCEPT, patient=self._patient)
+        wanted = Wanted("manifest", url, digest, size, DOCUMENT_LIMIT, accept=ACCEPT, patient=self.patient)
         kept = BytesIO()
         body = Body(wanted, kept)
         with self._about_login():
-            answer = fetch(lane, wanted, body, self._trust, self._authorizer)
+            answer = fetch(lane, wanted, body, self.trust, self._authorizer)
         return read_manifest(kept.getvalue(), answer.headers.get("content-type", ""), body.hashed())
 
     def blob(self, lane: Lane, blob: Blob, keep: BinaryIO | None) -> None:
-        """Fetch and verify a config or a layer, into ``keep`` or into nothing.
+        """Fetch and verify a config or a layer; write it to ``keep`` if that is not None.
 
-        A foreign layer comes from its own address, without a token.
+        A foreign layer is fetched from its own address, without a token.
         """
         kind = "config" if blob.layer is None else "blob"
-        if kind == "config" and blob.size > CONFIG_LIMIT:
-            raise RegtoolsError(
-                f"the config has {blob.size} bytes; at most 4 MiB are read", kind="too-large", stage="pull"
-            )
-        url = f"{self._base}/v2/{self.path}/blobs/{blob.digest}"
-        authorizer, trust = self._authorizer, self._trust
+        if kind == "config":
+            _check_size(kind, blob.size)
+        url = f"{self._base}/v2/{self.name.path}/blobs/{blob.digest}"
+        authorizer, trust = self._authorizer, self.trust
         if blob.urls:
             url, authorizer, trust = blob.urls[0], None, Trust()
-            if not url.startswith("https://"):
-                raise RegtoolsError(
-                    f"the layer {blob.digest[:19]}… is foreign, and not at an https address",
-                    kind="bad-url",
-                    stage="pull",
-                )
-        patient = self._patient_blobs or bool(blob.urls)
+            if read_url(url).scheme != "https":
+                what = f"the foreign layer {blob.digest[:19]}…"
+                raise pull_error("bad-url", f"{what} does not have an https address")
+        patient = self.patient_blobs or bool(blob.urls)
         wanted = Wanted(kind, url, blob.digest, blob.size, layer=blob.layer, patient=patient)
-        body = Body(wanted, keep)
+        body = Body(wanted, keep, None if blob.layer is None else lane.run.meter)
         try:
             with self._about_login():
                 fetch(lane, wanted, body, trust, authorizer)
@@ -193,15 +170,21 @@ def discard(blob: Blob) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+def _check_size(kind: str, size: int | None) -> None:
+    if size is not None and size > DOCUMENT_LIMIT:
+        raise pull_error("too-large", f"the {kind} has {size} bytes; at most 4 MiB are read")
+
+
 def pull_blobs(
     fetch_blob: FetchBlob, lanes: Sequence[Lane], blobs: Sequence[Blob], keep: Keep = discard
 ) -> None:
-    """Fetch blobs in parallel, each worker the next one that nobody has; the first failure stops all.
+    """Fetch blobs in parallel; each worker takes the next one, and the first failure stops all.
 
-    Arguments:
-        fetch_blob: fetches one, for instance :meth:`Repository.blob`.
-        lanes: one for each worker; the first works in the calling thread.
-        keep: opens what a blob is written to, as a context manager.
+    Args:
+        fetch_blob: fetches one blob.
+        lanes: the workers; the first one works in the calling thread.
+        blobs: what to fetch.
+        keep: opens the file that a blob is written to, as a context manager.
 
     Raises:
         RegtoolsError: the failure that came first.
@@ -214,7 +197,7 @@ def pull_blobs(
             try:
                 with keep(blob) as target:
                     fetch_blob(lane, blob, target)
-            except BaseException as error:  # also what nobody foresaw must reach the caller's thread
+            except BaseException as error:  # every failure must reach the caller's thread
                 failures.append(error)
                 jobs.clear()
                 lane.run.stop()

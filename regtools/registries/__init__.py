@@ -2,11 +2,12 @@
 
 ::
 
-    look-up ─▶ documents ─▶ RegistriesConf ─▶ Resolution ─▶ reasons, tree, table, frame
-    (lookup)   (document,    (config)          (resolution)  (reasons, rendering)
-                validation)
+    reading/ ─▶ documents ─▶ Settings ─▶ Resolution ─▶ reasons, tree, table, frame
+    (lookup,    (document,   (settings)  (resolve,     (reasons,
+     host)       validation)              entries)      resolution)
 
-What differs between podman 4, 5 and 6 stands in one table, :mod:`regtools.registries.reading.releases`.
+:class:`~regtools.registries.conf.RegistriesConf` is the door: a ``Settings`` that can be loaded and asked.
+What differs between podman 4, 5 and 6 is in one table, :mod:`regtools.registries.reading.releases`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""What a person should know about a resolution: what follows from it, and how to get what was wanted.
+"""What is worth knowing about a resolution: what follows from it, and how to get something else.
 
-Notes state what is so; they decide nothing. Each has words, often a place, and sometimes TOML to paste.
+Notes state facts; they decide nothing. Each has words, often a place, and sometimes TOML to paste. At the end
+of the module two releases of podman are compared, one line for each difference.
 
 Source: containers-registries.conf(5); podman-pull(1), podman-search(1), podman-login(1).
-
-Where two podmans disagree about a name, in one line for each difference.
 """
 
 from __future__ import annotations
@@ -12,18 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from regtools.errors import RegtoolsError
-from regtools.reference import HUB, HUB_HOST, HUB_OLD, WELL_KNOWN, physical_host
+from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference
 
-from .entries import Mirror, applies
+from .entries import Mirror, Registry, applies, slip
+from .writing import aliases_toml, entries_toml, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from regtools.errors import Place
 
-    from .conf import RegistriesConf
     from .reading.lookup import Ignored
     from .resolution import Candidate, Resolution
+    from .settings import Settings
 
 __all__ = ["Note", "Outcome", "advice", "advice_on_failure", "differences"]
 
@@ -40,7 +40,7 @@ class Note(NamedTuple):
 
 
 def advice(res: Resolution) -> tuple[Note, ...]:
-    """Give the notes on a name that leads somewhere, each once."""
+    """Return the notes on a name that was resolved, each once."""
     notes = [*_aliased(res)]
     for candidate in res.candidates:
         if res.how in ("qualified", "docker") and candidate.name != res.image:
@@ -52,8 +52,8 @@ def advice(res: Resolution) -> tuple[Note, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-def advice_on_failure(conf: RegistriesConf, name: str, error: RegtoolsError) -> tuple[Note, ...]:
-    """Give the notes on a short name that leads nowhere.
+def advice_on_failure(conf: Settings, name: str, error: RegtoolsError) -> tuple[Note, ...]:
+    """Return the notes on a short name that cannot be resolved.
 
     Args:
         conf: the configuration.
@@ -66,8 +66,8 @@ def advice_on_failure(conf: RegistriesConf, name: str, error: RegtoolsError) -> 
     notes = [Note(f"no alias was found for {name}; looked in {looked or 'no file, since there is none'}")]
     hosts = conf.unqualified_search_registries or (HUB,)
     host = HUB if HUB in hosts else hosts[0]
-    target = f"{host}/{name}" if host != HUB or "/" in name else f"{host}/library/{name}"
-    notes.append(Note("an alias settles it without a question:", toml=f'[aliases]\n"{name}" = "{target}"'))
+    target = Reference(host, name).normalized().name
+    notes.append(Note("an alias settles it without a question:", toml=aliases_toml({name: target})))
     if error.kind == "enforcing-no-tty":
         text = "permissive tries all in order without a question; with one search registry nobody is asked"
         where = conf.setting_place("short-name-mode")
@@ -79,7 +79,7 @@ def advice_on_failure(conf: RegistriesConf, name: str, error: RegtoolsError) -> 
 
 
 def _replaced(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    """A location is no mirror: what it replaces is not asked any more."""
+    """Explain that a location is not a mirror: what it replaces is no longer asked."""
     entry = candidate.entry
     if entry is None or not candidate.sources or entry.location in ("", entry.prefix):
         return
@@ -88,8 +88,8 @@ def _replaced(res: Resolution, candidate: Candidate) -> Iterator[Note]:
     yield Note(text, res.conf.place(entry.prefix, "location"))
     if any(source.reference == candidate.name for source in candidate.sources):
         return
-    domain = candidate.name.partition("/")[0]
-    host = "" if domain == physical_host(domain) else f" ({physical_host(domain)})"
+    name = candidate.parsed
+    host = "" if name.domain == name.host else f" ({name.host})"
     yield Note(
         f"{entry.prefix}{host} itself is not contacted at all: a location replaces it and is no mirror, "
         f"so there is no fallback when {entry.location} has no such image or does not answer"
@@ -97,34 +97,26 @@ def _replaced(res: Resolution, candidate: Candidate) -> Iterator[Note]:
     if entry.prefix.startswith("*."):
         return
     order = ", ".join(source.reference for source in candidate.sources)
-    each = "digest-only" if entry.mirror_by_digest_only else ""  # said of all, it would hold for the new one
+    each = "digest-only" if entry.mirror_by_digest_only else ""  # on the entry it would hold for the new one
     mirrors = [mirror._replace(pull_from_mirror=mirror.pull_from_mirror or each) for mirror in entry.mirrors]
     mirrors.append(Mirror(entry.location, entry.insecure))
     yield Note(
         f"to have it as a fallback, write {entry.location} as a mirror; the order is then {order}, "
         f"last {candidate.name}:",
-        toml="\n\n".join([f'[[registry]]\nlocation = "{entry.prefix}"', *map(_mirror_toml, mirrors)]),
+        toml=entries_toml([Registry("", entry.prefix, mirrors=tuple(mirrors))]),
     )
 
 
-def _mirror_toml(mirror: Mirror) -> str:
-    lines = ["[[registry.mirror]]", f'location = "{mirror.location}"']
-    lines += ["insecure = true"] if mirror.insecure else []
-    lines += [f'pull-from-mirror = "{mirror.pull_from_mirror}"'] if mirror.pull_from_mirror else []
-    return "\n".join(lines)
-
-
 def _library(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    """Docker's own images have library/ in their names, and so has every copy that is looked for."""
+    """Explain that Docker's own images, and so their copies, have library/ in their names."""
     entry = candidate.entry
     official = candidate.name.startswith(f"{HUB}/library/") and "library/" not in res.image
     if entry is None or not official or entry.prefix != HUB or entry.location in ("", HUB):
         return
-    insecure = "\ninsecure = true" if entry.insecure else ""
     yield Note(
         "library/ is a part of the name of Docker's own images; if the copies are stored without it, "
         "add this second entry, which removes library/:",
-        toml=f'[[registry]]\nprefix = "{HUB}/library"\nlocation = "{entry.location}"{insecure}',
+        toml=entries_toml([Registry(f"{HUB}/library", entry.location, entry.insecure)]),
     )
 
 
@@ -132,8 +124,8 @@ def _mirrors_left_out(res: Resolution, candidate: Candidate) -> Iterator[Note]:
     entry = candidate.entry
     if entry is None or not candidate.sources:
         return
-    by_digest = "@" in candidate.name
-    left_out = [mirror for mirror in entry.mirrors if not applies(entry, mirror.pull_from_mirror, by_digest)]
+    by_digest = candidate.parsed.digest is not None
+    left_out = [mirror for mirror in entry.mirrors if not applies(entry, mirror, by_digest)]
     if not left_out:
         return
     if by_digest:
@@ -180,10 +172,10 @@ INSECURE = (
 
 
 def _other_port(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    """An entry for another port of the same host is no entry for this one."""
+    """Name entries for other ports of the same host: they do not match this one."""
     if candidate.entry is not None:
         return
-    domain, _, _ = candidate.repository.partition("/")
+    domain = candidate.parsed.domain or ""
     host = domain.partition(":")[0]
     for prefix in sorted(res.conf.prefixes):
         other, slash, path = prefix.partition("/")
@@ -192,8 +184,7 @@ def _other_port(res: Resolution, candidate: Candidate) -> Iterator[Note]:
         entry = res.conf.registry(prefix)
         key = "prefix" if entry.location != prefix else "location"
         text = f"the nearest entry, {prefix!r}, has the same host and another port; for this name write"
-        fixed = f'{key} = "{domain}{slash}{path}"'
-        yield Note(text, res.conf.place(prefix, key), fixed)
+        yield Note(text, res.conf.place(prefix, "prefix"), f"{key} = {quote(f'{domain}{slash}{path}')}")
         if entry.insecure:
             yield Note(INSECURE)
 
@@ -202,7 +193,7 @@ def _other_port(res: Resolution, candidate: Candidate) -> Iterator[Note]:
 
 
 def _aliased(res: Resolution) -> Iterator[Note]:
-    if res.how not in ("alias", "remembered") or res.pull is None:
+    if res.how not in ("alias", "remembered"):
         return
     name, conf = res.pull.reference.path, res.conf
     if res.how == "remembered":
@@ -213,37 +204,32 @@ def _aliased(res: Resolution) -> Iterator[Note]:
         return
     where = conf.setting_place("aliases", name)
     file = where.file if where and where.file else "this file"
-    hub = f"{HUB}/{name}" if "/" in name else f"{HUB}/library/{name}"
     yield Note(
         f"to override the alias, put it into a drop-in that is read later than {file}; "
         f'an empty value ("{name}" = "") cancels it, and the search list counts again:',
-        toml=f'[aliases]\n"{name}" = "{hub}"',
+        toml=aliases_toml({name: Reference(None, name).normalized().name}),
     )
 
 
 def _around(res: Resolution) -> Iterator[Note]:
-    """What mirrors and locations do not change."""
+    """Name what mirrors and locations do not change."""
     for candidate in res.candidates:
         if all(source.reference == candidate.name for source in candidate.sources):
             continue
         yield Note(f"the local image is called {candidate.name}, whichever place it comes from")
-        host = physical_host(candidate.name.partition("/")[0])
+        host = candidate.parsed.host
         yield Note(f"search, tag listing, push and login ignore location and mirrors: they contact {host}")
 
 
-def _odd_entries(conf: RegistriesConf) -> Iterator[Note]:
-    """Entries that can hardly be meant as written; `regtools check` looks for much more."""
-    letters = {"".join(sorted(name)): name for name in WELL_KNOWN}
+def _odd_entries(conf: Settings) -> Iterator[Note]:
+    """Name entries that are probably slips; `regtools check` looks for much more."""
     for prefix in sorted(conf.prefixes):
         host = prefix.partition("/")[0]
-        key = "prefix" if conf.registry(prefix).location != prefix else "location"
         if host in (HUB_HOST, HUB_OLD):
             text = f"entry {prefix!r} can never match an image name: Docker Hub's images are called {HUB}/…"
-            yield Note(text, conf.place(prefix, key))
-            continue
-        meant = letters.get("".join(sorted(host)))
-        if meant and meant != host:
-            yield Note(f"entry {prefix!r} looks like a slip for {meant!r}", conf.place(prefix, key))
+            yield Note(text, conf.place(prefix, "prefix"))
+        elif meant := slip(host):
+            yield Note(f"entry {prefix!r} looks like a slip for {meant!r}", conf.place(prefix, "prefix"))
 
 
 class Outcome(NamedTuple):
@@ -251,13 +237,13 @@ class Outcome(NamedTuple):
 
     Attributes:
         podman: the release.
-        conf: its configuration, or None where that cannot be loaded.
+        conf: its configuration, or None if that cannot be loaded.
         result: the resolution, or the error instead of it.
-        files_read, files_ignored: known also where the files cannot be used.
+        files_read, files_ignored: known even if the files cannot be used.
     """
 
     podman: str
-    conf: RegistriesConf | None
+    conf: Settings | None
     result: Resolution | RegtoolsError
     files_read: tuple[str, ...] = ()
     files_ignored: tuple[Ignored, ...] = ()
@@ -269,12 +255,12 @@ class Outcome(NamedTuple):
 
     @property
     def fails(self) -> bool:
-        """Whether the name leads nowhere: an error, or no candidate with a source."""
+        """Whether the name cannot be pulled: an error, or no candidate with a source."""
         return isinstance(self.result, RegtoolsError) or not self.result.sources
 
 
 def differences(mine: Outcome, others: Sequence[Outcome]) -> tuple[str, ...]:
-    """Tell what other releases would do instead; empty where all agree."""
+    """Return what other releases would do instead, one line for each difference."""
     return tuple(
         f"podman {other.podman} would instead {text}" for other in others for text in _between(mine, other)
     )
@@ -301,13 +287,13 @@ def _between(mine: Outcome, other: Outcome) -> Iterator[str]:
 
 
 def _why(files: list[str], outcome: Outcome, opening: str = " (") -> str:
-    """Give the reason that one release ignores a file; the first of several speaks for all."""
+    """Return the reason why one release ignores files; that of the first file serves for all."""
     why = next((ignored.why for ignored in outcome.files_ignored if ignored.path == files[0]), None)
     return f"{opening}{why})" if why else ""
 
 
 def _pulls(res: Resolution) -> str:
-    """Say in a line where a name leads."""
+    """Return in one line where a name is pulled from."""
     parts = []
     for candidate in res.candidates:
         if candidate.failed:

@@ -1,7 +1,7 @@
-"""Other ways to say where images come from, turned into the current format of registries.conf.
+"""Older ways to say where images come from, converted to the current format of registries.conf.
 
 Two are known: the old file format, which podman 6 refuses, and Docker's ``daemon.json``. What has no
-counterpart is said in a comment of the result and in its notes, never left out in silence.
+counterpart is reported in a comment of the result and in its notes; nothing is left out silently.
 
 Source: containers-registries.conf(5), "VERSION 1"; Docker's documentation of dockerd's configuration file.
 """
@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, Reference, is_host, is_qualified
+from regtools.toml.positions import locate
 from regtools.toml.reader import decode, parse
 
+from .entries import Mirror, Registry
 from .reading.document import Document
 from .reading.releases import release
 from .reading.schema import OLD_LISTS, fold_key
 from .reading.validation import check
-from .writing import _list, entries_toml, quote
+from .settings import SEARCH
+from .writing import array, entries_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,32 +30,31 @@ if TYPE_CHECKING:
 
     from .reading.schema import Path, Table
 
-__all__ = ["Conversion", "convert", "docker_toml", "old_entries", "old_toml"]
+__all__ = ["Conversion", "convert", "docker_toml", "old_lists", "old_toml"]
 
-SEARCH = "unqualified-search-registries"
 # Of podman's refusals, those that converting removes.
 _CURABLE = ("v1-format", "mixed-v1-v2")
 
 
 class Conversion(NamedTuple):
-    """The text in the current format, and what a person must know about it, a line each."""
+    """The text in the current format, and notes on what it does not carry over, one line each."""
 
     text: str
     notes: tuple[str, ...] = ()
 
 
 def convert(source: str | bytes, *, file: str | None = None) -> Conversion:
-    """Convert a file in the old format, or a daemon.json; which one it is, is seen by its first character.
+    """Convert a file in the old format, or a daemon.json, which begins with ``{``.
 
     Args:
         source: the file's text or bytes.
         file: path to show in errors.
 
     Returns:
-        A text that podman 6 loads. A file that is in the current format already comes back as it is.
+        A text that podman 6 loads. A file in the current format is returned unchanged.
 
     Raises:
-        TomlError: no TOML.
+        TomlError: not TOML.
         RegtoolsError: ``json-syntax`` or ``type-mismatch`` for a daemon.json, and what podman refuses in the
             file apart from its format.
     """
@@ -62,11 +64,18 @@ def convert(source: str | bytes, *, file: str | None = None) -> Conversion:
     return result
 
 
+def _converted(notes: list[str], *parts: str) -> Conversion:
+    """Put the notes as comments above the parts; leave empty parts out."""
+    comments = "\n".join(f"# Note: {_printable(note)}" for note in notes)
+    body = "\n\n".join(part.strip("\n") for part in (comments, *parts) if part.strip())
+    return Conversion(body + "\n" if body else "", tuple(notes))
+
+
 # -- the old format --------------------------------------------------------------------------------------
 
 
 def old_lists(raw: Table) -> dict[str, list[str]]:
-    """Give the old lists of a file, ``search``, ``insecure``, ``block``; what is no text is left out."""
+    """Return the lists ``search``, ``insecure``, ``block`` of a file, without items that are not text."""
     tables = _folded(raw).get("registries")
     found = _folded(tables) if isinstance(tables, dict) else {}
     lists = {name: _folded(found[name]) for name in OLD_LISTS if isinstance(found.get(name), dict)}
@@ -77,39 +86,31 @@ def old_lists(raw: Table) -> dict[str, list[str]]:
     }
 
 
-def old_entries(lists: Mapping[str, list[str]]) -> dict[str, dict[str, bool]]:
-    """Turn the lists of blocked and insecure places into entries, as podman 4 and 5 do."""
-    entries: dict[str, dict[str, bool]] = {}
-    for name, flag in (("block", "blocked"), ("insecure", "insecure")):
-        for location in lists.get(name, ()):
-            place = _bare(location)
-            if place:
-                entries.setdefault(place, {})[flag] = True
-    return entries
-
-
 def old_toml(lists: Mapping[str, list[str]]) -> str:
-    """Write what stands in the old lists in the current format."""
-    parts = []
-    if "search" in lists:
-        parts.append(f"{SEARCH} = {_list(map(_bare, lists['search']))}")
-    parts.append(entries_toml(old_entries(lists)))
-    return "\n\n".join(filter(None, parts))
+    """Return the old lists as TOML in the current format."""
+    search = f"{SEARCH} = {array(map(_bare, lists['search']))}" if "search" in lists else ""
+    return "\n\n".join(filter(None, (search, entries_toml(_old_entries(lists)))))
+
+
+def _old_entries(lists: Mapping[str, list[str]]) -> list[Registry]:
+    """Make entries of the lists of blocked and insecure places, as podman 4 and 5 do."""
+    blocked, insecure = ([_bare(each) for each in lists.get(name, ())] for name in ("block", "insecure"))
+    places = filter(None, dict.fromkeys([*blocked, *insecure]))
+    return [Registry("", place, place in insecure, place in blocked) for place in places]
 
 
 def _from_old(text: str, file: str | None) -> Conversion:
     text = text.replace("\r\n", "\n")
     document, raw = Document(text, file), parse(text, file=file)
     lists = old_lists(raw)
-    problems = list(check(parse(text), document.settings, release("5"), dropin=False))
-    for problem in problems:
+    for problem in list(check(parse(text), document.settings, release("5"), dropin=False)):
         in_old_list = problem.path[:1] == ("registries",) and problem.kind != "type-mismatch"
         if problem.kind not in _CURABLE and not in_old_list:
             raise document.error(problem)
     if not lists:
         return Conversion(text, ("the file is in the current format already; nothing was changed",))
-    rest, notes = _without_old(document, raw)
-    search = [_bare(entry) for entry in lists.get("search", ())]
+    rest, notes = _without_old(text, drop_search="search" in lists)
+    search = list(map(_bare, lists.get("search", ())))
     good = [entry for entry in search if is_host(entry)]
     notes += [
         f"search list entry {entry!r} is no host and was not carried over"
@@ -122,31 +123,29 @@ def _from_old(text: str, file: str | None) -> Conversion:
         for location in values
         if "://" in location
     ]
-    current = _folded(raw).get(SEARCH)
-    entries, clashes = _new_entries(old_entries(lists), raw)
-    notes += clashes
-    lines = []
+    known, entries = _known(raw), []
+    for entry in _old_entries(lists):
+        if entry.location not in known:
+            entries.append(entry)
+            continue
+        flags = [f"{flag} = true" for flag in ("blocked", "insecure") if getattr(entry, flag)]
+        lost = f"{' and '.join(flags)} was not carried over to it"
+        notes.append(f"{entry.location!r} has a [[registry]] already; {lost}")
+    current, head = _folded(raw).get(SEARCH), ""
     if "search" in lists:
         if isinstance(current, list):
             good = [*current, *(entry for entry in good if entry not in current)]
             notes.append(f"the file had two search lists; {SEARCH} has the entries of both")
-        lines = [f"{SEARCH} = {_list(good)}"]
-    parts = [*lines, rest] if _has_tables(rest) else [rest, *lines]
-    comments = "\n".join(f"# Note: {_one_line(note)}" for note in notes)
-    body = "\n\n".join(part.strip("\n") for part in (comments, *parts, entries_toml(entries)) if part.strip())
-    return Conversion(body + "\n" if body else "", tuple(notes))
+        head = f"{SEARCH} = {array(good)}"
+    has_tables = any(span.header_line is not None for span in locate(rest).values())
+    return _converted(notes, *((head, rest) if has_tables else (rest, head)), entries_toml(entries))
 
 
-def _without_old(document: Document, raw: Table) -> tuple[str, list[str]]:
-    """Cut the old tables out of a text; what they had besides their lists is kept as comments."""
-    from regtools.toml.positions import locate
-
-    text = document.text
-    spans = locate(text)
-    drop_search = "search" in old_lists(raw)
+def _without_old(text: str, *, drop_search: bool) -> tuple[str, list[str]]:
+    """Cut the old tables out of a text, but keep their comments; note what they had besides the lists."""
     cut = sorted(
         (span.key_start, span.value_end, path)
-        for path, span in spans.items()
+        for path, span in locate(text).items()
         if _is_old(path) or (drop_search and fold_key(str(path[0])) == SEARCH)
     )
     notes = [
@@ -154,20 +153,18 @@ def _without_old(document: Document, raw: Table) -> tuple[str, list[str]]:
         for _, _, path in cut
         if _unknown(path)
     ]
-    lines = text.split("\n")
     gone: set[int] = set()
     for start, end, _ in cut:
         gone.update(range(text.count("\n", 0, start), text.count("\n", 0, end) + 1))
     ends = {text.count("\n", 0, end): end for _, end, _ in sorted(cut, key=lambda item: item[1])}
     kept: list[str] = []
     offset = 0
-    for number, line in enumerate(lines):
+    for number, line in enumerate(text.split("\n")):
         after = line[max(ends[number] - offset, 0) :] if number in ends else line
-        comment = after[after.index("#") :] if number in gone and "#" in after else None
         if number not in gone:
             kept.append(line)
-        elif comment and (number in ends or line.lstrip().startswith("#")):
-            kept.append(comment.rstrip("\r"))
+        elif "#" in after and (number in ends or line.lstrip().startswith("#")):
+            kept.append(after[after.index("#") :].rstrip("\r"))
         offset += len(line) + 1
     return "\n".join(kept), notes
 
@@ -177,61 +174,40 @@ def _is_old(path: Path) -> bool:
 
 
 def _unknown(path: Path) -> bool:
-    """Say whether a path below [registries] is none of the old format."""
+    """Return whether a path below [registries] does not belong to the old format."""
     names = [fold_key(str(part)) for part in path[1:3]]
     if len(path) not in (2, 3) or not _is_old(path):
         return False
     return names[0] not in OLD_LISTS if len(path) == 2 else names[0] in OLD_LISTS and names[1] != "registries"
 
 
-def _has_tables(text: str) -> bool:
-    from regtools.toml.positions import locate
-
-    return any(span.header_line is not None for span in locate(text).values())
-
-
-def _new_entries(
-    entries: dict[str, dict[str, bool]], raw: Table
-) -> tuple[dict[str, dict[str, bool]], list[str]]:
-    """Leave out the places that have a ``[[registry]]`` already, and say so."""
+def _known(raw: Table) -> set[str]:
+    """Return the places that have a ``[[registry]]`` table."""
     tables = _folded(raw).get("registry")
-    have: set[str] = set()
-    for table in tables if isinstance(tables, list) else ():
-        named = _folded(table) if isinstance(table, dict) else {}
-        have |= {_bare(named[key]) for key in ("prefix", "location") if isinstance(named.get(key), str)}
-    notes = [
-        f"{place!r} has a [[registry]] already; "
-        f"{' and '.join(f'{flag} = true' for flag in flags)} was not carried over to it"
-        for place, flags in entries.items()
-        if place in have
-    ]
-    return {place: flags for place, flags in entries.items() if place not in have}, notes
+    named = [_folded(each) for each in (tables if isinstance(tables, list) else ()) if isinstance(each, dict)]
+    places = (table.get(key) for table in named for key in ("prefix", "location"))
+    return {_bare(place) for place in places if isinstance(place, str)}
 
 
 # -- Docker's daemon.json --------------------------------------------------------------------------------
 
 
 def docker_toml(mirrors: Iterable[Any], insecure: Iterable[Any]) -> tuple[str, list[str]]:
-    """Write Docker's two lists as ``[[registry]]`` tables; give also what could not be carried over.
+    """Return Docker's two lists as ``[[registry]]`` tables, and notes on what could not be carried over.
 
     Args:
         mirrors: ``registry-mirrors``: URLs of mirrors of Docker Hub.
         insecure: ``insecure-registries``: hosts and networks.
     """
     notes: list[str] = []
-    hosts = [host for item in insecure if (host := _insecure_host(item, notes)) is not None]
-    hosts = list(dict.fromkeys(hosts))
-    blocks = []
-    found = [mirror for item in mirrors if (mirror := _docker_mirror(item, hosts, notes)) is not None]
+    hosts = {host: None for item in insecure if (host := _insecure_host(item, notes))}
+    found = dict(mirror for item in mirrors if (mirror := _docker_mirror(item, hosts, notes)))
+    entries = []
     if found:
-        flag = "\ninsecure = true" if HUB in hosts else ""
-        blocks.append(f"[[registry]]\nlocation = {quote(HUB)}{flag}")
-        for location, unsafe in dict(found).items():
-            flag = "\ninsecure = true" if unsafe else ""
-            blocks.append(f"[[registry.mirror]]\nlocation = {quote(location)}{flag}")
-        hosts = [host for host in hosts if host != HUB]
-    blocks.append(entries_toml({host: {"insecure": True} for host in hosts}))
-    return "\n\n".join(filter(None, blocks)), notes
+        entries.append(Registry("", HUB, HUB in hosts, mirrors=tuple(map(Mirror, found, found.values()))))
+        hosts.pop(HUB, None)
+    entries += [Registry("", host, insecure=True) for host in hosts]
+    return entries_toml(entries), notes
 
 
 def _insecure_host(item: Any, notes: list[str]) -> str | None:
@@ -243,17 +219,18 @@ def _insecure_host(item: Any, notes: list[str]) -> str | None:
     return None
 
 
-def _docker_mirror(item: Any, insecure: list[str], notes: list[str]) -> tuple[str, bool] | None:
+def _docker_mirror(item: Any, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
     text = item if isinstance(item, str) else ""
-    host = _bare(text).partition("/")[0]
-    if "@" in text or not is_qualified(host) or not _is_place(_bare(text)):
-        shown = "a mirror with a login in its URL" if "@" in text else _shown(item)
-        why = (
-            "podman keeps logins elsewhere (podman login)" if "@" in text else "it is no place podman can use"
-        )
-        notes.append(f"registry-mirrors: {shown} was not carried over: {why}")
-        return None
-    return _bare(text), text.lower().startswith("http://") or host in insecure
+    bare = _bare(text)
+    host = bare.partition("/")[0]
+    if "@" in text:
+        why = "a mirror with a login in its URL was not carried over: podman login keeps logins"
+    elif not is_qualified(host) or not _is_place(bare):
+        why = f"{_shown(item)} was not carried over: it is no place podman can use"
+    else:
+        return bare, text.lower().startswith("http://") or host in insecure
+    notes.append(f"registry-mirrors: {why}")
+    return None
 
 
 def _is_place(text: str) -> bool:
@@ -295,9 +272,8 @@ def _from_docker(text: str, file: str | None) -> Conversion:
             )
     body, notes = docker_toml(lists["registry-mirrors"], lists["insecure-registries"])
     notes += [f"{key}: registries.conf has no such setting" for key in data if key not in lists]
-    top = "# As with Docker, a short name means Docker Hub.\n" + f"{SEARCH} = {_list([HUB])}"
-    comments = "\n".join(f"# Note: {_one_line(note)}" for note in notes)
-    return Conversion("\n\n".join(filter(None, (comments, top, body))) + "\n", tuple(notes))
+    top = f"# As with Docker, a short name means Docker Hub.\n{SEARCH} = {array([HUB])}"
+    return _converted(notes, top, body)
 
 
 # -- small words -----------------------------------------------------------------------------------------
@@ -309,8 +285,7 @@ def _folded(table: Any) -> dict[str, Any]:
 
 def _bare(text: str) -> str:
     """Leave out scheme and last slashes."""
-    lower = text.lower()
-    if lower.startswith(("http://", "https://")):
+    if text.lower().startswith(("http://", "https://")):
         text = text.partition("://")[2]
     return text.rstrip("/")
 
@@ -319,5 +294,5 @@ def _shown(item: Any) -> str:
     return repr(item) if isinstance(item, str) else "a value that is no text"
 
 
-def _one_line(text: str) -> str:
+def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)

@@ -1,8 +1,6 @@
-"""The entries of a configuration as values, made from checked tables when they are asked for.
+"""The entries of a configuration as values, and which of them governs a name: the longest matching prefix.
 
-Which ``[[registry]]`` entry governs a name: the longest matching prefix, found by look-ups.
-
-A prefix matches at the borders of a name's parts, so a name itself tells all the prefixes that could match
+A prefix matches at the borders of a name's parts, so a name itself determines all prefixes that could match
 it: a handful. Looking these up in a dictionary takes the same time for one entry and for ten thousand.
 
 Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table".
@@ -12,13 +10,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from regtools.reference import WELL_KNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
-    from typing import Any
+    from typing import Any, Self
 
     from .reading.schema import Table
 
-__all__ = ["Mirror", "Registry", "best_prefix", "build", "matched", "matching_prefixes"]
+__all__ = ["Mirror", "Registry", "Value", "applies", "best_prefix", "matched", "matching_prefixes", "slip"]
+
+
+class Value:
+    """A value whose fields are its slots. Dataclasses would cost ``explain`` a tenth of its start."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy in which some fields have other values."""
+        return type(self)(**dict(zip(self.__slots__, self._fields(), strict=True)) | changes)
+
+    def _fields(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
 
 
 class Mirror(NamedTuple):
@@ -29,13 +48,12 @@ class Mirror(NamedTuple):
     pull_from_mirror: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data."""
-        plain: dict[str, Any] = {"location": self.location, "insecure": self.insecure}
-        return plain | ({"pull_from_mirror": self.pull_from_mirror} if self.pull_from_mirror else {})
+        """Return it as plain data."""
+        return {name: value for name, value in self._asdict().items() if value != ""}
 
 
 class Registry(NamedTuple):
-    """A ``[[registry]]`` entry: which names it governs, and where they lead."""
+    """A ``[[registry]]`` entry: which names it governs, and where their images are."""
 
     prefix: str
     location: str
@@ -45,15 +63,8 @@ class Registry(NamedTuple):
     mirrors: tuple[Mirror, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data."""
-        return {
-            "prefix": self.prefix,
-            "location": self.location,
-            "insecure": self.insecure,
-            "blocked": self.blocked,
-            "mirror_by_digest_only": self.mirror_by_digest_only,
-            "mirrors": [mirror.to_dict() for mirror in self.mirrors],
-        }
+        """Return it as plain data."""
+        return self._asdict() | {"mirrors": [mirror.to_dict() for mirror in self.mirrors]}
 
 
 def build(prefix: str, table: Table) -> Registry:
@@ -73,9 +84,9 @@ def build(prefix: str, table: Table) -> Registry:
 
 
 def matched(prefix: str, name: str) -> int:
-    """Give how many characters of ``name`` the prefix covers, or -1 where it does not match.
+    """Return how many characters of ``name`` the prefix covers, or -1 if it does not match.
 
-    The definition, prefix by prefix; :func:`best_prefix` is the quick way to the same answer.
+    This is the definition, prefix by prefix; :func:`best_prefix` finds the same answer faster.
 
     >>> matched("quay.io/team", "quay.io/team/app"), matched("quay.io/te", "quay.io/team/app")
     (12, -1)
@@ -96,12 +107,12 @@ def matched(prefix: str, name: str) -> int:
 
 
 def best_prefix(prefixes: Container[str], name: str, *, wildcards: bool = True) -> str | None:
-    """Give the longest of ``prefixes`` that matches; a wildcard wins a tie, as it comes first in byte order.
+    """Return the longest of ``prefixes`` that matches; a wildcard, first in byte order, wins a tie.
 
     Args:
         prefixes: a set, or a dictionary's keys.
         name: domain and path of an image, without tag and digest.
-        wildcards: whether any of the prefixes starts with ``*.``; saves looking.
+        wildcards: whether any prefix starts with ``*.``; False saves looking for one.
     """
     plain = name
     while plain and plain not in prefixes:
@@ -114,7 +125,7 @@ def best_prefix(prefixes: Container[str], name: str, *, wildcards: bool = True) 
 
 
 def matching_prefixes(prefixes: Container[str], name: str) -> list[str]:
-    """Give all of ``prefixes`` that match, the winner first."""
+    """Return all of ``prefixes`` that match, the winner first."""
     plain = [name[:end] for end in range(len(name), 0, -1) if name[end : end + 1] in ("", ":", "/")]
     wild = [prefix for prefix in _wildcards(name) if matched(prefix, name) >= 0]
     return sorted((p for p in {*plain, *wild} if p in prefixes), key=lambda p: (-len(p), p))
@@ -133,8 +144,21 @@ PRIMARY = -1
 """In place of a mirror's index: the entry itself."""
 
 
-def applies(entry: Registry, pull_from_mirror: str, by_digest: bool) -> bool:
-    """Say whether a mirror is used for a name with (or without) a digest."""
+def applies(entry: Registry, mirror: Mirror, by_digest: bool) -> bool:
+    """Return whether a mirror of an entry is used for a name with (or without) a digest."""
     if entry.mirror_by_digest_only:
         return by_digest
-    return pull_from_mirror != ("tag-only" if by_digest else "digest-only")
+    return mirror.pull_from_mirror != ("tag-only" if by_digest else "digest-only")
+
+
+def slip(host: str) -> str | None:
+    """Return the well-known registry whose letters a host has in another order, or None.
+
+    >>> slip("dokcer.io"), slip("docker.io")
+    ('docker.io', None)
+    """
+    meant = _LETTERS.get("".join(sorted(host)))
+    return None if meant == host else meant
+
+
+_LETTERS = {"".join(sorted(name)): name for name in WELL_KNOWN}

@@ -1,7 +1,7 @@
 """Why a place is in the list, why another is not, and in which line that was decided.
 
-Nothing here decides anything: it reads back what :mod:`regtools.registries.resolution` did, and looks up
-positions, which costs a scan of the files. So it is called when somebody asks.
+Nothing here decides anything: it finds the words for what :mod:`regtools.registries.resolve` decided, and the
+places, which costs a scan of the files. So it is called only when a reason is asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference, is_qualified
 
 from .entries import PRIMARY, applies, matched, matching_prefixes
+from .settings import SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,13 +20,10 @@ if TYPE_CHECKING:
     from regtools.errors import Place
     from regtools.reference import PullName
 
-    from .conf import RegistriesConf
     from .entries import Registry
-    from .resolution import Candidate, Resolution, Source
+    from .settings import Settings
 
 __all__ = ["Reason"]
-
-SEARCH = "unqualified-search-registries"
 
 
 class Reason(NamedTuple):
@@ -46,14 +44,13 @@ class Reason(NamedTuple):
 # -- why -------------------------------------------------------------------------------------------------
 
 
-def why_source(conf: RegistriesConf, source: Source) -> Reason:
-    """Tell which entry put a source into the list."""
-    entry = source.entry
+def why_source(conf: Settings, entry: Registry | None, mirror: int) -> Reason:
+    """Return which entry, or which of its mirrors, put a source into the list."""
     if entry is None:
         return Reason("no [[registry]] entry matches: the name's own registry")
-    if source.mirror != PRIMARY:
-        text = f"mirror {source.mirror + 1} of {entry.prefix!r}"
-        return Reason(text, conf.place(entry.prefix, "mirror", source.mirror, "location"))
+    if mirror != PRIMARY:
+        text = f"mirror {mirror + 1} of {entry.prefix!r}"
+        return Reason(text, conf.place(entry.prefix, "mirror", mirror, "location"))
     if not entry.location:
         return Reason(f"{entry.prefix!r} has no location: the name stays", conf.place(entry.prefix, "prefix"))
     same = entry.location == entry.prefix
@@ -61,56 +58,47 @@ def why_source(conf: RegistriesConf, source: Source) -> Reason:
     return Reason(text, conf.place(entry.prefix, "location"))
 
 
-def why_transport(conf: RegistriesConf, source: Source) -> Reason:
-    """Tell how a source is contacted, and which line decides it."""
-    if source.blocked_by is not None:
-        text = f"not contacted: blocked by {source.blocked_by!r}"
-        return Reason(text, conf.place(source.blocked_by, "blocked"))
-    if not source.insecure:
+def why_transport(
+    conf: Settings, entry: Registry | None, mirror: int, insecure: bool, blocked_by: str | None
+) -> Reason:
+    """Return how a source is contacted, and the line that decides it."""
+    if blocked_by is not None:
+        return Reason(f"not contacted: blocked by {blocked_by!r}", conf.place(blocked_by, "blocked"))
+    if entry is None or not insecure:
         return Reason("HTTPS, certificate verified")
-    assert source.entry is not None
-    key = ("insecure",) if source.mirror == PRIMARY else ("mirror", source.mirror, "insecure")
-    return Reason("HTTPS unverified, else plain HTTP: insecure", conf.place(source.entry.prefix, *key))
+    key = ("insecure",) if mirror == PRIMARY else ("mirror", mirror, "insecure")
+    return Reason("HTTPS unverified, else plain HTTP: insecure", conf.place(entry.prefix, *key))
 
 
-def why_candidates(res: Resolution) -> Reason:
-    """Tell how a name became its candidates."""
-    conf = res.conf
-    name = res.pull.reference.path if res.pull else res.image
-    if res.how == "qualified":
-        return Reason("the name says its registry")
-    if res.how == "docker":
-        return Reason("docker:// switches aliases and search list off; a short name means Docker Hub")
-    if res.how == "alias":
-        return Reason(f"alias {name!r}", conf.setting_place("aliases", name))
-    if res.how == "remembered":
-        cache = conf.alias_document
-        where = cache.place(("aliases", name)) if cache else None
-        return Reason(f"answer remembered for {name!r}", where)
-    count = len(res.candidates)
-    text = (
-        f"short name: {count} from the search list"
-        if count > 1
-        else "short name: the search list has one entry"
-    )
-    return Reason(text, conf.setting_place(SEARCH))
+def why_candidates(conf: Settings, pull: PullName, how: str, count: int) -> Reason:
+    """Return how a name became its candidates, ``count`` of them."""
+    name = pull.reference.path
+    match how:
+        case "qualified":
+            return Reason("the name says its registry")
+        case "docker":
+            return Reason("docker:// switches aliases and search list off; a short name means Docker Hub")
+        case "alias":
+            return Reason(f"alias {name!r}", conf.setting_place("aliases", name))
+        case "remembered":
+            return Reason(f"answer remembered for {name!r}", _answer_place(conf, name))
+    text = f"{count} from the search list" if count > 1 else "the search list has one entry"
+    return Reason(f"short name: {text}", conf.setting_place(SEARCH))
 
 
-def candidate_error(conf: RegistriesConf, candidate: Candidate, culprit: int) -> RegtoolsError:
-    """Make the error of a candidate whose entry cannot be applied to its name."""
-    entry = candidate.entry
-    assert entry is not None and candidate.failed is not None
+def candidate_error(
+    conf: Settings, entry: Registry, name: Reference, culprit: int, kind: str
+) -> RegtoolsError:
+    """Make the error of a candidate whose entry, or its mirror ``culprit``, cannot be applied to its name."""
     location = entry.location if culprit == PRIMARY else entry.mirrors[culprit].location
-    rest = candidate.name[matched(entry.prefix, candidate.repository) :]
+    rest = str(name)[matched(entry.prefix, name.name) :]
     key = ("location",) if culprit == PRIMARY else ("mirror", culprit, "location")
-    made = location + rest
-    message = f"{candidate.name} would become {made!r}, which {_FAULTS[candidate.failed]}"
     return RegtoolsError(
-        message,
-        kind=candidate.failed,
+        f"{name} would become {location + rest!r}, which {_FAULTS[kind]}",
+        kind=kind,
         stage="sources",
         where=conf.place(entry.prefix, *key),
-        hint=_advice(location, rest, candidate.failed),
+        hint=_advice(location, rest, kind),
     )
 
 
@@ -144,77 +132,66 @@ def _advice(location: str, rest: str, kind: str) -> str | None:
 # -- why not ---------------------------------------------------------------------------------------------
 
 
-def unused_by_resolution(res: Resolution) -> tuple[Reason, ...]:
-    """Tell what the configuration has for short names that was not asked."""
-    return tuple(_unused_settings(res))
+def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: bool) -> tuple[Reason, ...]:
+    """Return what the configuration has for short names and was not used for this name."""
+    return tuple(_unused_settings(conf, pull, how, count, tty))
 
 
-def _unused_settings(res: Resolution) -> Iterator[Reason]:
-    conf, pull = res.conf, res.pull
-    if pull is not None and pull.dropped_tag is not None:
+def _unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: bool) -> Iterator[Reason]:
+    if pull.dropped_tag is not None:
         yield Reason(f"tag :{pull.dropped_tag} is dropped, since a digest is given")
     search, mode = conf.setting_place(SEARCH), conf.setting_place("short-name-mode")
-    name = pull.reference.path if pull else res.image
-    configured = conf.aliases.get(name)
-    if res.how == "remembered" and configured:
-        yield Reason(f"alias {name!r} = {configured!r}: the remembered answer wins", _alias_place(conf, name))
-    if res.how == "search":
-        yield from _erased(conf, name)
+    name = pull.reference.path
+    alias, where = conf.aliases.get(name), conf.setting_place("aliases", name)
+    if how == "remembered" and alias:
+        yield Reason(f"alias {name!r} = {alias!r}: the remembered answer wins", where)
+    if how == "search":
+        if name in conf.remembered:
+            text = f"aliases for {name!r} are hidden by an empty remembered answer"
+            yield Reason(text, _answer_place(conf, name))
+        elif where:
+            yield Reason(f"alias {name!r} is erased by an empty value", where)
     elif search and conf.unqualified_search_registries:
-        causes = {
-            "qualified": "the name says its registry",
-            "docker": "docker:// names Docker Hub",
-            "alias": "an alias exists; also not when its pull fails",
-            "remembered": "a remembered answer exists; also not when its pull fails",
-        }
-        yield Reason(f"search list: {causes[res.how]}", search)
-    if mode:
-        yield from _mode(res, mode)
+        yield Reason(f"search list: {_NOT_SEARCHED[how]}", search)
+    cause = _no_question(conf.short_name_mode, how, count, tty)
+    if mode and cause:
+        yield Reason(f"short-name-mode = {conf.short_name_mode!r}: {cause}", mode)
 
 
-def _erased(conf: RegistriesConf, name: str) -> Iterator[Reason]:
-    if name in conf.remembered:
-        cache = conf.alias_document
-        assert cache is not None
-        text = f"aliases for {name!r} are hidden by an empty remembered answer"
-        yield Reason(text, cache.place(("aliases", name)))
-    elif any(name in document.settings.aliases for document in conf.documents):
-        yield Reason(f"alias {name!r} is erased by an empty value", _alias_place(conf, name))
+_NOT_SEARCHED = {
+    "qualified": "the name says its registry",
+    "docker": "docker:// names Docker Hub",
+    "alias": "an alias exists; also not when its pull fails",
+    "remembered": "a remembered answer exists; also not when its pull fails",
+}
 
 
-def _alias_place(conf: RegistriesConf, name: str) -> Place | None:
-    return conf.setting_place("aliases", name)
+def _no_question(mode: str, how: str, count: int, tty: bool) -> str | None:
+    """Return why podman does not ask which name is meant; None if it asks."""
+    if how != "search":
+        return "there is nothing to choose"
+    if count == 1:
+        return "one search registry leaves no choice"
+    if mode == "disabled":
+        return "podman never asks, all are tried"
+    return None if tty else "no terminal, so podman does not ask; all are tried"
 
 
-def _mode(res: Resolution, where: Place) -> Iterator[Reason]:
-    mode = res.conf.short_name_mode
-    if res.how != "search":
-        yield Reason(f"short-name-mode = {mode!r}: there is nothing to choose", where)
-    elif len(res.candidates) == 1:
-        yield Reason(f"short-name-mode = {mode!r}: one search registry leaves no choice", where)
-    elif mode == "disabled":
-        yield Reason("short-name-mode = 'disabled': podman never asks, all are tried", where)
-    elif not res.tty:
-        yield Reason(f"short-name-mode = {mode!r}: no terminal, so podman does not ask; all are tried", where)
+def _answer_place(conf: Settings, name: str) -> Place | None:
+    return conf.alias_document.place(("aliases", name)) if conf.alias_document else None
 
 
-def unused_by_candidate(conf: RegistriesConf, candidate: Candidate) -> tuple[Reason, ...]:
-    """Tell which mirrors and entries were passed over for one candidate."""
-    entry = candidate.entry
+def unused_by_candidate(conf: Settings, entry: Registry | None, name: Reference) -> tuple[Reason, ...]:
+    """Return which mirrors and entries were passed over for one full name."""
     if entry is None:
-        return tuple(_near_misses(conf, candidate))
-    return (
-        *_mirrors_left_out(conf, candidate, entry),
-        *_losers(conf, candidate, entry),
-        *_replaced(conf, entry),
-    )
+        return tuple(_near_misses(conf, name))
+    return (*_mirrors_left_out(conf, entry, name), *_losers(conf, entry, name), *_replaced(conf, entry))
 
 
-def _mirrors_left_out(conf: RegistriesConf, candidate: Candidate, entry: Registry) -> Iterator[Reason]:
-    by_digest = "@" in candidate.name
-    given = "a digest" if by_digest else "a tag"
+def _mirrors_left_out(conf: Settings, entry: Registry, name: Reference) -> Iterator[Reason]:
+    given = "a digest" if name.digest else "a tag"
     for index, mirror in enumerate(entry.mirrors):
-        if applies(entry, mirror.pull_from_mirror, by_digest):
+        if applies(entry, mirror, bool(name.digest)):
             continue
         if entry.mirror_by_digest_only:
             rule = "mirror-by-digest-only = true"
@@ -226,17 +203,17 @@ def _mirrors_left_out(conf: RegistriesConf, candidate: Candidate, entry: Registr
         yield Reason(f"mirror {mirror.location} ({where}): {rule}, and the name has {given}", decided)
 
 
-def _losers(conf: RegistriesConf, candidate: Candidate, entry: Registry) -> Iterator[Reason]:
-    for prefix in matching_prefixes(conf.prefixes, candidate.repository):
+def _losers(conf: Settings, entry: Registry, name: Reference) -> Iterator[Reason]:
+    for prefix in matching_prefixes(conf.prefixes, name.name):
         if prefix != entry.prefix:
             shorter = len(prefix) < len(entry.prefix)
             how = "is longer" if shorter else "is as long and a wildcard"
             text = f"entry {prefix!r} matches too, but {entry.prefix!r} {how}"
-            yield Reason(text, _entry_place(conf, prefix))
+            yield Reason(text, conf.place(prefix, "prefix"))
 
 
-def _replaced(conf: RegistriesConf, entry: Registry) -> Iterator[Reason]:
-    """Tell of entries with the same prefix that a later file replaced, or an earlier one of the same file."""
+def _replaced(conf: Settings, entry: Registry) -> Iterator[Reason]:
+    """Yield entries of the same prefix that a later file, or an earlier one of the same file, replaced."""
     holders = [document for document in conf.documents if entry.prefix in document.settings.entries]
     for document in holders[:-1]:
         text = f"entry {entry.prefix!r} is replaced as a whole by that of {holders[-1].name}"
@@ -252,10 +229,9 @@ def _replaced(conf: RegistriesConf, entry: Registry) -> Iterator[Reason]:
                 yield Reason(text, document.place(("registry", index)))
 
 
-def _near_misses(conf: RegistriesConf, candidate: Candidate) -> Iterator[Reason]:
-    """Tell of entries that were probably meant for this name and do not match it."""
-    name = candidate.repository
-    domain, _, path = name.partition("/")
+def _near_misses(conf: Settings, full: Reference) -> Iterator[Reason]:
+    """Yield entries that were probably meant for this name and do not match it."""
+    name, domain, path = full.name, full.domain or "", full.path
     host = domain.partition(":")[0]
     for prefix in sorted(conf.prefixes):
         cause = None
@@ -264,7 +240,7 @@ def _near_misses(conf: RegistriesConf, candidate: Candidate) -> Iterator[Reason]
             cause = "upper and lower case differ"
         elif ":" in other and other.partition(":")[0] == host and other != domain:
             cause = f"other port than {domain}"
-        elif prefix in (candidate.name, f"{name}:{candidate.name.rpartition(':')[2]}"):
+        elif prefix == str(full):
             cause = "a prefix is compared without tag and digest"
         elif domain == HUB and (
             other in (HUB_OLD, HUB_HOST) or prefix == f"{HUB}/{path.removeprefix('library/')}"
@@ -273,18 +249,13 @@ def _near_misses(conf: RegistriesConf, candidate: Candidate) -> Iterator[Reason]
         elif prefix == f"*.{host}":
             cause = "a wildcard does not match the bare domain"
         if cause:
-            yield Reason(f"entry {prefix!r} does not match: {cause}", _entry_place(conf, prefix))
+            yield Reason(f"entry {prefix!r} does not match: {cause}", conf.place(prefix, "prefix"))
 
 
-def _entry_place(conf: RegistriesConf, prefix: str) -> Place:
-    """Give where an entry says its prefix, which its location may stand for."""
-    return conf.place(prefix, "location" if conf.registry(prefix).location == prefix else "prefix")
+# -- names that cannot be resolved ---------------------------------------------------------------------
 
 
-# -- names that lead nowhere -----------------------------------------------------------------------------
-
-
-def no_search_registries(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
+def no_search_registries(conf: Settings, pull: PullName) -> RegtoolsError:
     """Make the error for a short name without alias and search list."""
     name = pull.reference
     message = f"{pull.typed} is a short name, it has no alias, and there are no search registries"
@@ -298,7 +269,7 @@ def no_search_registries(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
     return RegtoolsError(message, kind="no-search-registries", stage="resolve", where=where, hint=hint)
 
 
-def enforcing_without_terminal(conf: RegistriesConf, pull: PullName) -> RegtoolsError:
+def enforcing_without_terminal(conf: Settings, pull: PullName) -> RegtoolsError:
     """Make the error for a choice that podman insists on and cannot offer."""
     hosts = ", ".join(conf.unqualified_search_registries)
     message = (
@@ -315,7 +286,7 @@ def enforcing_without_terminal(conf: RegistriesConf, pull: PullName) -> Regtools
     )
 
 
-def bad_search_name(conf: RegistriesConf, index: int, name: str) -> RegtoolsError:
+def bad_search_name(conf: Settings, index: int, name: str) -> RegtoolsError:
     """Make the error for a search list entry that makes no name with this short name."""
     entry = conf.unqualified_search_registries[index]
     where = conf.setting_place(SEARCH, index)

@@ -1,4 +1,14 @@
-"""regtools.registries.resolve."""
+"""From an image name to the ordered places that podman pulls it from.
+
+::
+
+    argument ─▶ candidates ─▶ for each: one [[registry]] entry ─▶ mirrors that apply, then the primary
+
+Decisions are made here without looking for reasons. Each value remembers what decided it, and
+:mod:`regtools.registries.reasons` finds the words and the line when they are asked for.
+
+Source: containers-registries.conf(5); podman-pull(1) for short names.
+"""
 
 from __future__ import annotations
 
@@ -8,118 +18,117 @@ from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_OLD, LONGEST_NAME, PullName, Reference, is_qualified
 
 from .entries import PRIMARY, applies, matched
-from .resolution import Candidate, Resolution, Source
+from .reasons import bad_search_name, enforcing_without_terminal, no_search_registries
+from .resolution import Candidate, Columns, Resolution, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
 
-    from .conf import RegistriesConf
+    from .settings import Settings
 
 __all__ = ["resolve", "resolve_many"]
 
 
-def resolve(conf: RegistriesConf, image: str | Reference, *, tty: bool = False) -> Resolution:
-    """Do the work of :meth:`RegistriesConf.resolve`."""
+def resolve(settings: Settings, image: str | Reference, *, tty: bool = False) -> Resolution:
+    """Do the work of :meth:`~regtools.registries.conf.RegistriesConf.resolve`."""
     pull = PullName.parse(image)
-    reference = pull.reference
-    suffix = reference.suffix or ":latest"
+    name = pull.reference
+    suffix = name.suffix or ":latest"
     prompt = False
-    if reference.domain is not None or pull.docker:
+    candidates: tuple[Candidate, ...]
+    if name.domain is not None or pull.docker:
         how = "docker" if pull.docker else "qualified"
-        candidates = [_candidate(conf, reference.normalized().name, suffix)]
+        candidates = (_candidate(settings, name.normalized(), suffix),)
     else:
-        how, target = _alias(conf, reference.path)
+        tag = "latest" if suffix == ":latest" else name.tag
+        how, target = _alias(settings, name.path)
         if target:
-            candidates = [_candidate(conf, target, suffix)]
+            domain, _, path = target.partition("/")
+            candidates = (_candidate(settings, Reference(domain, path, tag, name.digest), suffix),)
         else:
-            names = _search(conf, pull)
-            candidates = [_candidate(conf, name, suffix, index) for index, name in enumerate(names)]
-            prompt = len(names) > 1 and _asks(conf, pull, tty)
-    return Resolution(pull.typed, tuple(candidates), prompt, how, conf, tty, pull)
+            found = list(_search(settings, pull))
+            candidates = tuple(
+                _candidate(settings, Reference(domain, path, tag, name.digest), suffix, index)
+                for index, (domain, path) in enumerate(found)
+            )
+            prompt = len(found) > 1 and _asks(settings, pull, tty)
+    return Resolution(pull, candidates, how, settings, prompt, tty)
 
 
-def _alias(conf: RegistriesConf, name: str) -> tuple[str, str]:
+def _alias(settings: Settings, name: str) -> tuple[str, str]:
     """Look a short name up: remembered answers first, and an empty one hides what the files say."""
-    remembered = conf.remembered
-    if name in remembered:
-        return ("remembered", remembered[name]) if remembered[name] else ("search", "")
-    target = conf.aliases.get(name)
-    return ("alias", target) if target else ("search", "")
+    answers = settings.remembered
+    how, target = ("remembered", answers[name]) if name in answers else ("alias", settings.aliases.get(name))
+    return (how, target) if target else ("search", "")
 
 
-def _search(conf: RegistriesConf, pull: PullName) -> list[str]:
-    """Put each entry of the search list in front of a short name."""
-    if not conf.unqualified_search_registries:
-        from .reasons import no_search_registries
-
-        raise no_search_registries(conf, pull)
+def _search(settings: Settings, pull: PullName) -> Iterator[tuple[str, str]]:
+    """Yield domain and path of a short name below each entry of the search list."""
+    if not settings.unqualified_search_registries:
+        raise no_search_registries(settings, pull)
     path = pull.reference.path
-    names = []
-    for index, entry in enumerate(conf.unqualified_search_registries):
+    for index, entry in enumerate(settings.unqualified_search_registries):
         if entry in (HUB, HUB_OLD):
-            name = f"{HUB}/{path}" if "/" in path else f"{HUB}/library/{path}"
+            domain, below = HUB, path if "/" in path else f"library/{path}"
         elif is_qualified(entry):
-            name = f"{entry}/{path}"
-        else:  # no host to podman, so it becomes a part of the path
-            name = f"{HUB}/{entry}/{path}"
-        if len(name) > LONGEST_NAME or not (is_qualified(entry) or entry.lower() == entry):
-            from .reasons import bad_search_name
-
-            raise bad_search_name(conf, index, f"{entry}/{path}{pull.reference.suffix}")
-        names.append(name)
-    return names
+            domain, below = entry, path
+        else:  # podman does not take it for a host, so it becomes a part of the path
+            domain, below = HUB, f"{entry}/{path}"
+        upper = domain != entry and entry.lower() != entry
+        if upper or len(domain) + 1 + len(below) > LONGEST_NAME:
+            raise bad_search_name(settings, index, f"{entry}/{path}{pull.reference.suffix}")
+        yield domain, below
 
 
-def _asks(conf: RegistriesConf, pull: PullName, tty: bool) -> bool:
-    """Say whether podman asks which of several names is meant."""
-    if conf.short_name_mode == "disabled":
+def _asks(settings: Settings, pull: PullName, tty: bool) -> bool:
+    """Return whether podman asks which of several names is meant."""
+    if settings.short_name_mode == "disabled":
         return False
-    if not tty and conf.short_name_mode == "enforcing":
-        from .reasons import enforcing_without_terminal
-
-        raise enforcing_without_terminal(conf, pull)
+    if not tty and settings.short_name_mode == "enforcing":
+        raise enforcing_without_terminal(settings, pull)
     return tty
 
 
-def _candidate(conf: RegistriesConf, repository: str, suffix: str, origin: int | None = None) -> Candidate:
-    """Find the entry for one name and build its sources: mirrors that apply, then the primary."""
+def _candidate(settings: Settings, full: Reference, suffix: str, origin: int | None = None) -> Candidate:
+    """Find the entry for one full name and make its sources: mirrors that apply, then the primary."""
+    repository = f"{full.domain}/{full.path}"
     name = repository + suffix
-    entry = conf.find(repository)
+    entry = settings.find(repository)
     if entry is None:
-        source = Source(name, False, "primary", None, None, PRIMARY, conf)
-        return Candidate(name, (source,), None, None, origin, PRIMARY, conf)
-    end = matched(entry.prefix, repository)
-    by_digest = "@" in suffix
+        source = Source(name, full, False, None, None, PRIMARY, settings)
+        return Candidate(name, full, (source,), None, None, origin, PRIMARY, settings)
+    rest = name[matched(entry.prefix, repository) :]
+    by_digest = full.digest is not None
+    places = [
+        (index, mirror.location, mirror.insecure)
+        for index, mirror in enumerate(entry.mirrors)
+        if applies(entry, mirror, by_digest)
+    ]
     sources = []
-    for index, mirror in enumerate(entry.mirrors):
-        if not applies(entry, mirror.pull_from_mirror, by_digest):
-            continue
-        reference = mirror.location + name[end:]
-        fault = _fault(reference)
-        if fault:
-            return Candidate(name, (), fault, entry, origin, index, conf)
-        blocked_by = _blocked_by(conf, reference, suffix)
-        sources.append(Source(reference, mirror.insecure, "mirror", blocked_by, entry, index, conf))
-    reference = name
-    if entry.location:  # a wildcard without location leaves the name as it is
-        reference = entry.location + name[end:]
-        fault = _fault(reference)
-        if fault:
-            return Candidate(name, (), fault, entry, origin, PRIMARY, conf)
-    blocked_by = _blocked_by(conf, reference, suffix)
-    sources.append(Source(reference, entry.insecure, "primary", blocked_by, entry, PRIMARY, conf))
-    return Candidate(name, tuple(sources), None, entry, origin, PRIMARY, conf)
+    for mirror, location, insecure in (*places, (PRIMARY, entry.location, entry.insecure)):
+        reference, parsed = name, full
+        if location:  # a wildcard without location leaves the name as it is
+            reference = location + rest
+            read = _read(reference)
+            if isinstance(read, str):
+                return Candidate(name, full, (), read, entry, origin, mirror, settings)
+            parsed = read
+        blocker = settings.find(reference[: -len(suffix)]) if settings.blocks else None
+        blocked_by = blocker.prefix if blocker is not None and blocker.blocked else None
+        sources.append(Source(reference, parsed, insecure, blocked_by, entry, mirror, settings))
+    return Candidate(name, full, tuple(sources), None, entry, origin, PRIMARY, settings)
 
 
-def _fault(reference: str) -> str | None:
-    """Say what keeps a rewritten name from being a full, canonical one; None if nothing does."""
+def _read(reference: str) -> Reference | str:
+    """Read a rewritten name; return the kind of the error if it is not a full, canonical one."""
     match = GRAMMAR(reference)
-    if match and len(match["name"]) <= LONGEST_NAME:
-        domain = match["domain"]
-        if is_qualified(domain) and domain != HUB_OLD and (domain != HUB or "/" in match["path"]):
-            return None
+    if match:
+        domain, path, tag, digest = match.group("domain", "path", "tag", "digest")
+        canonical = is_qualified(domain) and domain != HUB_OLD and (domain != HUB or "/" in path)
+        if canonical and len(match["name"]) <= LONGEST_NAME:
+            return Reference(domain, path, tag, digest)
     try:
         Reference.parse(reference)
     except RegtoolsError as error:
@@ -127,22 +136,12 @@ def _fault(reference: str) -> str | None:
     return "not-canonical"
 
 
-def _blocked_by(conf: RegistriesConf, reference: str, suffix: str) -> str | None:
-    """Give the prefix of the entry that forbids a place, judged by the place's own name."""
-    if not conf.blocks:
-        return None
-    entry = conf.find(reference[: -len(suffix)])
-    return entry.prefix if entry is not None and entry.blocked else None
-
-
-def resolve_many(conf: RegistriesConf, images: Iterable[str], *, tty: bool = False) -> pd.DataFrame:
-    """Do the work of :meth:`RegistriesConf.resolve_many`."""
-    from .resolution import Columns
-
+def resolve_many(settings: Settings, images: Iterable[str], *, tty: bool = False) -> pd.DataFrame:
+    """Do the work of :meth:`~regtools.registries.conf.RegistriesConf.resolve_many`."""
     columns = Columns()
     for image in images:
         try:
-            columns.add(resolve(conf, image, tty=tty))
+            columns.add(resolve(settings, image, tty=tty))
         except RegtoolsError as error:
             columns.add_error(image, error)
     return columns.frame()

@@ -1,9 +1,7 @@
-"""The testbed as a whole: one registry, a link per mirror, and the registries.conf that leads there.
+"""The testbed as a whole: one registry, a link for each mirror, and the registries.conf that leads there.
 
-The names that the testbed uses, and the registries.conf that gives them a meaning.
-
-Images are called ``origin.test/hello``, never ``localhost:40123/hello``: a name that stays the same from
-run to run, while the ports change, can stand in a notebook, and resolving it is the lesson. The top-level
+Images are called ``origin.test/hello``, never ``localhost:40123/hello``: the name stays the same in every run
+while the ports change, so that a notebook can print it, and resolving it is the lesson. The top-level
 domain ``test`` is reserved (RFC 6761, section 6.2): no such host can exist, so that a forgotten
 registries.conf ends in "no such host" and never at somebody's registry.
 
@@ -22,24 +20,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place as Where
-from regtools.errors import RegtoolsError
+from regtools.errors import RegtoolsError, unwritable
+from regtools.registries.conf import RegistriesConf
 
 from .images import DEFAULT_IMAGES
 from .link import Link, Links
-from .process import Closing, Helper
+from .process import Closing, Helper, bad
 from .store import Count, Counters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from regtools.registries.conf import RegistriesConf
 
     from .images import Hello, Payload
 
 __all__ = ["DEFAULT_MIRRORS", "NAME", "ORIGIN", "Place", "Testbed", "check_name", "registries_conf"]
 
 ORIGIN = "origin"  # the place that this registry is
+NAME = "origin.test"  # the registry in the images' names
+COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")  # OCI distribution specification 1.1
 
 # Far enough apart that ten pulls tell them apart on any machine: fast, middling, slow.
 DEFAULT_MIRRORS: dict[str, Link] = {
@@ -72,21 +70,21 @@ class Testbed(Closing):
             bed.conf                    # near, then far, then the origin
             bed.counters.requests(place="far", kind="blob")
 
-    One process serves the images, another carries all links. Both end with ``close()``, and by themselves
-    when the process that opened them ends, however it ends.
+    One process serves the images, another carries all links. Both end with ``close()``, or when the
+    process that opened them ends, however it ends.
 
     Args:
-        mirrors: name → link, in the order in which they are to be tried; None for :data:`DEFAULT_MIRRORS`.
+        mirrors: name → link, in the order in which to try them; None for :data:`DEFAULT_MIRRORS`.
         images: name → what to serve besides :data:`~regtools.testbed.images.DEFAULT_IMAGES`; the same name
             replaces one of these.
-        origin: the link in front of the origin, which stands last; None for the registry's own port.
-        tokens: whether every place wants a token first, as Docker Hub does; it gives one to anybody.
+        origin: the link in front of the origin, which is tried last; None for the registry's own port.
+        tokens: whether every place wants a token first, as Docker Hub does; anybody gets one.
 
     Raises:
-        RegtoolsError: a name that cannot be used, or no process or port to be had.
+        RegtoolsError: a name that cannot be used, or no process can be started or no port is free.
     """
 
-    __test__ = False  # pytest takes every class that begins with Test for its own
+    __test__ = False  # pytest collects every class whose name begins with Test
 
     origin_name = ORIGIN
 
@@ -105,15 +103,13 @@ class Testbed(Closing):
         for name in self._images:
             check_name(name, "image")
         links = self.mirrors if origin is None else {**self.mirrors, ORIGIN: origin}
+        order = {
+            "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
+            "images": {name: image.to_dict() for name, image in self._images.items()},
+            "tokens": tokens,
+        }
         with ExitStack() as opening:
-            self._registry = Helper(
-                "registry",
-                {
-                    "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
-                    "images": {name: image.to_dict() for name, image in self._images.items()},
-                    "tokens": tokens,
-                },
-            )
+            self._registry = Helper("registry", order)
             opening.callback(self._registry.close)
             direct = {name: f"127.0.0.1:{port}" for name, port in self._registry.ready["ports"].items()}
             self._links = Links({name: (link, direct[name]) for name, link in links.items()})
@@ -136,7 +132,7 @@ class Testbed(Closing):
         return dict(self._registry.ready["digests"])
 
     def image(self, name: str, *, by_digest: bool = False) -> str:
-        """Give the full name of an image, as podman takes it.
+        """Return the full name of an image, as podman takes it.
 
         Args:
             name: ``hello``, ``small``, ``layers-20``, ``large``, or one of your own.
@@ -146,12 +142,8 @@ class Testbed(Closing):
             RegtoolsError: the testbed has no such image; the hint lists those it has.
         """
         if name not in self._images:
-            raise RegtoolsError(
-                f"the testbed has no image {name!r}",
-                kind="bad-testbed",
-                stage="resolve",
-                hint=f"it has {', '.join(self._images)}",
-            )
+            hint = f"it has {', '.join(self._images)}"
+            raise bad(f"the testbed has no image {name!r}", hint, stage="resolve")
         if by_digest:
             return f"{NAME}/{name}@{self.images[name]}"
         tags = self._images[name].tags
@@ -165,7 +157,7 @@ class Testbed(Closing):
     @cached_property
     def conf(self) -> RegistriesConf:
         """:attr:`conf_text` as a :class:`~regtools.RegistriesConf`."""
-        return _parsed(self.conf_text)
+        return RegistriesConf.from_toml(self.conf_text, file="registries.conf")
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -183,36 +175,36 @@ class Testbed(Closing):
         return Counters(tuple(Count(*row) for row in self._registry.ask({"do": "counters"})["rows"]))
 
     def reset_counters(self) -> None:
-        """Count from nothing again."""
+        """Start to count from zero."""
         self._registry.ask({"do": "reset"})
 
     def write_conf(self, path: str | os.PathLike[str], *, keep: bool = True) -> Path:
-        """Write :attr:`conf_text` to a file that is not there yet; give its path.
+        """Write :attr:`conf_text` to a new file, and return its path.
 
         Args:
-            path: where to; nothing that exists is overwritten.
+            path: where to write; nothing that exists is overwritten.
             keep: False removes the file when the testbed ends, however it ends.
 
         Raises:
-            RegtoolsError: there is such a file already, or it cannot be written.
+            RegtoolsError: ``file-unwritable``: the file exists, or cannot be written.
         """
         file = Path(path).absolute()
         try:
             with file.open("x", encoding="utf-8") as out:
-                if not keep:
-                    self._remove_at_exit(file, os.fstat(out.fileno()))
+                if not keep:  # the registry's process outlives this one by a moment, whatever happens
+                    found = os.fstat(out.fileno())
+                    identity = [found.st_dev, found.st_ino]
+                    order = {"path": str(file), "identity": identity, "text": self.conf_text}
+                    self._registry.ask({"do": "remove-at-exit", **order})
                 out.write(self.conf_text)
-        except RegtoolsError:  # nobody would remove it
+        except RegtoolsError:  # nothing would remove it
             file.unlink()
             raise
         except OSError as error:
-            raise RegtoolsError(
-                f"the configuration cannot be written: {error.strerror}",
-                kind="file-unwritable",
-                stage="load",
-                where=Where(str(path)),
-                hint="name a file that is not there yet" if isinstance(error, FileExistsError) else None,
-            ) from error
+            problem = unwritable(path, error, what="the configuration")
+            if isinstance(error, FileExistsError):
+                problem.hint = "name a file that is not there yet"
+            raise problem from error
         return file
 
     def close(self) -> None:
@@ -221,29 +213,12 @@ class Testbed(Closing):
         self._registry.close()
 
     def place_conf_text(self, name: str) -> str:
-        """Give the registries.conf that leads to one mirror, or to ``origin``, and nowhere else."""
+        """Return the registries.conf that leads to one mirror, or to ``origin``, and nowhere else."""
         return registries_conf(self.addresses[name], {})
 
     def _place(self, name: str) -> Place:
         text = self.place_conf_text(name)
-        return Place(name, _parsed(text), text)
-
-    def _remove_at_exit(self, file: Path, status: os.stat_result) -> None:
-        # The registry's process outlives this one, whatever happens to it, by a moment.
-        identity = [status.st_dev, status.st_ino]
-        order = {"do": "remove-at-exit", "path": str(file), "identity": identity, "text": self.conf_text}
-        self._registry.ask(order)
-
-
-def _parsed(text: str) -> RegistriesConf:
-    # Imported when asked for: a testbed for podman alone needs nothing of it.
-    from regtools.registries.conf import RegistriesConf
-
-    return RegistriesConf.from_toml(text, file="registries.conf")
-
-
-NAME = "origin.test"  # the registry in the images' names
-COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")  # OCI distribution specification 1.1
+        return Place(name, RegistriesConf.from_toml(text, file="registries.conf"), text)
 
 
 def registries_conf(location: str, mirrors: Mapping[str, str]) -> str:
@@ -280,22 +255,18 @@ def registries_conf(location: str, mirrors: Mapping[str, str]) -> str:
 
 
 def check_name(name: str, what: str) -> None:
-    """Make sure that a mirror's or an image's name is one.
+    """Check the name of a mirror or an image.
 
     Raises:
-        RegtoolsError: it is no component of a repository's name, or it is the origin's.
+        RegtoolsError: ``bad-testbed``: it cannot be part of a repository's name, or it is the origin's.
     """
     if not COMPONENT.fullmatch(name) or len(name) > 100:
-        raise RegtoolsError(
+        raise bad(
             f"{name!r} cannot be the name of {'an' if what == 'image' else 'a'} {what}",
-            kind="bad-testbed",
-            stage="load",
-            hint="use lower-case letters and digits, with '.', '_' or '-' between them",
+            "use lower-case letters and digits, with '.', '_' or '-' between them",
         )
     if what == "mirror" and name == ORIGIN:
-        raise RegtoolsError(
+        raise bad(
             f"{ORIGIN!r} cannot be the name of a mirror: it is the registry behind them",
-            kind="bad-testbed",
-            stage="load",
-            hint="call it something else, or give Testbed(origin=Link(...)) to slow the origin down",
+            "choose another name, or give Testbed(origin=Link(...)) to slow the origin down",
         )

@@ -1,7 +1,7 @@
 """The images of the testbed: made by Python alone, with the same digests on every machine.
 
-`hello` is an index for amd64 and arm64 with a tiny static executable (see :mod:`.elf`). Payload images
-have layers of given sizes whose content nothing compresses (see :mod:`.layers`). All follow the OCI image
+`hello` is an index for amd64 and arm64 with a tiny static executable. Payload images have layers of given
+sizes whose content nothing compresses. The layers come from :mod:`.layers`; all images follow the OCI image
 specification 1.1.
 """
 
@@ -12,9 +12,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regtools.errors import RegtoolsError
-
 from .layers import ARCHITECTURES, SMALLEST, executable, file_layer, payload_layer, sha256
+from .process import bad
 
 if TYPE_CHECKING:
     from typing import Any
@@ -34,7 +33,7 @@ LARGEST = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The image that greets: an index for amd64 and arm64, one small layer each."""
+    """An image that prints a greeting: an index for amd64 and arm64, one small layer each."""
 
     tags: tuple[str, ...] = ("1.0", "latest")
 
@@ -42,7 +41,7 @@ class Hello:
         _check_tags(self.tags)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the description as plain data for JSON."""
+        """Return the description as plain data for JSON."""
         return {"kind": "hello", "tags": list(self.tags)}
 
 
@@ -66,16 +65,16 @@ class Payload:
     def __post_init__(self) -> None:
         _check_tags(self.tags)
         if not self.layers:
-            raise _bad("a payload image needs at least one layer", "give the sizes, e.g. layers=(1_000_000,)")
+            raise bad("a payload image needs at least one layer", "give the sizes, e.g. layers=(1_000_000,)")
         for size in self.layers:
             if not SMALLEST <= size <= LARGEST:
-                raise _bad(
+                raise bad(
                     f"a layer of {size} bytes cannot be made",
                     f"give every layer between {SMALLEST} and {LARGEST} bytes",
                 )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the description as plain data for JSON."""
+        """Return the description as plain data for JSON."""
         return {"kind": "payload", "layers": list(self.layers), "seed": self.seed, "tags": list(self.tags)}
 
 
@@ -97,7 +96,7 @@ class Content:
 
 
 def build(image: Hello | Payload) -> Content:
-    """Make an image; the same description gives the same digests everywhere, for ever."""
+    """Make an image; the same description gives the same digests everywhere, forever."""
     content = Content("", image.tags, {}, {})
     if isinstance(image, Payload):
         layers = [
@@ -111,7 +110,7 @@ def build(image: Hello | Payload) -> Content:
 
 
 def from_dict(data: dict[str, Any]) -> Hello | Payload:
-    """Read a description that ``to_dict`` gave."""
+    """Read a description that ``to_dict`` returned."""
     if data["kind"] == "hello":
         return Hello(tuple(data["tags"]))
     return Payload(tuple(data["layers"]), data["seed"], tuple(data["tags"]))
@@ -164,13 +163,9 @@ def _json(value: dict[str, Any]) -> bytes:
 def _check_tags(tags: tuple[str, ...]) -> None:
     for tag in tags:
         if not TAG.fullmatch(tag):
-            raise _bad(f"{tag!r} is no tag", "use letters, digits, '_', '.' and '-', at most 128 of them")
+            raise bad(f"{tag!r} is not a tag", "use letters, digits, '_', '.' and '-', at most 128 of them")
     if not tags:
-        raise _bad("an image needs at least one tag", 'give one, e.g. tags=("latest",)')
-
-
-def _bad(message: str, hint: str) -> RegtoolsError:
-    return RegtoolsError(message, kind="bad-testbed", stage="load", hint=hint)
+        raise bad("an image needs at least one tag", 'give one, e.g. tags=("latest",)')
 
 
 # Different sizes with few layers and different layer counts with few bytes: what a fit of

@@ -5,14 +5,11 @@ the gzip here holds *stored* blocks only (RFC 1951, section 3.2.4): the content 
 of at most 65,535 bytes. A field that readers skip (RFC 1952, section 2.3.1.1) brings the layer to the
 very size that was asked for, so that the bytes on the wire are round numbers.
 
-The content of payload layers is the output of SHAKE128 (FIPS 202): nothing compresses it, and a seed
-fixes it for ever. The i-th mebibyte is ``shake_128(f"regtools testbed/{seed}/{i}")``.
+The content of payload layers is the output of SHAKE128 (FIPS 202), which nothing compresses and a seed fixes
+forever. The i-th mebibyte is ``shake_128(f"regtools testbed/{seed}/{i}")``.
 
-The executable of the `hello` image: a few machine instructions, put together by hand.
-
-A compiler would give other bytes on every machine; these are the same everywhere, and so are the digests
-of the image. The program is static and has one segment: it writes its greeting and exits with 0.
-
+The content of the `hello` image is a static executable of a few machine instructions, written by hand because
+a compiler gives other bytes on every machine. It has one segment, prints its greeting and exits with 0.
 Sources: ELF-64 object file format (System V ABI, chapters 4 and 5), the Linux system call numbers
 (``write`` 1 and ``exit`` 60 on x86-64, 64 and 93 on arm64), Intel SDM volume 2, Arm ARM chapter C6.
 """
@@ -26,7 +23,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regtools.errors import RegtoolsError
+from .process import bad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,7 +62,7 @@ class Layer:
 
 
 def incompressible(seed: str, size: int) -> Iterator[bytes]:
-    """Give ``size`` bytes that nothing compresses, the same for the same seed, in pieces of at most 1 MiB.
+    """Yield ``size`` bytes that nothing compresses, the same for the same seed, in pieces of at most 1 MiB.
 
     >>> b"".join(incompressible("a", 4)).hex() == b"".join(incompressible("a", 9)).hex()[:8]
     True
@@ -81,11 +78,9 @@ def payload_layer(path: str, seed: str, size: int) -> Layer:
         RegtoolsError: ``size`` is below :data:`SMALLEST`, the room that tar and gzip take themselves.
     """
     if size < SMALLEST:
-        raise RegtoolsError(
+        raise bad(
             f"a layer of {size} bytes is too small: tar and gzip alone take {SMALLEST}",
-            kind="bad-testbed",
-            stage="load",
-            hint=f"give every layer at least {SMALLEST} bytes",
+            f"give every layer at least {SMALLEST} bytes",
         )
     archive = (size - GZIP_FRAME) // BLOCK * BLOCK
     while GZIP_FRAME + _stored_size(archive) > size:
@@ -127,7 +122,7 @@ def _pack(archive: Iterable[bytes], padding: int) -> Layer:
 
 
 def sha256(data: bytes | bytearray) -> str:
-    """Give the digest of ``data`` in the form of the OCI image specification."""
+    """Return the digest of ``data`` in the form of the OCI image specification."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
@@ -138,104 +133,65 @@ def _gzip_header(padding: int) -> bytes:
 
 
 def _stored_size(length: int) -> int:
-    blocks = max(1, -(-length // STORED))
-    return length + 5 * blocks
+    return length + 5 * max(1, -(-length // STORED))
 
 
 ARCHITECTURES = ("amd64", "arm64")
-
-BASE = 0x400000  # where the file is mapped; any address above mmap_min_addr that is a whole page would do
-HEADERS = 64 + 56  # the ELF header and one program header; the code follows at once
 MACHINES = {"amd64": 62, "arm64": 183}  # e_machine: EM_X86_64, EM_AARCH64
-STDOUT = 1
+BASE = 0x400000  # where the file is mapped; any address above mmap_min_addr that is a whole page would do
+PAGE = 0x10000  # the largest page that arm64 kernels use
+HEADERS = 64 + 56  # the ELF header and one program header; the code follows at once
 
 
 def greeting(architecture: str) -> str:
-    """Give the line that `hello` prints on this architecture (``amd64`` or ``arm64``)."""
+    """Return the line that `hello` prints on this architecture (``amd64`` or ``arm64``)."""
     return f"Hello! This image came from a registry on your own machine (linux/{architecture}).\n"
 
 
 def executable(architecture: str) -> bytes:
-    """Give the static Linux executable that prints :func:`greeting`.
+    """Return the static Linux executable that prints :func:`greeting`.
 
     >>> executable("amd64")[:4]
     b'\\x7fELF'
     """
     message = greeting(architecture).encode("ascii")
-    assemble = {"amd64": _amd64, "arm64": _arm64}[architecture]
-    return _wrap(MACHINES[architecture], assemble(len(message)) + message)
-
-
-def _wrap(machine: int, content: bytes) -> bytes:
-    size = HEADERS + len(content)
+    code = _amd64(len(message)) if architecture == "amd64" else _arm64(len(message))
+    size = HEADERS + len(code) + len(message)
     ident = b"\x7fELF" + bytes([2, 1, 1, 0]) + bytes(8)  # 64 bit, little-endian, version 1, System V
-    header = struct.pack(
-        "<16sHHIQQQIHHHHHH",
-        ident,
-        2,  # e_type: ET_EXEC
-        machine,
-        1,  # e_version
-        BASE + HEADERS,  # e_entry: the first instruction
-        64,  # e_phoff: the program header follows this one
-        0,  # e_shoff: no sections
-        0,  # e_flags
-        64,  # e_ehsize
-        56,  # e_phentsize
-        1,  # e_phnum
-        0,  # e_shentsize
-        0,  # e_shnum
-        0,  # e_shstrndx
-    )
-    segment = struct.pack(
-        "<IIQQQQQQ",
-        1,  # p_type: PT_LOAD
-        4 | 1,  # p_flags: readable and executable
-        0,  # p_offset: the whole file
-        BASE,  # p_vaddr
-        BASE,  # p_paddr
-        size,  # p_filesz
-        size,  # p_memsz
-        0x10000,  # p_align: the largest page that arm64 kernels use
-    )
-    return header + segment + content
+    # e_type ET_EXEC, e_machine, e_version, e_entry (the first instruction), e_phoff (after this header), no
+    # e_shoff, no e_flags, e_ehsize, e_phentsize, e_phnum, and no sections.
+    fields = (2, MACHINES[architecture], 1, BASE + HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    header = struct.pack("<16sHHIQQQIHHHHHH", ident, *fields)
+    # p_type PT_LOAD, p_flags (readable and executable), p_offset (the whole file), p_vaddr, p_paddr,
+    # p_filesz, p_memsz, p_align.
+    segment = struct.pack("<IIQQQQQQ", 1, 4 | 1, 0, BASE, BASE, size, size, PAGE)
+    return header + segment + code + message
 
 
 def _amd64(length: int) -> bytes:
-    # The message stands right behind these 33 bytes; `lea` counts from its own end, at byte 17.
-    return b"".join(
-        [
-            b"\xb8" + struct.pack("<I", 1),  # mov eax, 1          write(
-            b"\xbf" + struct.pack("<I", STDOUT),  # mov edi, 1        standard output,
-            b"\x48\x8d\x35" + struct.pack("<i", 33 - 17),  # lea rsi, [rip+16]  the message,
-            b"\xba" + struct.pack("<I", length),  # mov edx, length   its length)
-            b"\x0f\x05",  # syscall
-            b"\xb8" + struct.pack("<I", 60),  # mov eax, 60         exit(
-            b"\x31\xff",  # xor edi, edi                          0)
-            b"\x0f\x05",  # syscall
-        ]
+    # The message follows these 33 bytes; `lea` counts from its own end, at byte 17.
+    return bytes.fromhex(
+        "b8 01000000"  # mov eax, 1               write(
+        "bf 01000000"  # mov edi, 1                 standard output,
+        "48 8d 35 10000000"  # lea rsi, [rip+16]    the message,
+        f"ba {struct.pack('<I', length).hex()}"  # mov edx, length  its length)
+        "0f 05"  # syscall
+        "b8 3c000000"  # mov eax, 60              exit(
+        "31 ff"  # xor edi, edi                     0)
+        "0f 05"  # syscall
     )
 
 
 def _arm64(length: int) -> bytes:
-    # Every instruction is four bytes; the message stands behind eight of them, `adr` is the second.
+    # MOVZ Xd, #imm16 has the value in bits 5 to 20, ADR Xd, label a quarter of the distance from bit 5 up.
     words = (
-        _movz(0, STDOUT),  # mov x0, #1        write(standard output,
-        _adr(1, 8 * 4 - 4),  # adr x1, message         the message,
-        _movz(2, length),  # mov x2, #length           its length)
-        _movz(8, 64),  # mov x8, #64
+        0xD2800020,  # mov x0, #1                 write(standard output,
+        0x100000E1,  # adr x1, 28 bytes ahead       the message, which follows these 32 bytes,
+        0xD2800002 | length << 5,  # mov x2         its length)
+        0xD2800808,  # mov x8, #64
         0xD4000001,  # svc #0
-        _movz(0, 0),  # mov x0, #0        exit(0)
-        _movz(8, 93),  # mov x8, #93
+        0xD2800000,  # mov x0, #0                 exit(0)
+        0xD2800BA8,  # mov x8, #93
         0xD4000001,  # svc #0
     )
     return struct.pack("<8I", *words)
-
-
-def _movz(register: int, value: int) -> int:
-    # MOVZ Xd, #imm16: the value stands in bits 5 to 20, the register in bits 0 to 4.
-    return 0xD2800000 | value << 5 | register
-
-
-def _adr(register: int, distance: int) -> int:
-    # ADR Xd, label: the two low bits of the distance in bits 29 and 30, the others from bit 5 up.
-    return 0x10000000 | (distance & 3) << 29 | (distance >> 2) << 5 | register

@@ -1,9 +1,9 @@
-"""A TCP link with latency and bandwidth, in front of any port: the reader's own slow network.
+"""A TCP link with latency and bandwidth, in front of any port: a slow network of your own.
 
-What a link is: bytes wait half the round trip in each direction, and all connections of a link share its
-bandwidth, each direction for itself, as on one wire. What it is not: a link cannot delay TCP's handshake
-(the connection to its port is made by the kernel, at once), so the time to connect is about 0 here;
-it loses no packets; and bandwidth counts the bytes of the connection, without TCP's and IP's headers.
+Bytes wait half the round trip in each direction, and all connections of a link share its bandwidth, each
+direction for itself, as on one wire. A link cannot delay TCP's handshake (the kernel accepts the connection
+to its port at once), so the time to connect is about 0; it loses no packets; and bandwidth counts the bytes
+of the connection, without the headers of TCP and IP.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regtools.errors import RegtoolsError
-
-from .process import Closing, Helper
+from .process import Helper, bad
 
 if TYPE_CHECKING:
     from typing import Any
@@ -43,14 +41,11 @@ class Link:
 
     def __post_init__(self) -> None:
         if not _is_number(self.rtt_ms) or not 0 <= self.rtt_ms <= 60_000:
-            raise _bad(
-                f"rtt_ms={self.rtt_ms!r} is no round trip", "give milliseconds between 0 and 60000, e.g. 40"
-            )
+            what = f"rtt_ms={self.rtt_ms!r} is not a round trip"
+            raise bad(what, "give milliseconds between 0 and 60000, e.g. 40")
         if self.mbit is not None and (not _is_number(self.mbit) or not 0.01 <= self.mbit <= 100_000):
-            raise _bad(
-                f"mbit={self.mbit!r} is no bandwidth",
-                "give Mbit/s between 0.01 and 100000, e.g. 100, or None for no limit",
-            )
+            what = f"mbit={self.mbit!r} is not a bandwidth"
+            raise bad(what, "give Mbit/s between 0.01 and 100000, e.g. 100, or None for no limit")
 
     def __str__(self) -> str:
         rate = "no limit" if self.mbit is None else f"{self.mbit:g} Mbit/s"
@@ -67,7 +62,7 @@ class Link:
         return Links({"link": (self, target)})
 
 
-class Links(Closing):
+class Links(Helper):
     """Links that are open: one helper process that carries them all, until ``close()``.
 
     Args:
@@ -77,7 +72,7 @@ class Links(Closing):
         addresses: name → ``127.0.0.1:port``, where the link begins.
 
     Raises:
-        RegtoolsError: a target that is no ``host:port`` or has no address, or no process or port to be had.
+        RegtoolsError: a target that is not ``host:port`` or has no address, or no process or port is free.
     """
 
     def __init__(self, routes: dict[str, tuple[Link, str]]) -> None:
@@ -85,41 +80,21 @@ class Links(Closing):
             name: {"rtt_ms": link.rtt_ms, "mbit": link.mbit, "target": _resolve(target), "port": 0}
             for name, (link, target) in routes.items()
         }
-        self._helper = Helper("link", {"links": order})
-        self.addresses: dict[str, str] = {
-            name: f"127.0.0.1:{port}" for name, port in self._helper.ready["ports"].items()
-        }
-
-    @property
-    def pid(self) -> int:
-        """The number of the process that carries the links."""
-        return self._helper.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether that process runs."""
-        return self._helper.alive
-
-    def close(self) -> None:
-        """Close the links, with everything that is on its way."""
-        self._helper.close()
+        super().__init__("link", {"links": order})
+        self.addresses = {name: f"127.0.0.1:{port}" for name, port in self.ready["ports"].items()}
 
 
 def _resolve(target: str) -> list[Any]:
     host, _, port = target.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise _bad(f"{target!r} is no target of a link", "write it as host:port, e.g. 127.0.0.1:5000")
+        raise bad(f"{target!r} is not the target of a link", "write it as host:port, e.g. 127.0.0.1:5000")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
     except OSError as error:
-        raise _bad(f"{host!r} has no address: {error.strerror}", "is the name spelt right?") from error
+        raise bad(f"{host!r} has no address: {error.strerror}", "is the name spelt right?") from error
     return [int(family), list(address)]
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _bad(message: str, hint: str) -> RegtoolsError:
-    return RegtoolsError(message, kind="bad-testbed", stage="load", hint=hint)

@@ -1,13 +1,13 @@
-"""A terminal to practise in: podman, buildah and skopeo as usual, but with storage and settings of their own.
+"""A terminal to practise in: podman, buildah and skopeo with storage and settings of their own.
 
 ::
 
     with Testbed() as bed, Practice(bed) as practice:
         practice.run("podman pull --quiet origin.test/hello && podman run --rm origin.test/hello")
 
-The commands are those that anybody would type. What differs is around them: a home folder of their own,
-which holds images, containers and ``~/.config/containers``, and which is gone afterwards. The images of the
-machine's user are neither seen nor touched, and no file of ``/etc/containers`` is changed.
+The commands are the usual ones. They have a home folder of their own, which holds images, containers and
+``~/.config/containers``, and which is removed afterwards. They neither see nor change the images of the
+machine's user, or any file of ``/etc/containers``.
 
 In a notebook, ``%%terminal`` (see :mod:`regtools.notebook.magics`) types a whole cell into it.
 """
@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
+from regtools.pull.engines.private import containers_conf, new_folder, remove_folder, storage_conf
 
-from .process import Closing
+from .process import Closing, failed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,14 +39,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NOWHERE", "Practice", "Said"]
 
-NOWHERE = "unqualified-search-registries = []\n"  # a registries.conf that leads to no registry
+NOWHERE = "unqualified-search-registries = []\n"  # a registries.conf without any registry
 SECONDS = 120.0  # a command of a lesson takes one or two; more than this is a hang
-READER = 1000  # user and group id of the ordinary user that root becomes where rootless is asked for
+READER = 1000  # user and group id of the ordinary user that root becomes if rootless is asked for
+SETTINGS = ".config/containers"
+STORAGE = ".local/share/containers/storage"  # where an ordinary user's images are, whatever storage.conf says
 LOG_TIME = re.compile(r'^time="[^"]+" ', re.MULTILINE)
-NETAVARK = ("/usr/lib/podman/netavark", "/usr/libexec/podman/netavark")
 
-# Names for the one command only, in a mount namespace of its own: podman looks the user up there.
-# Where cgroups of version 1 and 2 are mounted side by side, it sees version 2 alone: crun wants it so.
+# The files of names are replaced for one command, in a mount namespace of its own: podman looks the user up
+# in them. If cgroups of version 1 and 2 are mounted side by side, it sees version 2 alone, as crun needs it.
 ENTER = f"""
 if [ -d /sys/fs/cgroup/unified ]; then
     umount --recursive --lazy /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit
@@ -58,7 +60,7 @@ exec setpriv --reuid {READER} --regid {READER} --clear-groups sh -c "$2"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a command said: ``text`` (output and errors as they came) and its exit ``status``."""
+    """What a command printed (``text``: output and errors in order) and its exit ``status``."""
 
     text: str
     status: int
@@ -75,26 +77,24 @@ class Practice(Closing):
     """A home folder for commands, and the settings in it, until ``close()`` or the end of the process.
 
     Args:
-        conf: the registries.conf of the commands: that of a :class:`Testbed`, or a text; None leads nowhere.
-        rootless: run as an ordinary user also where this process is root (Linux, needs ``unshare``): as
-            ``reader``, number 1000, who has the 65,536 subordinate ids from 100,000 on. Nobody is created.
+        conf: the registries.conf of the commands: that of a :class:`Testbed`, or a text; None for one without
+            any registry.
+        rootless: run as an ordinary user even if this process is root (Linux, needs ``unshare``): as
+            ``reader``, user id 1000, with the 65,536 subordinate ids from 100,000 on. No account is created.
 
-    What the commands say is made the same on every machine: the home folder is shown as ``~``, the port of a
-    testbed's place as ``127.0.0.1:<near>``, and the time of podman's log lines is left out. Containers
-    have no network unless ``--network`` says so.
+    The output of the commands is made the same on every machine: the home folder is shown as ``~``, the port
+    of a testbed's place as ``127.0.0.1:<near>``, and the time of podman's log lines is left out. Containers
+    have no network unless ``--network`` is given.
     """
 
     def __init__(self, conf: Testbed | str | None = None, *, rootless: bool = False) -> None:
         if os.name != "posix":
-            raise _trouble("the practice terminal needs a Unix-like system", "on Windows, run it inside WSL")
-        # podman takes no run folder of more than 50 characters, so no speaking name.
-        self.folder = Path(tempfile.mkdtemp(prefix="rt-"))
+            raise failed("the practice terminal needs a Unix-like system", "on Windows, run it inside WSL")
+        self.folder = new_folder()
         self.rootless = rootless and os.geteuid() == 0
         self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid())
         self._shown = {str(self.folder): "~"}
-        _write_settings(self.folder, rootless=self.rootless)
-        if self.rootless:
-            _write_names(self.folder)
+        _lay_out(self.folder, rootless=self.rootless)
         self.use(conf)
         _OPEN.append(weakref.ref(self))
 
@@ -104,29 +104,28 @@ class Practice(Closing):
         return self._end.alive
 
     def use(self, conf: Testbed | str | None) -> None:
-        """Make ``conf`` the registries.conf of what follows; the file is in ``~/.config/containers``."""
+        """Make ``conf`` the registries.conf of later commands; the file is in ``~/.config/containers``."""
         if conf is not None and not isinstance(conf, str):
             self._shown |= {at: f"127.0.0.1:<{name}>" for name, at in conf.addresses.items()}
             conf = conf.conf_text
-        path = self.folder / ".config" / "containers" / "registries.conf"
-        path.write_text(NOWHERE if conf is None else conf, encoding="utf-8")
+        text = NOWHERE if conf is None else conf
+        (self.folder / SETTINGS / "registries.conf").write_text(text, encoding="utf-8")
 
     def run(self, command: str, *, seconds: float = SECONDS) -> Said:
-        """Type ``command``, one or more lines of shell, and wait for what it says.
+        """Run ``command``, one or more lines of shell, and return what it prints.
 
         Args:
-            command: as typed into a terminal that stands in the home folder.
+            command: as typed into a terminal, in the home folder.
             seconds: how long it may take.
 
         Raises:
             RegtoolsError: it took longer, the terminal is closed, or this is not Linux.
         """
         if sys.platform != "linux":
-            raise _trouble(
-                "the practice terminal needs Linux", "read the stored output, or use a Linux machine"
-            )
+            hint = "read the stored output, or use a Linux machine"
+            raise failed("the practice terminal needs Linux", hint)
         if not self.alive:
-            raise _trouble("the practice terminal is closed", "open a new Practice")
+            raise failed("the practice terminal is closed", "open a new Practice")
         status, text = _run(self.folder, command, seconds, rootless=self.rootless)
         return Said(self._steady(text), status)
 
@@ -144,7 +143,7 @@ _OPEN: list[weakref.ref[Practice]] = []
 
 
 def latest() -> Practice:
-    """Give the terminal that was opened last and is still open; ``%%terminal`` types into it.
+    """Return the terminal that was opened last and is still open; ``%%terminal`` types into it.
 
     Raises:
         RegtoolsError: none is open.
@@ -152,7 +151,7 @@ def latest() -> Practice:
     _OPEN[:] = [each for each in _OPEN if (known := each()) is not None and known.alive]
     practice = _OPEN[-1]() if _OPEN else None
     if practice is None:
-        raise _trouble("no practice terminal is open", "open one: practice = Practice(bed)")
+        raise failed("no practice terminal is open", "open one: practice = Practice(bed)")
     return practice
 
 
@@ -160,7 +159,7 @@ def _run(folder: Path, command: str, seconds: float, *, rootless: bool) -> tuple
     start: Sequence[str] = ("sh", "-c", command)
     if rootless:
         start = ("unshare", "--mount", "sh", "-c", ENTER, "sh", str(folder), command)
-    # Not a pipe: what a command leaves in the background would hold it open.
+    # Not a pipe: a command's background process would hold it open.
     with tempfile.TemporaryFile() as out:
         try:
             process = subprocess.Popen(
@@ -173,11 +172,11 @@ def _run(folder: Path, command: str, seconds: float, *, rootless: bool) -> tuple
                 start_new_session=True,
             )
         except OSError as error:
-            raise _trouble(f"{start[0]} could not be started: {error.strerror}", None) from error
+            raise failed(f"{start[0]} could not be started: {error.strerror}") from error
         try:
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise _trouble(f"the command did not end within {seconds:g} s", "see what it waits for") from None
+            raise failed(f"the command did not end within {seconds:g} s", "see what it waits for") from None
         finally:
             if process.poll() is None:  # also when the reader interrupts the cell
                 os.killpg(process.pid, signal.SIGKILL)
@@ -187,9 +186,9 @@ def _run(folder: Path, command: str, seconds: float, *, rootless: bool) -> tuple
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    settings = folder / ".config" / "containers"
+    settings = folder / SETTINGS
     return {
-        # Debian keeps runc in a folder that an ordinary user's path does not have.
+        # Debian keeps runc in a folder that is not in an ordinary user's path.
         "PATH": os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin",
         "HOME": str(folder),
         "XDG_RUNTIME_DIR": str(folder / ".run"),
@@ -204,51 +203,29 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _write_settings(folder: Path, *, rootless: bool) -> None:
+def _lay_out(folder: Path, *, rootless: bool) -> None:
     """Write what keeps podman, buildah and skopeo inside ``folder``, on any machine that can run them."""
-    settings = folder / ".config" / "containers"
-    settings.mkdir(parents=True)
-    (folder / ".run").mkdir(mode=0o700)
-    lines = ["[engine]", 'cgroup_manager = "cgroupfs"', 'lock_type = "file"', 'events_logger = "file"']
-    lines += [f'tmp_dir = "{folder}/.run/podman"']
-    if Path("/sys/fs/cgroup/unified").exists() and not rootless and shutil.which("runc", path=_path()):
-        lines += ['runtime = "runc"']
-    lines += ["[network]", f'network_config_dir = "{folder}/.config/networks"']
-    if any(Path(place).exists() for place in NETAVARK):
-        lines += ['network_backend = "netavark"']
-    lines += ["[containers]", 'netns = "none"', 'log_driver = "k8s-file"', f"default_ulimits = [{_limits()}]"]
-    (settings / "containers.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (settings / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/.storage"\nrunroot = "{folder}/.run/containers"\n'
-        f'rootless_storage_path = "{folder}/.storage"\n',
-        encoding="utf-8",
-    )
-    (settings / "policy.json").write_text(
-        '{"default": [{"type": "insecureAcceptAnything"}]}\n', encoding="utf-8"
-    )
-
-
-def _write_names(folder: Path) -> None:
-    """Write the files in which ``reader`` exists, and give him the folder."""
-    etc = folder / ".etc"
-    etc.mkdir()
-    (etc / "passwd").write_text(
-        f"root:x:0:0:root:/root:/bin/sh\nreader:x:{READER}:{READER}::{folder}:/bin/sh\n"
-    )
-    (etc / "group").write_text(f"root:x:0:\nreader:x:{READER}:\n")
-    for name in ("subuid", "subgid"):
-        (etc / name).write_text("reader:100000:65536\n")
-    for path in (folder, *folder.rglob("*")):
+    run = folder / ".run"
+    run.mkdir(mode=0o700)
+    # crun needs cgroups of version 2 alone.
+    runc = Path("/sys/fs/cgroup/unified").exists() and not rootless and shutil.which("runc", path=_path())
+    runtime, networks = "runc" if runc else "", folder / ".config" / "networks"
+    conf = containers_conf(tmp_dir=run / "podman", networks=networks, runtime=runtime, netns="none")
+    texts = {
+        f"{SETTINGS}/containers.conf": conf,
+        f"{SETTINGS}/storage.conf": storage_conf(folder / STORAGE, run / "containers"),
+        f"{SETTINGS}/policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}\n',
+    }
+    if rootless:
+        user = f"reader:x:{READER}:"
+        texts[".etc/passwd"] = f"root:x:0:0:root:/root:/bin/sh\n{user}{READER}::{folder}:/bin/sh\n"
+        texts[".etc/group"] = f"root:x:0:\n{user}\n"
+        texts[".etc/subuid"] = texts[".etc/subgid"] = "reader:100000:65536\n"
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    for path in (folder, *folder.rglob("*")) if rootless else ():
         os.chown(path, READER, READER)
-
-
-def _limits() -> str:
-    # podman asks for more open files and processes than a process without privileges may give to a child.
-    from resource import RLIM_INFINITY, RLIMIT_NOFILE, RLIMIT_NPROC, getrlimit
-
-    most = {"nofile": getrlimit(RLIMIT_NOFILE)[1], "nproc": getrlimit(RLIMIT_NPROC)[1]}
-    wanted = {name: 20_000 if hard == RLIM_INFINITY else min(hard, 20_000) for name, hard in most.items()}
-    return ", ".join(f'"{name}={value}:{value}"' for name, value in wanted.items())
 
 
 def _path() -> str:
@@ -258,22 +235,7 @@ def _path() -> str:
 def _clean(folder: Path, rootless: bool, owner: int) -> None:
     if os.getpid() != owner:  # a process forked from the owner ends, not the owner
         return
-    if (folder / ".storage").exists():
+    if (folder / STORAGE).exists():
         with suppress(RegtoolsError):
             _run(folder, "podman rm --all --force --time 0", SECONDS, rootless=rootless)
-    with suppress(OSError, ValueError):  # the process that keeps a rootless podman's namespaces open
-        os.kill(int((folder / ".run" / "podman" / "pause.pid").read_text()), signal.SIGKILL)
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():  # files of subordinate ids, which their owner alone cannot remove
-        with suppress(RegtoolsError):
-            _run(
-                folder,
-                'podman unshare rm -rf "$HOME"/.storage "$HOME"/.[!.]* "$HOME"/*',
-                SECONDS,
-                rootless=False,
-            )
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _trouble(message: str, hint: str | None) -> RegtoolsError:
-    return RegtoolsError(message, kind="testbed-failed", stage="pull", hint=hint)
+    remove_folder(folder)

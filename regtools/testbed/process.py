@@ -1,21 +1,16 @@
-"""The owner's end of a helper process, which ends when its owner does, however that ends.
+"""A helper process and both ends of the conversation with it.
 
-A registry or a link runs in a process of its own, so that it disturbs no measurement. Owner and helper
-talk in lines of JSON over the helper's standard input and output, and the helper goes away by itself:
+The testbed's registry and its links run in processes of their own, so that they disturb no measurement. Owner
+(:class:`Helper`) and helper (:class:`Control`) exchange lines of JSON over the helper's standard input and
+output. The helper ends
 
-* told so (``close()``), or when its input ends: the owner has ended, by whatever signal, and the kernel has
-  closed the pipe for it;
-* or when it has another parent than at its start: the owner is gone, but a process that the owner had
-  forked still holds the pipe.
+* when it is told to (``close()``), or when its input ends: the owner has ended, by whatever signal, and the
+  kernel has closed the pipe;
+* when its parent is no longer the owner: the owner has ended, but a process that it had forked still holds
+  the pipe.
 
-Not used: ``PR_SET_PDEATHSIG``. It fires when the *thread* that started the helper ends, which would take the
-testbed away from everybody who opens it in a worker thread. And no temporary file is needed anywhere.
-
-What is open until it is closed: by ``close()``, or by the end of a ``with`` block.
-
-The helper's end: what runs in a process of its own, and sees to it that this process ends.
-
-See :mod:`.process` for the conversation and for the ways in which it ends.
+``PR_SET_PDEATHSIG`` would not do: it fires when the *thread* that started the helper ends, which would take
+the testbed away from everybody who opens it in a worker thread.
 """
 
 from __future__ import annotations
@@ -37,31 +32,61 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
+with contextlib.suppress(ImportError):  # Windows, where no helper starts
+    import resource
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self
 
-__all__ = ["Closing", "Control", "Helper", "main", "raise_file_limit"]
+__all__ = ["Closing", "Control", "Helper", "bad", "failed", "main"]
 
+ROOMS = {"registry": "regtools.testbed.registry", "link": "regtools.testbed.relay"}
 ENTRY = "from regtools.testbed.process import main; main()"
-START_S = 30.0  # a loaded machine may need seconds to start a Python; more than this is a hang
+START_S = 30.0  # a loaded machine may need seconds to start Python; more than this is a hang
+POLL_S = 0.5  # how often the helper checks that its parent still lives
+OPEN_FILES = 8192  # sockets of the helper, as far as the system grants them without asking
 
 
-class Helper:
+def bad(message: str, hint: str, *, stage: str = "load") -> RegtoolsError:
+    """Return the error for what a testbed cannot be made from, or does not have."""
+    return RegtoolsError(message, kind="bad-testbed", stage=stage, hint=hint)
+
+
+def failed(message: str, hint: str | None = None) -> RegtoolsError:
+    """Return the error for a testbed, or a practice terminal, that does not run as it should."""
+    return RegtoolsError(message, kind="testbed-failed", stage="pull", hint=hint)
+
+
+class Closing(ABC):
+    """Something that is open until ``close()`` or the end of its ``with`` block."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it, and free what it holds; more than once is harmless."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Helper(Closing):
     """The owner's end: starts the process, asks it, ends it.
 
     Args:
         room: ``registry`` or ``link``.
         order: what to serve, as plain data; the answer is kept in ``ready``.
-        timeout: seconds that start-up, and later each question, may take.
+        timeout: seconds that the start, and later each question, may take.
 
     Raises:
-        RegtoolsError: the process could not be started, ended, said no, or did not answer in time.
+        RegtoolsError: the process could not be started, ended, refused, or did not answer in time.
     """
 
     def __init__(self, room: str, order: dict[str, Any], *, timeout: float = START_S) -> None:
         if os.name != "posix":
-            raise _trouble("the testbed needs a Unix-like system", "on Windows, run it inside WSL")
+            raise failed("the testbed needs a Unix-like system", "on Windows, run it inside WSL")
         self.room = room
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -87,20 +112,18 @@ class Helper:
         return self._end.alive and self._process.poll() is None
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send one message and give the answer."""
+        """Send one message and return the answer."""
         with self._lock:
             if not self._end.alive:
-                raise _trouble(f"the testbed's {self.room} is closed", "open a new Testbed")
-            assert self._process.stdin is not None
+                raise failed(f"the testbed's {self.room} is closed", "open a new Testbed")
             self._asked += 1
-            with contextlib.suppress(BrokenPipeError):  # it has ended: reading says so, and how
-                self._process.stdin.write(json.dumps({**message, "n": self._asked}).encode() + b"\n")
-                self._process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):  # it has ended: reading reports it, and how
+                _send(self._process, {**message, "n": self._asked})
             answer: dict[str, Any] = {}
             while answer.get("n") != self._asked:  # an interrupt may have left an older answer unread
                 answer = json.loads(self._line())
         if "error" in answer:
-            raise _trouble(f"the testbed's {self.room} says: {answer['error']}", answer.get("hint"))
+            raise failed(f"the testbed's {self.room} says: {answer['error']}", answer.get("hint"))
         return answer
 
     def close(self) -> None:
@@ -111,16 +134,18 @@ class Helper:
         assert self._process.stdout is not None
         fd, until = self._process.stdout.fileno(), time.monotonic() + self._timeout
         while b"\n" not in self._text:
-            if not _readable(fd, until - time.monotonic()):
-                raise _trouble(
-                    f"the testbed's {self.room} process did not answer within {self._timeout:g} s",
-                    "is the machine overloaded? close the testbed and open it again",
-                )
+            with selectors.DefaultSelector() as selector:  # unlike select(), for more than 1024 open files
+                selector.register(fd, selectors.EVENT_READ)
+                if not selector.select(max(0.0, until - time.monotonic())):
+                    raise failed(
+                        f"the testbed's {self.room} process did not answer within {self._timeout:g} s",
+                        "is the machine overloaded? close the testbed and open it again",
+                    )
             piece = os.read(fd, 1 << 16)
             if not piece:
                 status = self._process.wait()
                 how = f"signal {-status}" if status < 0 else f"status {status}"
-                raise _trouble(
+                raise failed(
                     f"the testbed's {self.room} process has ended ({how})",
                     "its standard error may say why; open a new Testbed",
                 )
@@ -129,30 +154,30 @@ class Helper:
         return line
 
 
-def _readable(fd: int, seconds: float) -> bool:
-    with selectors.DefaultSelector() as selector:  # not select(): notebooks may hold more than 1024 files
-        selector.register(fd, selectors.EVENT_READ)
-        return bool(selector.select(max(0.0, seconds)))
-
-
 def _start(room: str) -> subprocess.Popen[bytes]:
     package = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     try:
         return subprocess.Popen(
-            # -P: a json.py that lies in the reader's folder is not ours.
+            # -P: a json.py in the reader's folder is not ours.
             [sys.executable, "-P", "-c", ENTRY, room, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
-            # Ctrl-C in the terminal is for the owner, who then ends the helper.
+            # Ctrl-C in the terminal is for the owner, which then ends the helper.
             start_new_session=True,
         )
     except OSError as error:
-        raise _trouble(
+        raise failed(
             f"the testbed's {room} process could not be started: {error.strerror or error}",
             "is the limit on processes reached, or memory short?",
         ) from error
+
+
+def _send(process: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(message).encode() + b"\n")
+    process.stdin.flush()
 
 
 def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
@@ -160,10 +185,9 @@ def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
         return
     assert process.stdin is not None
     assert process.stdout is not None
-    # The word, not only the end of input: a process forked from this one may hold the pipe open.
+    # A message, not only the end of input: a process forked from this one may hold the pipe open.
     with contextlib.suppress(OSError, ValueError):
-        process.stdin.write(b'{"do": "stop"}\n')
-        process.stdin.flush()
+        _send(process, {"do": "stop"})
     with contextlib.suppress(OSError):
         process.stdin.close()
     try:
@@ -175,30 +199,8 @@ def _stop(process: subprocess.Popen[bytes], owner: int) -> None:
         process.stdout.close()
 
 
-def _trouble(message: str, hint: str | None) -> RegtoolsError:
-    return RegtoolsError(message, kind="testbed-failed", stage="pull", hint=hint)
-
-
-class Closing(ABC):
-    """A thing for ``with`` blocks, whose ``close()`` may be called more than once."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """End it, and free what it holds; more than once is harmless."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-ROOMS = {"registry": "regtools.testbed.registry", "link": "regtools.testbed.relay"}
-POLL_S = 0.5  # how often to look whether the parent still lives
-
-
 class Control:
-    """The helper's end: reads messages, answers them, and sees to it that the process ends."""
+    """The helper's end: reads messages, answers them, and makes sure that the process ends."""
 
     def __init__(self, parent: int) -> None:
         self._parent = parent
@@ -206,7 +208,7 @@ class Control:
         self._out = os.dup(1)
         os.dup2(2, 1)
         self._number = 1  # of the message that is answered next
-        self._written: list[tuple[Path, tuple[int, int], bytes]] = []
+        self._written: list[tuple[Path, list[int], bytes]] = []
 
     def order(self) -> dict[str, Any]:
         """Wait for the first message: what to serve."""
@@ -234,9 +236,9 @@ class Control:
         for path, identity, text in self._written:
             with contextlib.suppress(OSError):
                 found = path.lstat()
-                # A number alone is no proof: file systems give it again to the next file. The owner may have
-                # been killed before it had written everything.
-                if (found.st_dev, found.st_ino) == identity and text.startswith(path.read_bytes()):
+                # The number alone proves nothing: file systems reuse it. The owner may have been killed
+                # before it had written everything.
+                if [found.st_dev, found.st_ino] == identity and text.startswith(path.read_bytes()):
                     path.unlink()
         os._exit(0)
 
@@ -248,8 +250,8 @@ class Control:
                 case "stop":
                     break
                 case "remove-at-exit":
-                    path, (device, number) = Path(message["path"]), message["identity"]
-                    self._written.append((path, (device, number), message["text"].encode()))
+                    written = (Path(message["path"]), message["identity"], message["text"].encode())
+                    self._written.append(written)
                     self.reply({})
                 case do:
                     self.reply(handle(do))
@@ -261,17 +263,6 @@ class Control:
         self.leave()
 
 
-def raise_file_limit() -> None:
-    """Allow as many open sockets as the system grants without asking; 200 clients are no reason to stop."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def main() -> None:
     """Run one room, named on the command line, for the parent named there."""
     room, parent = sys.argv[1], int(sys.argv[2])
@@ -281,6 +272,11 @@ def main() -> None:
     if os.getppid() != parent:  # it ended before we began
         os._exit(0)
     order = control.order()
+    with contextlib.suppress(OSError, ValueError):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     try:
         import_module(ROOMS[room]).serve(order, control)
     except ModuleNotFoundError as error:

@@ -1,7 +1,7 @@
 """A read-only registry: the pull side of the OCI distribution specification 1.1, over tornado.
 
-It runs in a process of its own (:mod:`.process`) and listens on one loopback port per place, so that its
-counters can tell which mirror was asked. Everything it serves is in memory; no request reaches a file.
+It runs in a process of its own (:mod:`.process`) and listens on one loopback port for each place, so that its
+counters tell which mirror was asked. Everything it serves is in memory; no request reaches a file.
 
 | request (GET or HEAD)              | answer                                                    |
 |------------------------------------|-----------------------------------------------------------|
@@ -10,7 +10,7 @@ counters can tell which mirror was asked. Everything it serves is in memory; no 
 | ``/v2/<name>/blobs/<digest>``      | config or layer; ``Range`` with 206 and 416               |
 | ``/v2/<name>/tags/list?n=&last=``  | tags in order, ``Link`` to the next page                  |
 | ``/v2/_catalog?n=&last=``          | repositories in order, ``Link`` to the next page          |
-| ``/token?scope=``                  | a token, where the registry wants one (:mod:`.tokens`)    |
+| ``/token?scope=``                  | a token, where the registry wants one (:mod:`.store`)     |
 
 Everything else is 404, every other method 405, with the error body of the specification. A client that
 begins with a TLS hello, as podman and skopeo do even where ``insecure`` is set, is refused at its first
@@ -24,6 +24,7 @@ import json
 import logging
 import re
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
@@ -33,7 +34,6 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from .images import build, from_dict
-from .process import raise_file_limit
 from .store import Store, Tally, Tokens, Unsatisfiable, byte_range
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tornado.iostream import IOStream
 
     from .process import Control
+    from .store import Key
 
 __all__ = ["Front", "serve"]
 
@@ -51,23 +52,19 @@ IDLE_S = 30.0  # for the first byte, for a whole header, and between requests
 HEADER_LIMIT = 64 * 1024
 HTTP_BEGINS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n"  # a method, or the empty line that RFC 9112, 2.2 lets pass
 
-ROUTES = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("ping", r"/v2/?"),
-        ("token", r"/token"),
-        ("catalog", r"/v2/_catalog"),
-        ("tags", r"/v2/(?P<name>.+)/tags/list"),
-        ("manifest", r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/]+)"),
-        ("blob", r"/v2/(?P<name>.+)/blobs/(?P<reference>[^/]+)"),
-    )
-)
+ROUTES = {
+    "ping": r"/v2/?",
+    "token": r"/token",
+    "catalog": r"/v2/_catalog",
+    "tags": r"/v2/(?P<name>.+)/tags/list",
+    "manifest": r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/]+)",
+    "blob": r"/v2/(?P<name>.+)/blobs/(?P<reference>[^/]+)",
+}
 
 
 def serve(order: dict[str, Any], control: Control) -> None:
     """Serve ``order`` until the process ends: ``places`` (name → port, 0 for any), ``images``, ``tokens``."""
-    logging.getLogger("tornado").setLevel(logging.CRITICAL)  # garbage from clients is no news here
-    raise_file_limit()
+    logging.getLogger("tornado").setLevel(logging.CRITICAL)  # clients may send garbage
     asyncio.run(_serve(order, control))
 
 
@@ -94,11 +91,11 @@ async def _serve(order: dict[str, Any], control: Control) -> None:
 
 
 class Front(HTTPServer):
-    """The door: looks at the first byte of a connection before HTTP begins."""
+    """The server: looks at the first byte of a connection before HTTP begins."""
 
     # tornado's servers take their arguments here, not in __init__, which they leave alone.
     def initialize(self, application: Application, place: str, tally: Tally, idle_s: float) -> None:  # type: ignore[override]
-        """Serve ``application`` as ``place``, with patience for ``idle_s`` seconds."""
+        """Serve ``application`` as ``place``; close a connection that is idle for ``idle_s`` seconds."""
         self._place = place
         self._tally = tally
         self._idle_s = idle_s
@@ -107,17 +104,17 @@ class Front(HTTPServer):
             idle_connection_timeout=idle_s,
             body_timeout=idle_s,
             max_header_size=HEADER_LIMIT,
-            max_body_size=HEADER_LIMIT,  # nobody has to send us a body
+            max_body_size=HEADER_LIMIT,  # no request needs a body
         )
 
     async def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:  # type: ignore[override]
-        """Let a connection in, or close it at once."""
+        """Serve a connection, or close it at once."""
         first = await self._first_byte(stream.socket)
         if first and first in HTTP_BEGINS:
             super().handle_stream(stream, address)
             return
         if first:
-            self._tally.request(self._place, "", "refused", "", 0)
+            self._tally.request((self._place, "", "refused", "", 0))
         stream.close()
 
     async def _first_byte(self, sock: socket.socket) -> bytes:
@@ -127,7 +124,7 @@ class Front(HTTPServer):
         try:
             await asyncio.wait_for(readable.wait(), self._idle_s)
             return sock.recv(1, socket.MSG_PEEK)
-        except OSError:  # a timeout is one, too
+        except OSError:  # or its subclass TimeoutError
             return b""
         finally:
             loop.remove_reader(sock)
@@ -137,22 +134,22 @@ class Endpoint(RequestHandler):
     """Answers every request of one place."""
 
     def initialize(self, place: str, store: Store, tally: Tally, tokens: Tokens | None) -> None:
-        """Take what the application was made with."""
+        """Keep what the application was made with."""
         self.place, self.store, self.tally, self.tokens = place, store, tally, tokens
         self.kind, self.repository = "other", ""
 
     def set_default_headers(self) -> None:
-        """Say, as every registry does, which interface this is."""
+        """Name the interface, as every registry does."""
         self.set_header("Docker-Distribution-API-Version", "registry/2.0")
 
     def compute_etag(self) -> None:
-        """No hash of the body: the digest, where there is one, is set by hand."""
+        """Return no hash of the body: a digest is set by hand."""
 
     async def get(self) -> None:
         """Find the route and answer it."""
         path = unquote(self.request.path)
-        for kind, pattern in ROUTES:
-            if match := pattern.fullmatch(path):
+        for kind, pattern in ROUTES.items():
+            if match := re.fullmatch(pattern, path):
                 if kind == "token" and self.tokens is None:
                     break
                 self.kind = kind
@@ -163,7 +160,7 @@ class Endpoint(RequestHandler):
         self._error(404, "UNSUPPORTED", "there is no such endpoint", {"path": path})
 
     async def head(self) -> None:
-        """Answer as to GET; tornado sends no body, and we hand it none."""
+        """Answer as to GET, without the body."""
         await self.get()
 
     def _refuse(self) -> None:
@@ -173,11 +170,11 @@ class Endpoint(RequestHandler):
     post = put = patch = delete = options = _refuse
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Give tornado's own errors the specification's form."""
+        """Send tornado's own errors in the specification's form."""
         self._error(status_code, "UNSUPPORTED", self._reason)
 
     def _may_ask(self, name: str | None) -> bool:
-        """Let a request through, or answer it with 401 and where to get a token."""
+        """Return whether a request may go on; otherwise answer it with 401 and where to get a token."""
         if self.kind == "token" or self.tokens is None:
             return True
         if self.tokens.open(self.request.headers.get("Authorization", ""), name):
@@ -246,22 +243,16 @@ class Endpoint(RequestHandler):
         self._begin(206 if part else 200)
         if self.request.method == "HEAD":
             return
-        try:
-            with memoryview(data) as view:
-                for at in range(start, stop, CHUNK):
-                    self._body(bytes(view[at : min(at + CHUNK, stop)]))
-                    await self.flush()
-        except StreamClosedError:  # the client has gone
-            pass
+        with suppress(StreamClosedError), memoryview(data) as view:  # closed: the client has gone
+            for at in range(start, stop, CHUNK):
+                self._body(bytes(view[at : min(at + CHUNK, stop)]))
+                await self.flush()
 
     def _range(self, digest: str) -> str | None:
         # RFC 9110: Range has a meaning for GET only (14.2), and If-Range can take it back (13.1.5).
-        if (
-            self.request.method != "GET"
-            or self.request.headers.get("If-Range", f'"{digest}"') != f'"{digest}"'
-        ):
-            return None
-        return self.request.headers.get("Range")
+        headers, tag = self.request.headers, f'"{digest}"'
+        valid = self.request.method == "GET" and headers.get("If-Range", tag) == tag
+        return headers.get("Range") if valid else None
 
     def _page(self, key: str, names: Sequence[str], more: dict[str, Any] | None = None) -> None:
         last, asked = self.get_query_argument("last", ""), self.get_query_argument("n", None)
@@ -289,11 +280,11 @@ class Endpoint(RequestHandler):
 
     def _begin(self, status: int) -> None:
         self.set_status(status)
-        self.tally.request(*self._key())
+        self.tally.request(self._key())
 
     def _body(self, piece: bytes) -> None:
-        self.tally.sent(*self._key(), len(piece))
+        self.tally.sent(self._key(), len(piece))
         self.write(piece)
 
-    def _key(self) -> tuple[str, str, str, str, int]:
+    def _key(self) -> Key:
         return self.place, self.repository, self.kind, self.request.method or "", self.get_status()

@@ -4,17 +4,14 @@ Every byte passes three stations::
 
     read ── Lane.carry ──▶ queue of its lane ── at its time ──▶ write
 
-A *lane* is one direction of a link. It has a clock, ``free``: when its wire has carried all it was given.
-A piece of n bytes occupies the wire from ``max(now, free)`` for n/rate seconds and arrives half a round trip
-later. As the delay is the same for all, the queue is in order of arrival, whichever connections its pieces
-belong to. Lanes read only what their wire can take soon, one piece a connection in turn: that shares
-the bandwidth, and it bounds memory whatever the clients do.
+A *lane* is one direction of a link. Its clock, ``free``, is the time at which its wire will have carried all
+it was given. A piece of n bytes occupies the wire from ``max(now, free)`` for n/rate seconds and arrives half
+a round trip later. As the delay is the same for all, the queue is in order of arrival, whichever connections
+its pieces belong to. Lanes read only what their wire can take soon, one piece per connection in turn: that
+shares the bandwidth, and it bounds memory whatever the clients do.
 
-Why not asyncio: its timers round up to the millisecond of ``epoll``. ``select`` on the selector's own file
-descriptor waits to the microsecond.
-
-Faults have their place: a connection begins in ``Line.admit``, a piece goes on its way in ``Lane.carry``,
-and both may be replaced, a line at a time.
+asyncio would not do: its timers round up to the millisecond of ``epoll``. ``select`` on the selector's own
+file descriptor waits to the microsecond.
 """
 
 from __future__ import annotations
@@ -22,16 +19,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import math
 import select
 import selectors
 import socket
 import struct
 import time
 from collections import deque
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
-
-from .process import raise_file_limit
 
 if TYPE_CHECKING:
     from typing import Any
@@ -46,8 +43,8 @@ AHEAD_S = 0.010  # how far the wire's clock may be ahead: hides that the loop sl
 IN_FLIGHT = 32 << 20  # bytes on a lane, as a window would bound them
 TURN = 16  # pieces that a lane reads before the others have their turn
 BACKLOG = 1 << 20  # bytes that wait for a slow reader before its writer is no longer read
-NAP_S = 0.0005  # Linux lets long sleeps end late, by 0.1 % of their length: the last one is short
-ACCEPT_PAUSE_S = 0.1  # when the system has no more sockets
+NAP_S = 0.0005  # Linux ends long sleeps late, by 0.1 % of their length: the last one is short
+ACCEPT_PAUSE_S = 0.1  # before the next attempt when the system has no more sockets
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: send a reset, not an end
 
 clock = time.monotonic
@@ -61,75 +58,60 @@ class Mark(Enum):
     RESET = "reset"
 
 
+@dataclass(slots=True, eq=False)
 class End:
     """One of the two sockets of a connection: ``inbound`` is the lane for what is read here."""
 
-    __slots__ = (
-        "backlog",
-        "connected",
-        "events",
-        "finished",
-        "held",
-        "inbound",
-        "out",
-        "peer",
-        "sent_end",
-        "sock",
-    )
-
-    def __init__(self, sock: socket.socket, inbound: Lane, *, connected: bool) -> None:
-        self.sock = sock
-        self.inbound = inbound
-        self.connected = connected
-        self.peer: End = self
-        self.events = 0
-        self.out: deque[memoryview | Mark] = deque()
-        self.backlog = 0
-        self.held = False  # not read, as the peer takes nothing
-        self.finished = False  # nothing more will be read here
-        self.sent_end = False  # nothing more will be written here
+    sock: socket.socket
+    inbound: Lane
+    connected: bool
+    peer: End = field(init=False, repr=False)
+    events: int = 0
+    out: deque[memoryview | Mark] = field(default_factory=deque)
+    backlog: int = 0
+    held: bool = False  # not read, as the peer accepts nothing
+    finished: bool = False  # nothing more will be read here
+    sent_end: bool = False  # nothing more will be written here
 
 
 class Lane:
     """One direction of a link: a wire with a clock, and what is on its way."""
 
-    def __init__(self, rate: float | None, delay: float) -> None:
-        self.rate = rate
+    def __init__(self, rate: float, delay: float) -> None:
+        self.rate = rate  # bytes a second, or infinity
         self.delay = delay
         self.free = 0.0
         self.in_flight = 0
         self.queue: deque[tuple[float, End, bytes | Mark]] = deque()
         self.waiting: deque[End] = deque()  # ends that have something to read
         low, high = PIECE
-        self.piece = high if rate is None else int(min(high, max(low, rate * PIECE_S)))
+        self.piece = int(min(high, max(low, rate * PIECE_S)))
 
     def has_room(self, now: float) -> bool:
-        """Say whether the wire takes another piece now."""
-        return self.in_flight < IN_FLIGHT and (self.rate is None or self.free - now < AHEAD_S)
+        """Return whether the wire takes another piece now."""
+        return self.in_flight < IN_FLIGHT and self.free - now < AHEAD_S
 
     def carry(self, now: float, to: End, what: bytes | Mark) -> None:
         """Put something on its way to ``to``."""
         self.free = max(now, self.free)
         if not isinstance(what, Mark):
             self.in_flight += len(what)
-            if self.rate is not None:
-                self.free += len(what) / self.rate
+            self.free += len(what) / self.rate
         self.queue.append((self.free + self.delay, to, what))
 
-    def next_time(self) -> float | None:
-        """Give when this lane has something to do, if nothing new is read until then."""
-        head = self.queue[0][0] if self.queue else None
+    def next_time(self) -> float:
+        """Return when this lane has something to do if nothing new is read until then; infinity: never."""
+        head = self.queue[0][0] if self.queue else math.inf
         if not self.waiting or self.in_flight >= IN_FLIGHT:
             return head
-        room = 0.0 if self.rate is None else self.free - AHEAD_S
-        return room if head is None else min(head, room)
+        return min(head, self.free - AHEAD_S)
 
 
 class Line:
-    """A link that is open: its port, its target and its two lanes."""
+    """An open link: its port, its target and its two lanes."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        rate = None if order["mbit"] is None else order["mbit"] * 1e6 / 8
+        rate = math.inf if order["mbit"] is None else order["mbit"] * 1e6 / 8
         delay = order["rtt_ms"] / 2000
         self.up, self.down = Lane(rate, delay), Lane(rate, delay)
         self.family, address = order["target"]
@@ -139,7 +121,7 @@ class Line:
         self.port: int = self.listener.getsockname()[1]
 
     def admit(self) -> tuple[End, End]:
-        """Take the next connection and begin one to the target; give both ends."""
+        """Accept the next connection, begin one to the target, and return both ends."""
         sock, _ = self.listener.accept()
         try:
             onward = socket.socket(self.family, socket.SOCK_STREAM)
@@ -149,7 +131,7 @@ class Line:
         for one in (sock, onward):
             one.setblocking(False)
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        onward.connect_ex(self.address)  # how it went is told when it becomes writable
+        onward.connect_ex(self.address)  # the outcome is known when it becomes writable
         client, server = End(sock, self.up, connected=True), End(onward, self.down, connected=False)
         client.peer, server.peer = server, client
         return client, server
@@ -162,7 +144,7 @@ class Relay:
         self._lines = lines
         self._lanes = [lane for line in lines for lane in (line.up, line.down)]
         self._selector = selectors.DefaultSelector()
-        self._paused_until: float | None = None
+        self._paused_until = math.inf  # the listeners are not paused
         for line in lines:
             self._selector.register(line.listener, READ, line)
 
@@ -176,16 +158,13 @@ class Relay:
             self._wait()
 
     def _wait(self) -> None:
-        if self._paused_until is not None and clock() >= self._paused_until:
+        if clock() >= self._paused_until:
             self._resume()
-        times = [time for lane in self._lanes if (time := lane.next_time()) is not None]
-        if self._paused_until is not None:
-            times.append(self._paused_until)
-        timeout = max(0.0, min(times) - clock()) if times else None
-        if timeout is not None and timeout > 2 * NAP_S:
-            timeout -= NAP_S  # the rest is slept in a second step
+        timeout = min([self._paused_until, *(lane.next_time() for lane in self._lanes)]) - clock()
+        if timeout > 2 * NAP_S:
+            timeout -= NAP_S  # sleep the rest in a second step
         # The selector would round up to its millisecond; select() on its descriptor does not.
-        if select.select([self._selector], [], [], timeout)[0]:
+        if select.select([self._selector], [], [], None if timeout == math.inf else max(0.0, timeout))[0]:
             for key, events in self._selector.select(0):
                 self._happened(key.data, events)
 
@@ -218,14 +197,14 @@ class Relay:
         self._watch(client, READ)
 
     def _pause(self) -> None:
-        # The listener stays readable: without a pause the loop would turn for nothing.
+        # The listener stays readable: without a pause the loop would spin.
         self._paused_until = clock() + ACCEPT_PAUSE_S
         for line in self._lines:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(line.listener)
 
     def _resume(self) -> None:
-        self._paused_until = None
+        self._paused_until = math.inf
         for line in self._lines:
             self._selector.register(line.listener, READ, line)
 
@@ -308,7 +287,7 @@ class Relay:
         self._close_if_done(end)
 
     def _lose(self, end: End) -> None:
-        # This side is gone: the other one learns it when the news has travelled.
+        # This side is gone; the other one learns it half a round trip later.
         end.finished = end.sent_end = True
         end.inbound.carry(clock(), end.peer, Mark.RESET)
         self._shut(end, reset=True)
@@ -340,7 +319,6 @@ class Relay:
 
 def serve(order: dict[str, Any], control: Control) -> None:
     """Carry what ``order`` says until the process ends: ``links``, name → rtt_ms, mbit, target and port."""
-    raise_file_limit()
     lines = {name: Line(one) for name, one in order["links"].items()}
     control.ready({"ports": {name: line.port for name, line in lines.items()}}, lambda _: {})
     gc.freeze()

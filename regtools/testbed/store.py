@@ -1,17 +1,10 @@
-"""What a registry holds: repositories, tags, manifests and blobs, found by name.
+"""What the testbed's registry answers from: its images, its tokens, and the count of what it was asked.
 
-What the testbed's registry was asked for: one row per place, repository, kind of request, and answer.
-
-The ``Range`` header of HTTP (RFC 9110, section 14): one range of bytes, or none.
-
-Tokens, as Docker Hub wants them even from those who have no account.
-
-A request without a token is answered with 401 and a challenge that names a *realm* (where tokens are given)
-and a *scope* (for what). The realm answers anybody with a token for one repository, which opens that
-repository, and ``/v2/``. Source: the distribution project's token authentication specification.
-
-Tokens are not remembered but computed: the repository's name, signed with a key that lives as long as the
-registry. Nothing here guards a secret; it lets a client practise what it must do elsewhere.
+A registry that wants tokens does as Docker Hub does, even with clients that have no account. It answers a
+request without a token with 401 and a challenge that names a *realm* (where to get a token) and a *scope*
+(for what). The realm gives anybody a token for one repository, which opens that repository, and ``/v2/``.
+Source: the distribution project's token authentication specification. Tokens are not stored but computed: the
+repository's name, signed with a key that lives as long as the registry. Nothing here guards a secret.
 """
 
 from __future__ import annotations
@@ -30,22 +23,31 @@ if TYPE_CHECKING:
 
     from .images import Content
 
-__all__ = ["KINDS", "Count", "Counters", "Store", "Tally", "Tokens", "Unsatisfiable", "byte_range"]
+__all__ = ["Count", "Counters", "Store", "Tally", "Tokens", "Unsatisfiable", "byte_range"]
+
+
+ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})[ \t]*", re.IGNORECASE)
+LIFE_S = 300  # what is promised; tokens are valid until the registry ends
+SERVICE = "registry.test"
+HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
+SCOPE = re.compile(r"repository:(?P<name>[a-z0-9._/-]+):(?:.*,)?(?:pull|\*)(?:,.*)?")
+
+Key = tuple[str, str, str, str, int]  # place, repository, kind, method and status of a request
 
 
 class Store:
-    """Images by repository. Read only, all in memory, each blob once per repository."""
+    """Images by repository: read-only, all in memory, each blob once per repository."""
 
     def __init__(self, contents: dict[str, Content]) -> None:
         self._contents = contents
         self.repositories = sorted(contents)
 
     def tags(self, repository: str) -> list[str]:
-        """Give the tags of a repository that is there, in order."""
+        """Return the tags of a repository that exists, in order."""
         return sorted(self._contents[repository].tags)
 
     def manifest(self, repository: str, reference: str) -> tuple[str, str, bytes] | None:
-        """Find a manifest or an index by tag or digest; give digest, media type and bytes."""
+        """Return digest, media type and bytes of a manifest or an index, found by tag or digest."""
         content = self._contents.get(repository)
         if content is None:
             return None
@@ -54,21 +56,18 @@ class Store:
         return found and (digest, *found)
 
     def blob(self, repository: str, digest: str) -> bytes | bytearray | None:
-        """Find a config or a layer."""
+        """Return a config or a layer."""
         content = self._contents.get(repository)
         return content.blobs.get(digest) if content else None
-
-
-# Endpoints of the OCI distribution specification; "refused" are connections that did not begin with HTTP,
-# such as a TLS hello on this plain port; "other" is every other path.
-KINDS = ("ping", "token", "manifest", "blob", "tags", "catalog", "other", "refused")
 
 
 class Count(NamedTuple):
     """How often one thing was asked of one place, and the bytes of the answers' bodies.
 
-    ``place`` is the mirror's name, or ``origin``; ``repository`` is empty where the request names none, or
-    one that is not there; ``status`` is 0 for refused connections.
+    ``place`` is the mirror's name, or ``origin``; ``repository`` is empty if the request names none, or one
+    that does not exist. ``kind`` is an endpoint of the OCI distribution specification (``ping``, ``token``,
+    ``manifest``, ``blob``, ``tags``, ``catalog``), ``other`` for every other path, or ``refused`` for a
+    connection that did not begin with HTTP, such as a TLS hello on this plain port; its ``status`` is 0.
     """
 
     place: str
@@ -95,7 +94,7 @@ class Counters:
         return sum(row.bytes for row in self._matching(where))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the rows as plain data for JSON."""
+        """Return the rows as plain data for JSON."""
         return {"rows": [row._asdict() for row in self.rows]}
 
     def _matching(self, where: dict[str, str | int]) -> list[Count]:
@@ -105,47 +104,43 @@ class Counters:
 
 
 class Tally:
-    """Where the registry's process counts; read from another thread than it is written."""
+    """The counts in the registry's process; one thread reads them while another counts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: dict[tuple[str, str, str, str, int], list[int]] = {}
+        self._rows: dict[Key, list[int]] = {}
 
-    def request(self, place: str, repository: str, kind: str, method: str, status: int) -> None:
-        """Count one request, before its answer leaves: who has the answer finds it counted."""
+    def request(self, key: Key) -> None:
+        """Count one request before its answer leaves: a client that has the answer finds it counted."""
         with self._lock:
-            self._rows.setdefault((place, repository, kind, method, status), [0, 0])[0] += 1
+            self._rows.setdefault(key, [0, 0])[0] += 1
 
-    def sent(self, place: str, repository: str, kind: str, method: str, status: int, size: int) -> None:
-        """Count bytes of a body, of a request that has been counted."""
+    def sent(self, key: Key, size: int) -> None:
+        """Count bytes of the body that answers a request."""
         with self._lock:
-            row = self._rows.get((place, repository, kind, method, status))
-            if row:  # else a reset came in between
-                row[1] += size
+            if key in self._rows:  # else a reset came in between
+                self._rows[key][1] += size
 
     def take(self) -> list[tuple[str | int, ...]]:
-        """Give all rows in the order of :class:`Count`."""
+        """Return all rows in the order of :class:`Count`."""
         with self._lock:
             return [(*key, *value) for key, value in self._rows.items()]
 
     def reset(self) -> None:
-        """Start from nothing."""
+        """Start from zero."""
         with self._lock:
             self._rows.clear()
 
 
-ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})[ \t]*", re.IGNORECASE)
-
-
 class Unsatisfiable(Exception):  # noqa: N818 - it is an answer (416), not an accident
-    """The range begins behind the end."""
+    """The range begins after the end."""
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Give what a ``Range`` header asks of ``size`` bytes, as start and stop (exclusive).
+    """Return what a ``Range`` header (RFC 9110, section 14) asks of ``size`` bytes: start, stop (exclusive).
 
-    None where the whole is the answer: no header, another unit, several ranges, or a header that is not
-    valid; a server may ignore all of these (14.2).
+    None means everything: no header, another unit, several ranges, or a header that is not valid; a server
+    may ignore all of these (14.2).
 
     Raises:
         Unsatisfiable: the range is valid, but no byte of it is there.
@@ -168,33 +163,27 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     return start, stop
 
 
-LIFE_S = 300  # what is promised; they are good until the registry ends
-SERVICE = "registry.test"
-HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
-SCOPE = re.compile(r"repository:(?P<name>[a-z0-9._/-]+):(?:.*,)?(?:pull|\*)(?:,.*)?")
-
-
 class Tokens:
-    """Gives and checks the tokens of one registry."""
+    """The tokens of one registry."""
 
     def __init__(self) -> None:
         self._key = os.urandom(32)
 
     def challenge(self, host: str, name: str | None) -> str:
-        """Give the ``WWW-Authenticate`` header for a request to ``host`` about repository ``name``."""
+        """Return the ``WWW-Authenticate`` header for a request to ``host`` about repository ``name``."""
         host = host if HOST.fullmatch(host) else "127.0.0.1"
         scope = f"repository:{name}:pull"
         asked = f',scope="{scope}"' if name and SCOPE.fullmatch(scope) else ""
         return f'Bearer realm="http://{host}/token",service="{SERVICE}"{asked}'
 
     def grant(self, scopes: Iterable[str]) -> dict[str, Any]:
-        """Give the realm's answer: a token for the first scope that is a pull, else for no repository."""
+        """Return the realm's answer: a token for the first scope that is a pull, else for no repository."""
         names = (match["name"] for scope in scopes if (match := SCOPE.fullmatch(scope)))
         name = next(names, "")
         return {"token": f"{name}~{self._signature(name)}", "expires_in": LIFE_S}
 
     def open(self, authorization: str, name: str | None) -> bool:
-        """Say whether the ``Authorization`` header opens repository ``name``, or what belongs to none."""
+        """Return whether the ``Authorization`` header opens repository ``name``, or what belongs to none."""
         scheme, _, token = authorization.partition(" ")
         granted, _, signature = token.strip().rpartition("~")
         if scheme.lower() != "bearer" or not hmac.compare_digest(

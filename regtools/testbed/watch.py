@@ -1,13 +1,13 @@
-"""What the podman of this machine tries for an image name, without anybody outside being asked.
+"""What the podman of this machine tries for an image name, without asking any registry.
 
 ::
 
     attempts("nginx", 'unqualified-search-registries = ["docker.io", "quay.io"]')
     # ['docker.io/library/nginx:latest', 'quay.io/nginx:latest']
 
-It is the real podman, and it is told to pull. Its store is an empty folder that goes away afterwards, and it
-has a proxy on loopback that answers 404 to everything: every place is asked, none has the image, so that the
-whole list comes to light. What podman tries next, it writes into its debug log.
+It is the real podman, and it pulls. Its storage is an empty folder that goes away afterwards, and its proxy
+on loopback answers 404 to everything: podman asks every place, and none has the image, so that the whole
+list shows. podman writes what it tries into its debug log.
 
 The files are those of ``HOME``, given as text or as a folder; beside a registries.conf there, podman 4 and 5
 read nothing below ``/etc``. podman 6 also reads the system's drop-ins, unless ``CONTAINERS_REGISTRIES_CONF``
@@ -18,11 +18,9 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
-import signal
 import subprocess
-import tarfile
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +30,10 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
+from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+
+with suppress(ImportError):  # Windows, where podman runs in a machine of its own
+    import pty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +42,7 @@ __all__ = ["Watched", "attempts", "choices", "watch"]
 
 PATIENCE_S = 60.0  # a pull from here takes a tenth of a second; more than this is a hang
 CONFIG = ".config/containers"
+EMPTY_TAR = bytes(10_240)
 _TRYING = re.compile(r'level=debug msg="Trying to access \\"([^"]+)\\""')
 _BLOCKED = re.compile(r'level=debug msg="Accessing \\"([^"]+)\\" failed: registry \S+ is blocked in')
 _ASKED = re.compile(r'level=debug msg="GET (https?://[^/"]+)')
@@ -55,8 +58,8 @@ class Watched:
     """What one ``podman pull`` did.
 
     Attributes:
-        tried: references that were to be accessed, in order; a blocked one is among them.
-        blocked: those of them that were refused because an entry blocks them.
+        tried: references that podman tried, in order, blocked ones included.
+        blocked: those of them that an entry blocks.
         contacted: ``https://host`` and ``http://host`` in the order in which they were first asked.
         error: the first line of podman's error.
     """
@@ -76,7 +79,7 @@ def attempts(
     environ: Mapping[str, str] | None = None,
     local: Sequence[str] = (),
 ) -> list[str]:
-    """Give the references that the real podman tries for ``image``, in order.
+    """Return the references that the real podman tries for ``image``, in order.
 
     Args:
         image: what to give to ``podman pull``.
@@ -84,10 +87,10 @@ def attempts(
         dropins: name → text of files in the user's ``registries.conf.d``.
         home: a folder that is the home directory instead of these; nothing is written there.
         environ: more environment variables, such as ``CONTAINERS_REGISTRIES_CONF``.
-        local: names of images that the store shall have already, as if they had been built here.
+        local: names of images that the storage has already, as if they had been built here.
 
     Raises:
-        RegtoolsError: ``podman-refused`` where podman tries nothing, with its own words; ``podman-missing``;
+        RegtoolsError: ``podman-refused`` if podman tries nothing, with its own words; ``podman-missing``;
             ``podman-hangs``.
     """
     seen = watch(image, conf, dropins=dropins, home=home, environ=environ, local=local)
@@ -105,19 +108,17 @@ def watch(
     environ: Mapping[str, str] | None = None,
     local: Sequence[str] = (),
 ) -> Watched:
-    """Let podman try to pull and tell everything that was seen; arguments as for :func:`attempts`.
+    """Let podman try to pull, and return everything that it did; arguments as for :func:`attempts`.
 
     Raises:
         RegtoolsError: ``podman-missing``, ``podman-hangs``; ``podman-refused`` for a name in ``local``.
     """
-    with _practice(conf, dropins, home, environ) as (folder, surroundings):
+    with _practice(conf, dropins, home, environ) as (podman, surroundings):
         for name in local:
-            made = _run(
-                [*_podman(folder), "import", "--quiet", str(_empty_layer(folder)), name], surroundings
-            )
+            made = _run([*podman, "import", "--quiet", "-", name], surroundings, EMPTY_TAR)
             if made.returncode:
                 raise _refused(_told(made, surroundings))
-        done = _run([*_podman(folder), "--log-level=debug", "pull", "--", image], surroundings)
+        done = _run([*podman, "--log-level=debug", "pull", "--", image], surroundings)
     log = done.stderr.decode(errors="replace")
     return Watched(
         tuple(_TRYING.findall(log)),
@@ -135,7 +136,7 @@ def choices(
     home: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Give the names from which podman lets somebody at a terminal choose; empty where it does not ask.
+    """Return the names among which podman lets a user at a terminal choose; empty if it does not ask.
 
     The answer is Ctrl-C, so nothing is pulled. podman shows five names at a time, and so does this.
 
@@ -145,31 +146,18 @@ def choices(
     Raises:
         RegtoolsError: ``podman-missing`` or ``podman-hangs``.
     """
-    with _practice(conf, dropins, home, environ) as (folder, surroundings):
-        shown = _at_a_terminal([*_podman(folder), "pull", "--", image], surroundings | {"TERM": "xterm"})
+    with _practice(conf, dropins, home, environ) as (podman, surroundings):
+        shown = _at_a_terminal([*podman, "pull", "--", image], surroundings | {"TERM": "xterm"})
     lines = [_CODE.sub("", line) for line in re.split(r"[\r\n]+", shown.partition("Please select")[2])]
     found = (_CHOICE.match(line) for line in lines)
     return list(dict.fromkeys(match[1] for match in found if match))
 
 
-def _podman(folder: Path) -> list[str]:
-    podman = shutil.which("podman")
-    if podman is None:
-        raise RegtoolsError(
-            "podman is not installed on this machine",
-            kind="podman-missing",
-            stage="pull",
-            hint="regtools doctor says how to get it",
-        )
-    store = [f"--{kind}={folder / kind}" for kind in ("root", "runroot", "tmpdir")]
-    return [podman, *store, "--storage-driver=vfs"]
-
-
-def _run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    command: list[str], environ: dict[str, str], text: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(
-            command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S
-        )
+        return subprocess.run(command, env=environ, input=text, capture_output=True, timeout=PATIENCE_S)
     except subprocess.TimeoutExpired as error:
         raise _hangs() from error
 
@@ -183,18 +171,12 @@ def _refused(words: str) -> RegtoolsError:
     return RegtoolsError(f"podman says: {words}", kind="podman-refused", stage="resolve")
 
 
-def _empty_layer(folder: Path) -> Path:
-    path = folder / "empty.tar"
-    with tarfile.open(path, "w"):
-        return path
-
-
 def _hangs() -> RegtoolsError:
     return RegtoolsError(
         f"podman did not end within {PATIENCE_S:g} s",
         kind="podman-hangs",
         stage="pull",
-        hint="podman itself contacts a place on loopback (localhost, 127.0.0.1); does somebody listen there?",
+        hint="podman itself contacts a place on loopback (localhost, 127.0.0.1); is it in use?",
     )
 
 
@@ -207,31 +189,38 @@ def _practice(
     dropins: Mapping[str, str] | None,
     home: str | os.PathLike[str] | None,
     environ: Mapping[str, str] | None,
-) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Give an empty folder for one podman, and the environment in which it meets nobody."""
+) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Yield the command of a podman with empty storage, and an environment without any registry."""
     if home is not None and (conf is not None or dropins):
         raise ValueError("give either a home directory or the text of files, not both")
-    # podman takes no runroot of more than 50 characters.
-    parent = None if len(tempfile.gettempdir()) < 30 else "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix="rt-", dir=parent))
+    podman = shutil.which("podman")
+    if podman is None:
+        raise RegtoolsError(
+            "podman is not installed on this machine",
+            kind="podman-missing",
+            stage="pull",
+            hint="regtools doctor says how to get it",
+        )
+    folder = new_folder()
     try:
         own = Path(home).absolute() if home is not None else folder / "home"
         _lay_out(own, conf, dropins or {})
-        (folder / "runtime").mkdir(mode=0o700)
-        with _nobody() as proxy:
-            surroundings = {
-                "PATH": os.environ.get("PATH", os.defpath),
-                "HOME": str(own),
-                "XDG_RUNTIME_DIR": str(folder / "runtime"),
-                "REGISTRY_AUTH_FILE": str(folder / "auth.json"),  # nobody's logins
-                **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy),
-                **(environ or {}),
-            }
-            (folder / "auth.json").write_text("{}")
-            yield folder, surroundings
+        (folder / ".run").mkdir(mode=0o700)
+        (folder / "auth.json").write_text("{}")
+        with _refusing_proxy() as proxy:
+            yield (
+                [podman, *storage_options(folder)],
+                {
+                    "PATH": os.environ.get("PATH", os.defpath),
+                    "HOME": str(own),
+                    "XDG_RUNTIME_DIR": str(folder / ".run"),
+                    "REGISTRY_AUTH_FILE": str(folder / "auth.json"),  # no logins
+                    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy),
+                    **(environ or {}),
+                },
+            )
     finally:
-        _let_go(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def _lay_out(home: Path, conf: str | None, dropins: Mapping[str, str]) -> None:
@@ -245,16 +234,9 @@ def _lay_out(home: Path, conf: str | None, dropins: Mapping[str, str]) -> None:
     home.mkdir(exist_ok=True)
 
 
-def _let_go(folder: Path) -> None:
-    """End the process that podman leaves behind to hold a rootless user's namespaces."""
-    for file in folder.rglob("pause.pid"):
-        with suppress(OSError, ValueError):
-            os.kill(int(file.read_text()), signal.SIGKILL)
-
-
 @contextmanager
-def _nobody() -> Iterator[str]:
-    """Give the address of a proxy on loopback through which nobody has anything."""
+def _refusing_proxy() -> Iterator[str]:
+    """Yield the address of a proxy on loopback that has nothing."""
     with ThreadingTCPServer(("127.0.0.1", 0), _NotFound) as server:
         server.daemon_threads = True
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -282,35 +264,27 @@ class _NotFound(StreamRequestHandler):
 
 
 def _at_a_terminal(command: list[str], environ: dict[str, str]) -> str:
-    """Run a command on a terminal of its own, press Ctrl-C at its question, and give what it showed."""
-    import pty
-    import select
-
+    """Run a command on a terminal of its own, press Ctrl-C at its question, and return what it showed."""
     ours, theirs = pty.openpty()
-    try:
-        with subprocess.Popen(
-            command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-        ) as process:
-            os.close(theirs)
-            theirs = -1
+    with os.fdopen(ours, "r+b", 0) as screen:
+        with os.fdopen(theirs, "r+b", 0) as end:
+            process = subprocess.Popen(
+                command, env=environ, stdin=end, stdout=end, stderr=end, start_new_session=True
+            )
+        with process:
             shown, answered, until = b"", False, time.monotonic() + PATIENCE_S
             while time.monotonic() < until:
-                # The menu stands when nothing more comes for a moment.
-                if select.select([ours], [], [], 0.2)[0]:
-                    try:
-                        piece = os.read(ours, 65536)
-                    except OSError:  # the other end has been closed
-                        piece = b""
+                # The menu is complete when nothing more comes for a moment.
+                if select.select([screen], [], [], 0.2)[0]:
+                    piece = b""
+                    with suppress(OSError):  # the other end has been closed
+                        piece = screen.read(65536)
                     if not piece:
                         return shown.decode(errors="replace")
                     shown += piece
                 elif b"Please select" in shown and not answered:
                     shown += b"\n"
-                    os.write(ours, _CTRL_C)
+                    screen.write(_CTRL_C)
                     answered = True
             process.kill()
             raise _hangs()
-    finally:
-        for end in (ours, theirs):
-            if end >= 0:
-                os.close(end)

@@ -1,6 +1,6 @@
-"""What is wrong with a TOML text, and where: the errors of the reader, made only when there is one.
+"""What is wrong with a TOML text, and where: the errors that need no diagnosis of a mistake.
 
-Good text never loads this module; starting up is most of what a short conversion costs.
+Patterns are text, so that good input does not pay for compiling them.
 """
 
 from __future__ import annotations
@@ -8,22 +8,41 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, TomlError
+from regtools.errors import Place, Related, TomlError
+
+from .positions import deep_place, locate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Final
 
     from .positions import Path
 
 __all__ = ["MAX_DEPTH", "MAX_DIGITS", "error_at", "value_error"]
 
+LARGE: Final = (
+    4 * 1024 * 1024
+)  # characters; a mistake in a longer text is shown, but its cause is not searched
 MAX_DEPTH: Final = 200  # tables and lists inside one another; also the parts of one key
 MAX_DIGITS: Final = 4300  # of an integer; Python's own default for str(int)
+_WIDEST: Final = 10**MAX_DIGITS
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-# CJK ideographs, kana, and the punctuation that stands between them.
-_CJK = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uff60]")
-_LONG_INTEGER = re.compile(rf"[+-]?\d(?:_?\d){{{MAX_DIGITS}}}")
+_SURROGATE: Final = "[\ud800-\udfff]"
+_CJK: Final = "[\u3000-\u30ff\u4e00-\u9fff\uff00-\uff60]"  # ideographs, kana, and their punctuation
+_FLOAT: Final = r"[+-]?[0-9_]++(?:\.[0-9_]++)?+(?:[eE][+-]?[0-9_]++)?+"
+_LONG_INTEGER: Final = rf"[+-]?\d(?:_?\d){{{MAX_DIGITS},}}+"
+
+
+def place_of(text: str, start: int, end: int) -> tuple[int, int, str, int]:
+    """Return line, column, text of the line and end column of ``text[start:end]``, cut at the line's end."""
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", start)
+    line_end = len(text) if line_end < 0 else line_end
+    source_line = text[line_start:line_end]
+    if line_end < len(text) and source_line.endswith("\r"):
+        source_line, line_end = source_line[:-1], line_end - 1
+    end_column = max(min(end, line_end), start + 1) - line_start + 1
+    return text.count("\n", 0, start) + 1, start - line_start + 1, source_line, end_column
 
 
 def error_at(
@@ -35,22 +54,19 @@ def error_at(
     code: str,
     file: str | None = None,
     hint: str | None = None,
+    related: tuple[Related, ...] = (),
 ) -> TomlError:
-    """Make an error that points at ``text[start:end]``, cut at the end of the line."""
-    line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", start)
-    line_end = len(text) if line_end < 0 else line_end
-    source_line = text[line_start:line_end]
-    if source_line.endswith("\r"):
-        source_line, line_end = source_line[:-1], line_end - 1
+    """Return an error that points at ``text[start:end]``, cut at the end of the line."""
+    line, column, source_line, end_column = place_of(text, start, end)
     return TomlError(
         message,
         code=code,
-        where=Place(file, text.count("\n", 0, start) + 1, start - line_start + 1),
+        where=Place(file, line, column),
         offset=start,
         hint=hint,
         source_line=source_line,
-        end_column=max(min(end, line_end), start + 1) - line_start + 1,
+        end_column=end_column,
+        related=related,
     )
 
 
@@ -64,29 +80,32 @@ def value_error(
     file: str | None,
     hint: str | None = None,
 ) -> TomlError:
-    """Make an error that points at where ``value``, an object inside ``data``, is written."""
-    from .positions import locate
-
-    span = locate(text)[_path_of(data, value)]
+    """Return an error that points at where ``value``, an object inside ``data``, is written."""
+    path = _path_of(data, value)
+    span = locate(text, lambda at, start, end: at == path)[path]
     return error_at(text, span.value_start, span.value_end, message, code=code, file=file, hint=hint)
 
 
 def _path_of(data: dict[str, Any], wanted: object) -> Path:
-    stack: list[tuple[Path, Any]] = [((), data)]
+    path: list[str | int] = []
+    stack: list[Iterator[tuple[Any, Any]]] = [iter(data.items())]
     while stack:
-        path, container = stack.pop()
-        pairs = container.items() if type(container) is dict else enumerate(container)
-        for key, value in pairs:
+        for key, value in stack[-1]:
             if value is wanted:
                 return (*path, key)
             if type(value) is dict or type(value) is list:
-                stack.append(((*path, key), value))
+                path.append(key)
+                stack.append(iter(value.items() if type(value) is dict else enumerate(value)))
+                break
+        else:
+            stack.pop()
+            del path[-1:]
     raise KeyError(wanted)
 
 
 def check_characters(text: str, file: str | None, max_bytes: int | None) -> None:
     """Refuse halves of surrogate pairs, and text whose UTF-8 form is too large."""
-    half = _SURROGATE.search(text)
+    half = re.search(_SURROGATE, text)
     if half:
         raise error_at(
             text,
@@ -102,7 +121,7 @@ def check_characters(text: str, file: str | None, max_bytes: int | None) -> None
 
 
 def utf16(data: bytes, file: str | None) -> TomlError:
-    """Make the error for UTF-16, told by its mark or by NUL bytes among the first."""
+    """Return the error for UTF-16, which a mark or NUL bytes at the start reveal."""
     marked = data[0] >= 0xFE
     return TomlError(
         f"file {'is' if marked else 'has NUL bytes and looks like'} UTF-16, TOML must be UTF-8",
@@ -114,7 +133,7 @@ def utf16(data: bytes, file: str | None) -> TomlError:
 
 
 def not_utf8(data: bytes, error: UnicodeDecodeError, file: str | None) -> TomlError:
-    """Make the error for a byte that is not UTF-8, saying what the text looks like."""
+    """Return the error for a byte that is not UTF-8, with a hint at the encoding that it looks like."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     error_start = len(data) - (len(error.object) - error.start)
     before = data[:error_start].decode("utf-8")
@@ -139,13 +158,13 @@ def not_utf8(data: bytes, error: UnicodeDecodeError, file: str | None) -> TomlEr
 
 def _looks_like_gb18030(data: bytes) -> bool:
     try:
-        return bool(_CJK.search(data.decode("gb18030")))
+        return len(data) <= LARGE and bool(re.search(_CJK, data.decode("gb18030")))
     except UnicodeDecodeError:
         return False
 
 
 def too_large(max_bytes: int, file: str | None) -> TomlError:
-    """Make the error for input over the limit."""
+    """Return the error for input over the limit."""
     return TomlError(
         f"input is larger than {max_bytes:,} bytes",
         code="too-large",
@@ -155,18 +174,14 @@ def too_large(max_bytes: int, file: str | None) -> TomlError:
 
 
 def too_deep(text: str, file: str | None) -> TomlError:
-    """Make the error for the first place that goes too deep."""
-    from .positions import deep_place
-
+    """Return the error for the first place that is too deep."""
     start, end, what = deep_place(text, MAX_DEPTH) or (0, 0, "this text")
     message = f"{what} goes deeper than {MAX_DEPTH} levels"
     return error_at(text, start, end, message, code="too-deep", file=file)
 
 
 def check_depth(depth: int, text: str, file: str | None) -> None:
-    """Refuse values at ``depth``, or at its border a key of too many parts."""
-    from .positions import deep_place
-
+    """Refuse values deeper than the limit, and a key of more parts than the limit."""
     # A key of 201 parts makes only 200 levels below the root, so its parts are counted in the text.
     if depth > MAX_DEPTH or deep_place(text, MAX_DEPTH):
         raise too_deep(text, file)
@@ -174,7 +189,7 @@ def check_depth(depth: int, text: str, file: str | None) -> None:
 
 def check_wide(value: int, data: dict[str, Any], text: str, file: str | None, *, wide_integers: bool) -> None:
     """Refuse an integer outside 64 bits, or with ``wide_integers`` one of too many digits."""
-    if wide_integers and abs(value) < 10**MAX_DIGITS:
+    if wide_integers and abs(value) < _WIDEST:
         return
     message = (
         f"integer has more than {MAX_DIGITS} digits"
@@ -185,32 +200,21 @@ def check_wide(value: int, data: dict[str, Any], text: str, file: str | None, *,
 
 
 def too_many_digits(text: str, file: str | None) -> TomlError:
-    """Find the integer that Python refused to convert."""
-    from .positions import Scanner
-
+    """Return the error for the integer that Python refused to convert."""
+    long = re.compile(_LONG_INTEGER)
     message = f"integer has more than {MAX_DIGITS} digits"
-    scanner = Scanner(text)
-    for statement in scanner.statements():
-        found = _LONG_INTEGER.search(text, statement.start, statement.end)
-        span = found and next((s for s in scanner.spans.values() if s.value_start == found.start()), None)
-        if span:
-            return error_at(text, span.value_start, span.value_end, message, code="integer-range", file=file)
+    for span in locate(text, lambda path, start, end: long.fullmatch(text, start, end) is not None).values():
+        return error_at(text, span.value_start, span.value_end, message, code="integer-range", file=file)
     return TomlError(message, code="integer-range", where=Place(file))
 
 
-def check_infinity(value: float, data: dict[str, Any], text: str, file: str | None) -> None:
-    """Tell ``inf`` from ``1e400``, which tomli quietly reads as infinity and podman refuses."""
-    from .positions import locate
+def check_infinities(text: str, file: str | None) -> None:
+    """Refuse ``1e400``, which tomli reads as infinity without an error; accept ``inf`` and ``nan``."""
 
-    if value != value:
-        return
-    span = locate(text)[_path_of(data, value)]
-    if "inf" not in text[span.value_start : span.value_end]:
-        raise error_at(
-            text,
-            span.value_start,
-            span.value_end,
-            "number is too large for a float, so podman refuses it too",
-            code="float-range",
-            file=file,
-        )
+    def overflows(path: Path, start: int, end: int) -> bool:
+        word = text[start:end] if text[start] in "+-.0123456789" else ""
+        return re.fullmatch(_FLOAT, word) is not None and float(word) in (float("inf"), float("-inf"))
+
+    for span in locate(text, overflows).values():
+        message = "number is too large for a float, so podman refuses it too"
+        raise error_at(text, span.value_start, span.value_end, message, code="float-range", file=file)

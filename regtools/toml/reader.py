@@ -4,33 +4,35 @@ Three steps, each usable alone::
 
     bytes ── decode ─▶ text ── parse ─▶ dict ── check_values ─▶ TomlDocument      (read does all three)
 
-The values come from tomli on every Python: the ``tomllib`` of 3.11 to 3.13 reads TOML 1.0 only. What good
-text never needs (positions, the 1.0 rules, errors and their diagnosis) is imported when it is needed:
-starting up is most of what a short conversion costs.
-
-What reading gives: the text, its values, and notes about what was accepted but is worth saying.
+The values come from tomli on every Python: the ``tomllib`` of 3.11 to 3.13 reads TOML 1.0 only. The diagnosis
+of mistakes is loaded only for faulty text, because starting up is most of what a short conversion costs.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import tomli
 
 from regtools.errors import Place
 
-from .faults import MAX_DEPTH
+from . import faults
+from .positions import locate
+from .toml10 import check_toml10
 
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from .positions import Path, Span
+    from .positions import Path
 
 __all__ = ["DIALECTS", "MAX_BYTES", "Note", "TomlDocument", "check_values", "decode", "parse", "read"]
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 INT64: Final = range(-(2**63), 2**63)
+EXACT: Final = 2**53  # beyond this, JavaScript and jq round integers
 DIALECTS: Final = ("1.0", "1.1")
+_LONG_FRACTION: Final = r":\d\d\.\d{7}"
 
 
 def read(
@@ -53,7 +55,6 @@ def read(
     Raises:
         TomlError: for anything that is not acceptable TOML, with code, line, column and hint.
     """
-
     text, notes = decode(source, file=file, max_bytes=max_bytes)
     data = parse(text, toml=toml, file=file)
     check_values(data, text, file=file, wide_integers=wide_integers)
@@ -63,43 +64,36 @@ def read(
 def decode(
     source: str | bytes, *, file: str | None = None, max_bytes: int | None = MAX_BYTES
 ) -> tuple[str, tuple[Note, ...]]:
-    """Turn input into text without a byte-order mark; never guesses an encoding.
+    """Return the text of the input without a byte-order mark, and notes; never guess an encoding.
 
     Raises:
         TomlError: ``too-large``, ``utf16`` or ``not-utf8``.
     """
     if max_bytes is not None and len(source) > max_bytes:
-        from .faults import too_large
-
-        raise too_large(max_bytes, file)
+        raise faults.too_large(max_bytes, file)
     if isinstance(source, str):
         text = source
         if not text.isascii():
-            from .faults import check_characters
-
-            check_characters(text, file, max_bytes)
+            faults.check_characters(text, file, max_bytes)
     else:
         text = _decode_bytes(source, file)
     if text.startswith("\ufeff"):
-        return text[1:], (bom_note(file),)
+        message = "byte-order mark at the start, not needed and ignored"  # podman drops it, too
+        return text[1:], (Note("bom", message, Place(file, 1, 1)),)
     return text, ()
 
 
 def _decode_bytes(data: bytes, file: str | None) -> str:
     try:
         if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:64]:
-            from .faults import utf16
-
-            raise utf16(data, file)
+            raise faults.utf16(data, file)
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        from .faults import not_utf8
-
-        raise not_utf8(data, error, file) from error
+        raise faults.not_utf8(data, error, file) from error
 
 
 def parse(text: str, *, toml: str = "1.1", file: str | None = None) -> dict[str, Any]:
-    """Parse decoded text; ranges and depth of the values are left to :func:`check_values`.
+    """Parse decoded text; :func:`check_values` checks ranges and depth of the values.
 
     Raises:
         TomlError: the first thing that the dialect does not allow.
@@ -114,16 +108,10 @@ def parse(text: str, *, toml: str = "1.1", file: str | None = None) -> dict[str,
 
         raise diagnose(text, error, file=file) from error
     except RecursionError as error:
-        from .faults import too_deep
-
-        raise too_deep(text, file) from error
+        raise faults.too_deep(text, file) from error
     except ValueError as error:  # int() refuses more digits than sys.set_int_max_str_digits allows
-        from .faults import too_many_digits
-
-        raise too_many_digits(text, file) from error
+        raise faults.too_many_digits(text, file) from error
     if toml == "1.0":
-        from .toml10 import check_toml10
-
         check_toml10(text, file=file)
     return data
 
@@ -131,12 +119,12 @@ def parse(text: str, *, toml: str = "1.1", file: str | None = None) -> dict[str,
 def check_values(
     data: dict[str, Any], text: str, *, file: str | None = None, wide_integers: bool = False
 ) -> bool:
-    """Check range and depth of all values, level by level; say whether each is a JSON value as it stands.
+    """Check range and depth of all values, level by level; return whether JSON has a form for each.
 
     Raises:
         TomlError: ``integer-range``, ``float-range`` or ``too-deep``, with the place.
     """
-    plain = True
+    plain, infinite = True, False
     level: list[Any] = [data]
     depth = 0
     while level:
@@ -150,29 +138,25 @@ def check_values(
                     deeper.append(value)
                 elif kind is int:
                     if value not in INT64:
-                        from .faults import check_wide
-
-                        check_wide(value, data, text, file, wide_integers=wide_integers)
-                    plain = plain and -(2**53) <= value <= 2**53
+                        faults.check_wide(value, data, text, file, wide_integers=wide_integers)
+                    plain = plain and -EXACT <= value <= EXACT
                 elif kind is float:
                     if value - value != 0.0:  # inf and nan
-                        from .faults import check_infinity
-
-                        check_infinity(value, data, text, file)
+                        infinite = infinite or value == value
                         plain = False
                 else:
                     plain = False
         level = deeper
         depth += bool(deeper)
-        if depth >= MAX_DEPTH:
-            from .faults import check_depth
-
-            check_depth(depth, text, file)
+        if depth >= faults.MAX_DEPTH:
+            faults.check_depth(depth, text, file)
+    if infinite:
+        faults.check_infinities(text, file)
     return plain
 
 
 class Note(NamedTuple):
-    """Something worth saying about text that was accepted: ``bom`` or ``precision-lost``."""
+    """A remark about accepted text; ``code`` is ``bom`` or ``precision-lost``."""
 
     code: str
     message: str
@@ -189,28 +173,18 @@ class TomlDocument(NamedTuple):
     data: dict[str, Any]
     notes: tuple[Note, ...] = ()
 
-    def positions(self) -> dict[Path, Span]:
-        """Give where each key stands; scanned anew at each call."""
-        from .positions import locate
-
-        return locate(self.text)
-
-
-def bom_note(file: str | None) -> Note:
-    """Say that a byte-order mark was dropped, as podman drops it too."""
-    return Note("bom", "byte-order mark at the start, not needed and ignored", Place(file, 1, 1))
-
 
 def precision_notes(text: str, file: str | None) -> tuple[Note, ...]:
-    """Say where digits after the sixth of a second's fraction were cut, which is tomli's limit."""
-    import re
+    """Return a note for each time whose digits after the sixth of the second's fraction tomli cut."""
+    fraction = re.compile(_LONG_FRACTION)
+    if not fraction.search(text):
+        return ()
 
-    from .positions import locate
+    def cut(path: Path, start: int, end: int) -> bool:
+        return text[start].isdigit() and fraction.search(text, start, end) is not None
 
-    fraction = re.compile(r":\d\d\.\d{7}")
     message = "digits after the sixth of a second's fraction are cut"
     return tuple(
         Note("precision-lost", message, Place(file, span.value_line, span.value_column))
-        for span in locate(text).values()
-        if text[span.value_start].isdigit() and fraction.search(text, span.value_start, span.value_end)
+        for span in locate(text, cut).values()
     )

@@ -10,29 +10,43 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from .reader import MAX_BYTES, check_values, decode, parse
+from regtools.errors import Place, RegtoolsError
+
+from .faults import value_error
+from .reader import EXACT, MAX_BYTES, check_values, decode, parse, precision_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime, time
     from typing import Any, Final
 
-    from regtools.errors import RegtoolsError
+    from regtools.errors import TomlError
 
     from .reader import Note
 
-__all__ = ["convert", "read_file", "toml_to_json"]
+__all__ = ["Options", "convert", "read_file", "toml_to_json"]
 
 BIGINT: Final = ("number", "string", "error")
 NONFINITE: Final = ("error", "null", "string")
-EXACT: Final = 2**53  # beyond this, JavaScript and jq round integers
+_CONTROLS: Final = "[\x7f-\x9f\u2028\u2029]"  # json.dumps does not escape these controls and line breaks
 
-# Patterns as text: most runs need neither, and compiling them would be a tenth of a short run.
-# json.dumps leaves the first as they are, although they are controls or break lines.
-_CONTROLS = "[\x7f-\x9f\u2028\u2029]"
-_LONG_FRACTION = r":\d\d\.\d{7}"
+
+class Options(NamedTuple):
+    """How to read TOML and how to write JSON; :func:`toml_to_json` explains each choice."""
+
+    toml: str = "1.1"
+    tagged: bool = False
+    indent: int | None = 2
+    compact: bool = False
+    sort_keys: bool = False
+    ascii: bool = False
+    bigint: str = "number"
+    nonfinite: str = "error"
+    wide_integers: bool = False
+    max_bytes: int | None = MAX_BYTES
+    file: str | None = None
 
 
 def toml_to_json(
@@ -50,7 +64,7 @@ def toml_to_json(
     max_bytes: int | None = MAX_BYTES,
     file: str | None = None,
 ) -> str:
-    """Turn TOML into JSON (RFC 8259), ended by one newline.
+    """Turn TOML into JSON (RFC 8259) that ends with one newline.
 
     Args:
         source: text, UTF-8 bytes, or a path-like object whose file is read.
@@ -82,60 +96,35 @@ def toml_to_json(
         source = read_file(source, max_bytes=max_bytes)
     elif not isinstance(source, str | bytes):
         raise TypeError(f"source must be text, bytes or a path, not {type(source).__name__}")
-    text, _ = convert(
-        source,
-        toml=toml,
-        tagged=tagged,
-        indent=indent,
-        compact=compact,
-        sort_keys=sort_keys,
-        ascii=ascii,
-        bigint=bigint,
-        nonfinite=nonfinite,
-        wide_integers=wide_integers,
-        max_bytes=max_bytes,
-        file=file,
+    options = Options(
+        toml, tagged, indent, compact, sort_keys, ascii, bigint, nonfinite, wide_integers, max_bytes, file
     )
-    return text
+    return convert(source, options)[0]
 
 
-def convert(
-    source: str | bytes,
-    *,
-    toml: str = "1.1",
-    tagged: bool = False,
-    indent: int | None = 2,
-    compact: bool = False,
-    sort_keys: bool = False,
-    ascii: bool = False,
-    bigint: str = "number",
-    nonfinite: str = "error",
-    wide_integers: bool = False,
-    max_bytes: int | None = MAX_BYTES,
-    file: str | None = None,
-) -> tuple[str, tuple[Note, ...]]:
-    """Do the work of :func:`toml_to_json`, and also give the notes (``bom``, ``precision-lost``)."""
-    _one_of("bigint", bigint, BIGINT)
-    _one_of("nonfinite", nonfinite, NONFINITE)
-    text, notes = decode(source, file=file, max_bytes=max_bytes)
+def convert(source: str | bytes, options: Options) -> tuple[str, tuple[Note, ...]]:
+    """Do the work of :func:`toml_to_json`; return the notes (``bom``, ``precision-lost``) as well."""
+    for name, choices in (("bigint", BIGINT), ("nonfinite", NONFINITE)):
+        if getattr(options, name) not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(options, name)!r}")
+    file, tagged = options.file, options.tagged
+    text, notes = decode(source, file=file, max_bytes=options.max_bytes)
     del source  # the largest object by far, after the text
-    data = parse(text, toml=toml, file=file)
-    plain = check_values(data, text, file=file, wide_integers=wide_integers or tagged)
+    data = parse(text, toml=options.toml, file=file)
+    plain = check_values(data, text, file=file, wide_integers=options.wide_integers or tagged)
     if tagged:
         data = _replace(data, _tag)
     elif not plain:
-        data = _replace(data, _Plain(data, text, file, bigint, nonfinite))
-    if not plain and re.search(_LONG_FRACTION, text):
-        from .reader import precision_notes
-
+        data = _replace(data, _Plain(data, text, options))
+    if not plain:
         notes += precision_notes(text, file)
     del text
     result = json.dumps(
         data,
-        indent=None if compact else indent,
-        separators=(",", ":") if compact else None,
-        sort_keys=sort_keys,
-        ensure_ascii=ascii,
+        indent=None if options.compact else options.indent,
+        separators=(",", ":") if options.compact else None,
+        sort_keys=options.sort_keys,
+        ensure_ascii=options.ascii,
         allow_nan=False,
     )
     del data
@@ -155,27 +144,18 @@ def read_file(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES
         with open(name, "rb") as stream:  # noqa: PTH123 - pathlib costs as much to import as tomli
             return stream.read(-1 if max_bytes is None else max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise _no_file(name, error) from error
-
-
-def _no_file(name: str, error: Exception) -> RegtoolsError:
-    from regtools.errors import Place, RegtoolsError
-
-    if isinstance(error, FileNotFoundError):
-        kind, message = "file-missing", "there is no such file"
-    else:
-        kind = "file-unreadable"
-        message = f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
-    return RegtoolsError(message, kind=kind, stage="load", where=Place(name))
-
-
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        missing = isinstance(error, FileNotFoundError)
+        reason = getattr(error, "strerror", None) or error
+        raise RegtoolsError(
+            "there is no such file" if missing else f"the file cannot be read: {reason}",
+            kind="file-missing" if missing else "file-unreadable",
+            stage="load",
+            where=Place(name),
+        ) from error
 
 
 def _replace(data: Any, scalar: Callable[[Any], Any]) -> Any:
-    """Copy ``data``, each scalar replaced; its depth has been checked to be small, but never recurses."""
+    """Return a copy of ``data`` with each scalar replaced; never recurses."""
     root: Any = type(data)()
     todo: list[tuple[Any, Any]] = [(data, root)]
     while todo:
@@ -197,41 +177,35 @@ def _replace(data: Any, scalar: Callable[[Any], Any]) -> Any:
 class _Plain:
     """Turns the scalars that JSON has no form for into ones that it has."""
 
-    def __init__(
-        self, data: dict[str, Any], text: str, file: str | None, bigint: str, nonfinite: str
-    ) -> None:
+    def __init__(self, data: dict[str, Any], text: str, options: Options) -> None:
         self.data = data
         self.text = text
-        self.file = file
-        self.bigint = bigint
-        self.nonfinite = nonfinite
+        self.options = options
 
     def __call__(self, value: Any) -> Any:
         kind = type(value)
         if kind is str or kind is bool:
             return value
         if kind is int:
-            return value if -EXACT <= value <= EXACT or self.bigint == "number" else self._big(value)
+            return value if -EXACT <= value <= EXACT else self._big(value)
         if kind is float:
             return value if value - value == 0.0 else self._infinite(value)
         return _moment(value)
 
-    def _big(self, value: int) -> str:
-        if self.bigint == "string":
-            return str(value)
+    def _big(self, value: int) -> int | str:
+        if self.options.bigint != "error":
+            return value if self.options.bigint == "number" else str(value)
         message = "integer is beyond 2^53, where JavaScript and jq round"
         raise self._error(value, message, "integer-range", 'allow it as "number" or "string" with bigint')
 
     def _infinite(self, value: float) -> str | None:
-        if self.nonfinite == "error":
+        if self.options.nonfinite == "error":
             hint = 'choose nonfinite "null" or "string" to convert it'
-            raise self._error(value, f"JSON has no form for {_float(value)}", "nonfinite", hint)
-        return None if self.nonfinite == "null" else _float(value)
+            raise self._error(value, f"JSON has no form for {value!r}", "nonfinite", hint)
+        return None if self.options.nonfinite == "null" else repr(value)
 
-    def _error(self, value: object, message: str, code: str, hint: str) -> RegtoolsError:
-        from .faults import value_error
-
-        return value_error(self.data, value, self.text, message, code=code, file=self.file, hint=hint)
+    def _error(self, value: object, message: str, code: str, hint: str) -> TomlError:
+        return value_error(self.data, value, self.text, message, code=code, file=self.options.file, hint=hint)
 
 
 def _tag(value: Any) -> dict[str, str]:
@@ -241,15 +215,11 @@ def _tag(value: Any) -> dict[str, str]:
     if kind == "int":
         return {"type": "integer", "value": str(value)}
     if kind == "float":
-        return {"type": "float", "value": _float(value)}
+        return {"type": "float", "value": repr(value)}  # Python's inf and nan are TOML's words, too
     if kind == "str":
         return {"type": "string", "value": value}
     local = "" if getattr(value, "tzinfo", None) else "-local"
     return {"type": kind + local, "value": _moment(value)}
-
-
-def _float(value: float) -> str:
-    return repr(value)  # Python's words for the non-finite are TOML's: inf, -inf, nan
 
 
 def _moment(value: datetime | date | time) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,10 @@ import pandas as pd
 import pytest
 
 import regtools as rt
+from regtools.analysis.measurements import read_measurements
+from regtools.campaigns.parquet import write_parquet
 from regtools.pull.records import frames
-from tests.analysis.test_charts import pull
+from tests.analysis.test_charts import REQUEST, pull
 from tests.support.synthetic import campaign
 
 
@@ -38,6 +42,7 @@ def test_each_place_has_its_counts_quartiles_and_success() -> None:
     places = rt.compare(table).places().set_index("place")
     near, far = places.loc["near"], places.loc["far"]
     assert (near["n"], near["ok"], far["n"], far["ok"]) == (3, 3, 2, 1)
+    assert (near["n_ok"], far["n_ok"]) == (3, 1)
     assert (near["total_q1_s"], near["total_median_s"], near["total_q3_s"]) == (1.5, 2.0, 2.5)
     assert math.isinf(far["total_median_s"])  # half of them never got done
     assert near["ttfb_median_s"] == pytest.approx(0.2)
@@ -189,7 +194,7 @@ def test_it_shows_itself_in_text_in_a_notebook_and_as_data() -> None:
     table = campaign({"<near>": 1.0, "far": 2.0, "dead": 1.0}, fail={"dead": 1.0})
     found = rt.compare(table)
     text = str(found)
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
     assert "60 pulls (20 failed) of 3 places in 20 rounds" in text
     assert "never" in text
     html = found._repr_html_()
@@ -222,8 +227,6 @@ class Balanced(HTMLParser):
 
 
 def test_pulls_themselves_can_be_compared() -> None:
-    from dataclasses import replace
-
     made = [
         replace(pull(place, total), round=number)
         for number in range(1, 11)
@@ -262,6 +265,19 @@ def test_a_thing_that_is_no_pull_is_named() -> None:
         rt.compare([1, 2])  # type: ignore[list-item]
 
 
+def test_what_read_journal_returns_is_two_tables_and_the_hint_says_which() -> None:
+    for function in (rt.compare, rt.charts.ecdf):
+        with pytest.raises(rt.RegtoolsError) as caught:
+            function((campaign({"a": 1.0}), frames([], [])[1]))  # type: ignore[arg-type]
+        assert "pulls, requests = read_journal(path)" in str(caught.value.hint)
+
+
+def test_no_pulls_are_measured_by_a_campaign() -> None:
+    with pytest.raises(rt.RegtoolsError) as caught:
+        rt.compare(campaign({"a": 1.0}).head(0))
+    assert "regtools bench" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("yes", ["true", "TRUE", "yes", "1", 1, True])
 def test_ok_may_be_written_as_people_write_it(yes: Any) -> None:
     table = pd.DataFrame({"place": ["a", "a"], "round": [1, 2], "seconds": [1.0, 2.0], "ok": [yes, yes]})
@@ -275,13 +291,13 @@ def test_a_pair_of_equal_numbers_of_a_coarse_clock_is_no_difference() -> None:
     assert rt.compare(table).pairs()["differs"].tolist() == [False]
 
 
-def test_vantage_points_in_one_pot_are_told_and_apart_they_are_not() -> None:
+def test_pooled_vantage_points_are_reported_and_separate_ones_are_not() -> None:
     here, there = campaign({"near": 1.0, "far": 3.0}), campaign({"near": 3.0, "far": 1.0}, seed=1)
     both = pd.concat([here.assign(vantage="tokyo"), there.assign(vantage="oslo")], ignore_index=True)
-    pot = rt.compare(both)
-    assert "vantages-pooled" in codes(pot)
-    assert any("2 vantage points are in one pot (oslo, tokyo)" in text for text in pot.warnings)
-    assert not pot.pairs()["differs"].any()
+    pooled = rt.compare(both)
+    assert "vantages-pooled" in codes(pooled)
+    assert any("2 vantage points are pooled (oslo, tokyo)" in text for text in pooled.warnings)
+    assert not pooled.pairs()["differs"].any()
     apart = rt.compare(both, by="vantage")
     assert "vantages-pooled" not in codes(apart)
     assert dict(zip(apart.pairs()["vantage"], apart.pairs()["place"], strict=True)) == {
@@ -298,3 +314,17 @@ def test_the_overview_and_the_report_draw_vantage_points_apart() -> None:
     titles = [ax.get_title() for ax in overview(both).axes]
     assert ["oslo" in titles[0], "tokyo" in titles[1]] == [True, True]
     assert "oslo" in report(rt.compare(both, by="vantage"), both)
+
+
+def test_requests_beside_a_parquet_file_are_read_with_it(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    made = [
+        replace(pull("a", 1.0, requests=(REQUEST,)), round=number, run_id=str(number)) for number in (1, 2)
+    ]
+    wire = [replace(REQUEST, run_id=each.run_id).to_dict() for each in made]
+    write_parquet(tmp_path / "campaign.parquet", *frames([each.row() for each in made], wire))
+    pulls, requests = read_measurements([tmp_path / "campaign.parquet"])
+    assert (len(pulls), len(requests)) == (2, 2)
+    (tmp_path / "campaign.requests.parquet").unlink()
+    pulls, requests = read_measurements([tmp_path / "campaign.parquet"])
+    assert (len(pulls), len(requests)) == (2, 0)

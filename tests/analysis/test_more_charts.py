@@ -311,7 +311,7 @@ def test_bad_tables_and_places_are_named(name: str) -> None:
     chart = getattr(rt.charts, name)
     with pytest.raises(ValueError, match="there are no pulls"):
         chart([])
-    with pytest.raises(rt.RegtoolsError, match="no column place, ok; it has total_s"):
+    with pytest.raises(rt.RegtoolsError, match="no column ok, place; it has total_s"):
         chart(pd.DataFrame({"total_s": [1.0]}))
     with pytest.raises(ValueError, match="no pulls of 'x'; there are far, near"):
         chart(phased(), places=["x"])

@@ -128,3 +128,42 @@ def test_shares_of_wins_have_an_interval_that_repeats_with_its_seed() -> None:
     _, wide, _ = win_shares(many[:2000], np.ones(2000), seed=4)
     _, narrow, _ = win_shares(many[:2020], np.ones(2020), seed=4)
     assert wide == pytest.approx(narrow, abs=0.003)
+
+
+def test_beyond_two_thousand_rounds_the_interval_is_that_of_the_standard_error() -> None:
+    random = np.random.default_rng(1)
+
+    def drawn(rounds: int) -> tuple[np.ndarray, np.ndarray]:
+        weight = random.integers(1, 4, rounds).astype(float)
+        first = random.binomial(weight.astype(int), 0.3).astype(float)
+        return np.stack([first, weight - first], axis=1), weight
+
+    wins, weight = drawn(2000)
+    assert win_shares(wins, weight, seed=1)[1].tolist() != win_shares(wins, weight, seed=2)[1].tolist()
+    wins, weight = drawn(2001)
+    share, low, high = win_shares(wins, weight, seed=1)
+    assert win_shares(wins, weight, seed=2)[1].tolist() == low.tolist()
+    # The ratio estimator's linearised variance (Cochran, Sampling Techniques, 3rd ed. 1977, section 6.3).
+    for place in (0, 1):
+        off = [won - share[place] * each for won, each in zip(wins[:, place], weight, strict=True)]
+        half = 1.959963984540054 * math.sqrt(sum(each * each for each in off)) / weight.sum()
+        assert (low[place], high[place]) == pytest.approx((share[place] - half, share[place] + half))
+
+
+def test_a_bound_stays_a_share() -> None:
+    wins = np.zeros((3000, 2))
+    wins[:, 1] = 1
+    wins[0] = [1, 0]
+    _, low, high = win_shares(wins, np.ones(3000), seed=0)
+    assert (low[0], high[1]) == (0, 1)
+
+
+@pytest.mark.parametrize(("rounds", "images"), [(10, 1), (10, 3), (2500, 1)])
+def test_always_and_never_have_wilsons_interval_over_rounds(rounds: int, images: int) -> None:
+    wins = np.tile([float(images), 0.0], (rounds, 1))
+    share, low, high = win_shares(wins, np.full(rounds, images), seed=0)
+    expected = stats.binomtest(rounds, rounds).proportion_ci(0.95, method="wilson")
+    assert share.tolist() == [1, 0]
+    assert (low[0], high[0]) == pytest.approx((expected.low, 1))
+    assert (low[1], high[1]) == pytest.approx((0, 1 - expected.low))
+    assert rounds > 10 or round(low[0], 2) == 0.72

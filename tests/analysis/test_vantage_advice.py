@@ -93,7 +93,7 @@ def test_a_file_for_very_many_stays_readable() -> None:
 
 def test_it_is_shown_as_text_and_as_a_table(advice: Advice) -> None:
     text = str(advice)
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
     assert text.splitlines()[0].split("  ")[0] == "vantage"
     assert "bonn: a file of its own" in text and "for all: one file" in text
     assert "nothing" in next(line for line in text.splitlines() if line.startswith("oslo"))
@@ -104,9 +104,9 @@ def test_it_is_shown_as_text_and_as_a_table(advice: Advice) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_common_order_is_that_of_trying_them_all(seed: int) -> None:
-    dice = random.Random(seed)
-    towns = {name: {place: dice.uniform(0.5, 5) for place in PLACES} for name in "abc"}
-    fail = {place: dice.choice([0.0, 0.2, 0.5]) for place in PLACES}
+    rng = random.Random(seed)
+    towns = {name: {place: rng.uniform(0.5, 5) for place in PLACES} for name in "abc"}
+    fail = {place: rng.choice([0.0, 0.2, 0.5]) for place in PLACES}
     table = everywhere(towns, fail=fail, kind="http-500", rounds=12)
     found = advised(table).costs()["for_all_s"].mean()
 

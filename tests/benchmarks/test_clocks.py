@@ -18,6 +18,7 @@ import pytest
 
 from regtools.pull.http.transport import Client, Limits
 from regtools.pull.http.trust import Trust
+from regtools.pull.http.values import read_url
 from regtools.testbed.link import Link, Links
 from tests.support import certificates, images
 from tests.support.certificates import Certificate
@@ -61,7 +62,9 @@ def ours(url: str, authority: Path | None) -> dict[str, float | int | None]:
     environ = {**os.environ, "SSL_CERT_FILE": str(authority)} if authority else dict(os.environ)
     client = Client(time.perf_counter(), limits=Limits(), environ=environ)
     try:
-        done = client.send(url, headers={"Accept": "*/*"}, begin=lambda *_: lambda data: True, trust=Trust())
+        done = client.send(
+            read_url(url), headers={"Accept": "*/*"}, begin=lambda *_: lambda data: True, trust=Trust()
+        )
     finally:
         client.close()
     names = ("status", "bytes", "total_s", "tcp_s", "tls_s", "ttfb_s", "body_s")

@@ -13,11 +13,10 @@ import yaml
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.cache import Cache
-from regtools.cache.config import config_yml, in_container, on_host, redis_conf
 from regtools.cache.files import File, plan, read_secrets, secrets_env, write
 from regtools.cache.settings import Settings, load
 from regtools.cache.status import traffic
-from regtools.cache.units import drop_in, podman_script, quadlet
+from regtools.cache.texts import BLOCK, TEMPLATES, drop_in, filled, only_the_cache
 
 # The keys below the top that distribution's "Configuring a registry" documents, for what is used here.
 COMMON = {
@@ -43,6 +42,13 @@ OWN = {
 }
 
 
+HUB = Path("/srv/hub")
+
+
+def config(settings: Settings, *, in_container: bool = True) -> Any:
+    return yaml.safe_load(filled("config.yml", settings, HUB, in_container=in_container))
+
+
 def keys(value: Any, path: str = "") -> Iterator[str]:
     if isinstance(value, dict) and value:
         for key, below in value.items():
@@ -57,10 +63,10 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("release", ["2", "3"])
 def test_the_configuration_has_the_documented_keys_of_its_release_and_no_others(release: str) -> None:
     settings = Settings(registry=release)
-    assert set(keys(yaml.safe_load(config_yml(settings, in_container(settings))))) == COMMON | OWN[release]
+    assert set(keys(config(settings))) == COMMON | OWN[release]
 
 
-@pytest.mark.parametrize("around", [in_container, lambda settings: on_host(settings, "/srv/hub/storage")])
+@pytest.mark.parametrize("in_container", [True, False])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -69,8 +75,10 @@ def test_the_configuration_has_the_documented_keys_of_its_release_and_no_others(
     ],
     ids=lambda each: f"{each.registry}-{each.redis}-{each.private}",
 )
-def test_every_setting_stands_under_a_line_that_says_what_it_does(settings: Settings, around: Any) -> None:
-    text = config_yml(settings, around(settings))
+def test_every_setting_stands_under_a_line_that_says_what_it_does(
+    settings: Settings, in_container: bool
+) -> None:
+    text = filled("config.yml", settings, HUB, in_container=in_container)
     lines = text.splitlines()
     for number, line in enumerate(lines):
         if not line.strip() or line.strip().startswith("#") or line.endswith(":"):
@@ -82,48 +90,55 @@ def test_every_setting_stands_under_a_line_that_says_what_it_does(settings: Sett
     assert max(map(len, lines)) <= 115
 
 
+def test_a_template_has_a_file_that_it_becomes_and_every_flag_is_closed() -> None:
+    everything = plan(Settings(), HUB)
+    assert len({path.name for path in TEMPLATES.iterdir()}) == 8
+    for path in TEMPLATES.iterdir():
+        text = path.read_text("utf-8")
+        assert text.count("#[") == 2 * len(BLOCK.findall(text))
+    for each in everything:
+        assert "#[" not in each.text and "@" not in each.text
+
+
 def test_the_values_of_the_recipe_are_there_corrected_where_they_were_wrong() -> None:
-    settings = Settings()
-    config = yaml.safe_load(config_yml(settings, in_container(settings)))
-    assert config["storage"]["delete"] == {"enabled": True}  # or nothing ever expires
-    assert config["storage"]["maintenance"]["uploadpurging"]["enabled"] is True  # or parts stay for ever
-    assert config["storage"]["cache"] == {"blobdescriptor": "redis"}
-    assert config["http"]["headers"] == {"X-Content-Type-Options": ["nosniff"]}
-    assert config["notifications"]["endpoints"][0]["disabled"] is True
-    assert config["notifications"]["endpoints"][0]["headers"] == {}
-    assert config["health"]["storagedriver"]["enabled"] is True
-    assert config["proxy"] == {"remoteurl": "https://registry-1.docker.io"}
-    assert config["redis"]["addr"] == "registry-cache-redis:6379"
-    redis = redis_conf(settings, in_container(settings)).splitlines()
+    found = config(Settings())
+    assert found["storage"]["delete"] == {"enabled": True}  # or nothing ever expires
+    assert found["storage"]["maintenance"]["uploadpurging"]["enabled"] is True  # or parts stay for ever
+    assert found["storage"]["cache"] == {"blobdescriptor": "redis"}
+    assert found["http"]["headers"] == {"X-Content-Type-Options": ["nosniff"]}
+    assert found["notifications"]["endpoints"][0]["disabled"] is True
+    assert found["notifications"]["endpoints"][0]["headers"] == {}
+    assert found["health"]["storagedriver"]["enabled"] is True
+    assert found["proxy"] == {"remoteurl": "https://registry-1.docker.io"}
+    assert found["redis"]["addr"] == "registry-cache-redis:6379"
+    redis = filled("redis.conf", Settings(), HUB).splitlines()
     assert {"maxmemory 512mb", "maxmemory-policy allkeys-lru", 'save ""', "appendonly no"} <= set(redis)
 
 
 def test_without_containers_everything_but_the_registry_is_on_loopback() -> None:
     settings = Settings(bind="0.0.0.0", port=6000)
-    around = on_host(settings, "/srv/hub/storage")
-    config = yaml.safe_load(config_yml(settings, around))
-    assert config["http"]["addr"] == "0.0.0.0:6000"
-    assert config["http"]["debug"]["addr"] == "127.0.0.1:6001"
-    assert config["redis"]["addr"] == "127.0.0.1:6002"
-    assert config["storage"]["filesystem"]["rootdirectory"] == "/srv/hub/storage"
+    found = config(settings, in_container=False)
+    assert found["http"]["addr"] == "0.0.0.0:6000"
+    assert found["http"]["debug"]["addr"] == "127.0.0.1:6001"
+    assert found["redis"]["addr"] == "127.0.0.1:6002"
+    assert found["storage"]["filesystem"]["rootdirectory"] == "/srv/hub/storage"
     assert {"bind 127.0.0.1", "port 6002", "protected-mode yes"} <= set(
-        redis_conf(settings, around).splitlines()
+        filled("redis.conf", settings, HUB, in_container=False).splitlines()
     )
 
 
 def test_redis_can_be_left_out() -> None:
     settings = Settings(redis=False)
-    config = yaml.safe_load(config_yml(settings, in_container(settings)))
-    assert config["storage"]["cache"] == {"blobdescriptor": "inmemory"}
-    assert "redis" not in config
-    files = {each.path for each in plan(settings, Path("/srv/hub"))}
+    assert config(settings)["storage"]["cache"] == {"blobdescriptor": "inmemory"}
+    assert "redis" not in config(settings)
+    files = {each.path for each in plan(settings, HUB)}
     assert not [path for path in files if "redis" in path]
-    assert "redis" not in podman_script(settings).lower()
+    assert "redis" not in filled("podman-run.sh", settings, HUB).lower()
 
 
 def test_the_time_to_live_is_for_distribution_3() -> None:
     settings = Settings(registry="3", ttl="72h")
-    assert yaml.safe_load(config_yml(settings, in_container(settings)))["proxy"]["ttl"] == "72h"
+    assert config(settings)["proxy"]["ttl"] == "72h"
     with pytest.raises(RegtoolsError, match="keeps everything for 168 hours"):
         Settings(ttl="72h")
 
@@ -150,7 +165,7 @@ def test_the_drop_in_leads_to_the_cache_first_and_to_the_origin_last(
     assert [each.reference for each in found] == [f"{each}:latest" for each in sources]
     assert [each.insecure for each in found] == [True, settings.upstream.startswith("http:")]
     assert [each for each in conf.check() if each.severity != "note"] == []
-    only = RegistriesConf.from_toml(drop_in(settings, only=True), podman=podman)
+    only = RegistriesConf.from_toml(only_the_cache(settings), podman=podman)
     assert [each.reference for each in only.resolve(names).candidates[0].sources] == [f"{sources[0]}:latest"]
 
 
@@ -233,9 +248,9 @@ def test_settings_come_back_from_their_file(tmp_path: Path, settings: Settings) 
     ("text", "message"),
     [
         (None, "there is no cache in"),
-        ("port = ", "it is no TOML"),
-        ("port = true", "port = True is not understood"),
-        ("colour = 1", "colour = 1 is not understood"),
+        ("port = ", "it is not TOML"),
+        ("port = true", "port = True is not a setting"),
+        ("colour = 1", "colour = 1 is not a setting"),
         ("port = 70000", "70000 cannot be the port"),
     ],
 )
@@ -283,7 +298,9 @@ def test_a_folder_that_podman_cannot_mount_is_refused(tmp_path: Path, name: str)
 
 def test_an_open_cache_and_a_storage_of_ones_own_are_named_in_units_and_script() -> None:
     settings = Settings(bind="0.0.0.0", storage="/srv/100% blobs")
-    script, units = podman_script(settings), quadlet(settings, Path("/srv/hub"))
+    files = {each.path: each.text for each in plan(settings, HUB)}
+    script = files["podman-run.sh"]
+    units = {path.partition("/")[2]: text for path, text in files.items() if path.startswith("quadlet/")}
     assert "--volume '/srv/100% blobs':/var/lib/registry:Z" in script
     assert "volume create" not in script
     assert sorted(units) == [

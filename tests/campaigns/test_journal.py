@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from regtools.campaigns.journal import JournalWarning, append, read_journal
 from regtools.errors import RegtoolsError
-from regtools.pull.records import PULL_COLUMNS, REQUEST_COLUMNS, Pull, Request
+from regtools.pull.records import PULL_COLUMNS, REQUEST_COLUMNS, Pull
 from regtools.pull.timing import time_pull
 from tests.support.confs import leading_to
 from tests.support.scripted import Server
@@ -24,12 +24,6 @@ from tests.support.scripted import Server
 @pytest.fixture
 def pulled(server: Server) -> Pull:
     return time_pull(f"{server.host}/team/small:1", leading_to(server.host), place="near")
-
-
-def test_fields_and_columns_are_the_same_list() -> None:
-    names = [each.name for each in fields(Pull)]
-    assert names[: len(PULL_COLUMNS)] == list(PULL_COLUMNS)
-    assert [each.name for each in fields(Request)] == list(REQUEST_COLUMNS)
 
 
 def test_what_was_written_is_read_back(pulled: Pull, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from regtools.cache import Cache
+from regtools.cache.processes import pid
 from regtools.cli import main
 from regtools.testbed import Link, Testbed
 from tests.conftest import ROOT
+from tests.support.processes import runs
 
 REAL = pytest.mark.needs("docker-registry", "redis-server")
 
@@ -197,8 +199,18 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(
     cache = Cache.open(hub)
     with socket.create_server(("127.0.0.1", cache.settings.port)):
         assert main(["cache", "up", hub, "--engine", "binaries"]) == 1
-    assert f"somebody else answers at {cache.address} already" in capfd.readouterr().err
+    assert f"another program answers at {cache.address} already" in capfd.readouterr().err
     assert cache.engine is None
+
+
+@REAL
+def test_a_redis_that_is_not_ours_is_refused(hub: str, capfd: pytest.CaptureFixture[str]) -> None:
+    cache = Cache.open(hub)
+    with socket.create_server(("127.0.0.1", cache.settings.redis_port)):
+        assert main(["cache", "up", hub, "--engine", "binaries"]) == 1
+    assert f"another program answers at 127.0.0.1:{cache.settings.redis_port}" in capfd.readouterr().err
+    assert cache.engine is None
+    assert not list(Path(hub, "run").glob("*.pid"))
 
 
 @REAL
@@ -218,7 +230,7 @@ def test_a_configuration_for_another_release_is_refused(hub: str, capfd: pytest.
     settings = Cache.open(hub).settings
     (Path(hub) / "cache.toml").write_text(settings.to_toml().replace('registry = "2"', 'registry = "3"'))
     assert main(["cache", "up", hub, "--engine", "binaries"]) == 1
-    assert "the configuration for 3.x" in capfd.readouterr().err
+    assert "the configuration is for 3.x" in capfd.readouterr().err
 
 
 def test_without_programs_it_says_what_to_install(
@@ -228,7 +240,7 @@ def test_without_programs_it_says_what_to_install(
     assert main(["cache", "up", hub]) == 1
     err = capfd.readouterr().err
     assert "podman is not installed" in err
-    assert "docker-registry and redis-server" in err
+    assert "this machine has no docker-registry and redis-server" in err
     assert "apt install" in err
 
 
@@ -262,6 +274,42 @@ def test_it_goes_on_when_the_command_has_ended_and_another_process_stops_it(hub:
 
 
 @REAL
+def test_programs_that_an_up_killed_at_once_left_behind_are_found(hub: str) -> None:
+    code = (
+        "import os, sys, subprocess; from regtools.cache import Cache\n"
+        "run = subprocess.run\n"
+        "def killed(*words, **options):\n"
+        "    done = run(*words, **options)\n"
+        "    if options.get('start_new_session'): os.kill(os.getpid(), 9)\n"
+        "    return done\n"
+        "subprocess.run = killed\n"
+        "Cache.open(sys.argv[1], engine='binaries').up()"
+    )
+    cache = Cache.open(hub)
+    done = subprocess.run([sys.executable, "-c", code, hub], cwd=ROOT, timeout=120)
+    assert done.returncode == -9
+    assert cache.engine == "binaries"
+    redis = Path(hub, "run", "redis.pid")
+    found = pid(redis)
+    assert found is not None and runs(found)
+    assert stat.S_IMODE(redis.stat().st_mode) == 0o600
+    cache.down()
+    assert not runs(found) and not redis.exists()
+
+
+@REAL
+def test_two_commands_at_once_start_one_program(hub: str) -> None:
+    command = [sys.executable, "-m", "regtools", "cache", "up", hub, "--engine", "binaries"]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in "ab"
+    ]
+    for each in both:
+        each.communicate(timeout=120)
+    assert 0 in [each.returncode for each in both]
+    assert Cache.open(hub).status().answers
+
+
+@REAL
 def test_a_number_that_somebody_else_has_now_is_not_killed(hub: str) -> None:
     cache = Cache.open(hub, engine="binaries").up()
     cache.down()
@@ -282,3 +330,6 @@ def test_the_registrys_environment_holds_no_setting_that_nobody_wrote(
     monkeypatch.setenv("REGISTRY_AUTH_FILE", "/nowhere/auth.json")
     monkeypatch.setenv("REGISTRY_LOG_LEVEL", "loud")
     assert Cache.open(hub, engine="binaries").up().status().answers
+    environ = Path(f"/proc/{pid(Path(hub, 'run', 'registry.pid'))}/environ")
+    if environ.exists():
+        assert b"OTEL_TRACES_EXPORTER=none" in environ.read_bytes().split(b"\0")

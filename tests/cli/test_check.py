@@ -64,7 +64,8 @@ def test_it_names_the_files_and_their_unread_neighbours(
     status, out, _ = run(capsys, "--root", str(write(tmp_path, files)), "--uid", "0")
     assert status == 1
     assert (
-        "podman 6 reads it: /etc/containers/registries.conf, /etc/containers/registries.conf.d/x.conf" in out
+        "podman 6 reads it: /etc/containers/registries.conf, /etc/containers/registries.conf.d/x.conf"
+        in " ".join(out.split())
     )
     assert "/etc/containers/registries.config: warning" in out
 

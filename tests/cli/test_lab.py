@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from regtools.cli import main
 from regtools.cli.lab import copy_notebooks
+from regtools.files import write_file
 
 
 @pytest.fixture
@@ -86,13 +89,22 @@ def test_copy_only_copies_the_chapters(
 @pytest.fixture
 def became(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     commands: list[list[str]] = []
-    monkeypatch.setattr("os.execv", lambda program, command: commands.append(command))
+    monkeypatch.setattr("os.execve", lambda program, command, environ: commands.append(command))
     return commands
 
 
-def test_a_checkouts_notebooks_are_opened_in_place(became: list[list[str]], root: Path) -> None:
-    main(["lab"])
-    assert became[0][:4] == [sys.executable, "-m", "jupyterlab", str(root / "notebooks/00-start-here.ipynb")]
+def test_a_checkouts_reader_gets_a_copy_that_git_ignores(became: list[list[str]], root: Path) -> None:
+    own = root / "my-notebooks"
+    there = own.exists()
+    try:
+        main(["lab"])
+        assert (own / "00-start-here.ipynb").is_file()
+        assert f"--ServerApp.root_dir={own}" in became[0]
+        git = subprocess.run(["git", "check-ignore", "-q", str(own)], cwd=root, check=False)
+        assert git.returncode == 0
+    finally:
+        if not there:
+            shutil.rmtree(own)
 
 
 def test_options_go_through(became: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,16 +112,37 @@ def test_options_go_through(became: list[list[str]], tmp_path: Path, monkeypatch
     main(
         ["lab", str(tmp_path), "--no-open", "--port", "8899", "--lab-option=--debug", "--lab-option=--ip=::1"]
     )
-    assert became[0][4:] == ["--no-browser", "--port=8899", "--debug", "--ip=::1"]
+    assert became[0][-4:] == ["--no-browser", "--port=8899", "--debug", "--ip=::1"]
     monkeypatch.setattr("os.geteuid", lambda: 0)
     main(["lab", str(tmp_path)])
-    assert became[1][4:] == ["--allow-root"]
+    assert became[1][-1] == "--allow-root"
 
 
-def test_without_jupyterlab_the_way_to_get_it_is_told(
+def test_without_jupyterlab_nothing_is_copied_and_the_way_to_get_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert main(["lab", str(tmp_path)]) == 1
+    monkeypatch.setattr("regtools.cli.lab.find_spec", lambda name: None)
+    assert main(["lab", str(tmp_path / "mine")]) == 1
     assert "pip install 'podman-regtools[lab]'" in capsys.readouterr().err
-    assert (tmp_path / "00-start-here.ipynb").is_file()  # the copy was made all the same
+    assert not (tmp_path / "mine").exists()
+    assert main(["lab", str(tmp_path / "mine"), "--copy-only"]) == 0
+    assert (tmp_path / "mine/00-start-here.ipynb").is_file()
+
+
+def test_killed_while_it_copies_it_goes_on_the_next_time(source: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    lines = copy_notebooks(source, mine)
+    with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("regtools.cli.lab.write_file", killed_at_the_second(mine))
+        list(lines)
+    assert copy(source, mine) == [f"1 file written to {mine}"]
+    assert {path.name for path in mine.rglob("*")} == {"a.ipynb", "images", "b.svg", ".regtools.json"}
+
+
+def killed_at_the_second(folder: Path) -> Callable[[Path, bytes], None]:
+    def write(path: Path, data: bytes) -> None:
+        if (folder / "a.ipynb").exists():
+            raise KeyboardInterrupt
+        write_file(path, data)
+
+    return write

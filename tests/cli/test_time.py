@@ -110,7 +110,9 @@ def test_the_image_is_kept_on_request(conf: str, tmp_path: Path) -> None:
         (("UPPER/x",), 1),
         (("x.example/y", "--platform", "amd64"), 1),
         (("x.example/y", "--conf", "/nonexistent/registries.conf"), 1),
-        (("x.example/y", "--into", "a", "--rounds", "2"), 1),
+        (("x.example/y", "--into", "a", "--rounds", "2"), 2),
+        (("x.example/y", "--into", "a", "--engine", "podman"), 2),
+        (("x.example/y", "--workers", "-1"), 2),
     ],
 )
 def test_wrong_usage_and_wrong_input_are_told_apart(

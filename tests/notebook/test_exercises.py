@@ -162,7 +162,7 @@ def test_check_prints_one_line_and_never_raises(capsys: pytest.CaptureFixture[st
 def test_check_tells_when_the_exercises_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("regtools.notebook.share.notebooks_dir", lambda: tmp_path)
+    monkeypatch.setattr("regtools.notebook.exercises.notebooks_dir", lambda: tmp_path)
     check("06-1", 2)
     assert capsys.readouterr().out.startswith("not yet: the exercises cannot be read: ")
 

@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -61,6 +62,16 @@ def normalise(notebook: NotebookNode) -> str:
         cell.outputs = [_output(output, count) for output in _merged(cell.outputs)]
     nbformat.validate(notebook)
     return nbformat.writes(notebook).rstrip("\n") + "\n"
+
+
+def before_saving(model: dict[str, Any], **_: object) -> None:
+    """Take out of a notebook that JupyterLab saves what only this machine has: the exact version of its Python.
+
+    A hook of Jupyter's contents manager (`make author`). Outputs and ids are left alone, so that what the author
+    sees is what is saved; `make notebooks` brings the rest into its normal form.
+    """
+    if model["type"] == "notebook":
+        model["content"]["metadata"] = {"kernelspec": KERNEL, "language_info": LANGUAGE}
 
 
 def execute(notebook: NotebookNode, folder: Path) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.notebooks.stored import NOTEBOOKS, read
+from tests.support.browser import Browser
 
 TOKEN = "a-token-for-this-test"
 
@@ -92,6 +94,13 @@ def options(port: int) -> list[str]:
     ]
 
 
+def make(target: str, port: int, *more: str) -> list[str]:
+    """Call make as a reader does; -o: this environment is set up already, whatever its files' times say."""
+    given = " ".join([*options(port), *more])
+    ready = [word for stamp in (".ready", ".desk") for word in ("-o", f"{sys.prefix}/{stamp}")]
+    return ["make", target, f"VENV={sys.prefix}", *ready, f"LAB_ARGS={given}"]
+
+
 def check_what_is_served(port: int) -> None:
     assert b"<title>JupyterLab" in ask(port, "/lab/tree/00-start-here.ipynb")
     chapter = json.loads(ask(port, "/api/contents/00-start-here.ipynb"))
@@ -100,20 +109,57 @@ def check_what_is_served(port: int) -> None:
     assert ask(port, "/files/images/00-the-road.svg").startswith(b"<svg")
 
 
-def test_make_lab_serves_the_first_notebook(root: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def checkout(root: Path, tmp_path: Path) -> Path:
+    """A clone of what git tracks here, so that saving may change it."""
+    target = tmp_path / "clone"
+    tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(tracked, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name in names:
+        if (root / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, target / name)
+    subprocess.run(["git", "init", "-q"], cwd=target, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=target, check=True)
+    return target
+
+
+def changed(checkout: Path) -> str:
+    """What git finds changed since it was told of everything."""
+    command = ["git", "status", "--porcelain", "--untracked-files=all"]
+    lines = subprocess.run(
+        command, cwd=checkout, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return "\n".join(line for line in lines if not line.startswith("A "))
+
+
+PANEL = "[...(window.jupyterapp?.shell.widgets('main') ?? [])].find(each => each.context?.isReady)"
+# The kernel's answer is what brings the exact version of its Python into the file.
+READY = f"!!{PANEL}?.content.model.getMetadata('language_info')?.version"
+SAVE = f"{PANEL}.context.save().then(() => true)"
+
+
+@pytest.mark.needs("make", "git", "chromium")
+@pytest.mark.parametrize("target", ["lab", "author"])
+def test_a_chapter_that_is_opened_and_saved_leaves_the_checkout_clean(
+    target: str, checkout: Path, tmp_path: Path
+) -> None:
     port = free_port()
-    # -o: this environment is set up already, whatever its files' times say.
-    make = [
-        "make",
-        "lab",
-        f"VENV={sys.prefix}",
-        "-o",
-        f"{sys.prefix}/.ready",
-        f"LAB_ARGS={' '.join(options(port))}",
-    ]
-    with served(make, port, root, tmp_path):
+    with (
+        served(make(target, port, "--LabApp.expose_app_in_browser=True"), port, checkout, tmp_path),
+        Browser(tmp_path) as browser,
+    ):
         check_what_is_served(port)
+        browser.open(f"http://127.0.0.1:{port}/?token={TOKEN}")  # the address that is printed leads on
+        browser.wait("location.pathname === '/lab/tree/00-start-here.ipynb'")
+        browser.wait(READY)
+        browser.wait(f"{PANEL}.sessionContext.session?.kernel?.status === 'idle'")
+        assert browser.evaluate(SAVE)
+        assert not browser.evaluate("document.body.innerText.includes('official Jupyter news')")
+    assert changed(checkout) == ""
     assert "pip install" not in (tmp_path / "lab.log").read_text()
+    saved = checkout / ("my-notebooks" if target == "lab" else "notebooks") / "00-start-here.ipynb"
+    assert (saved.read_bytes() == (NOTEBOOKS / saved.name).read_bytes()) == (target == "author")
 
 
 def test_regtools_lab_serves_a_copy_of_ones_own(tmp_path: Path) -> None:
@@ -122,4 +168,6 @@ def test_regtools_lab_serves_a_copy_of_ones_own(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "regtools", "lab", "mine", "--no-open", f"--port={port}", *more]
     with served(command, port, tmp_path, tmp_path):
         check_what_is_served(port)
+    log = (tmp_path / "lab.log").read_text()
+    assert f"http://localhost:{port}/lab/tree/00-start-here.ipynb" in log
     assert (tmp_path / "mine" / "exercises.toml").is_file()

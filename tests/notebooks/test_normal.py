@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.notebooks.normal import normalise
+from tests.notebooks.normal import before_saving, main, normalise
 from tests.notebooks.stored import CHAPTERS, code_cells
 
-SCRIPT = Path(__file__).with_name("normal.py")
+Normal = Callable[..., tuple[int, str]]
 
 
-def normal(*arguments: object, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=120)
+@pytest.fixture
+def normal(capsys: pytest.CaptureFixture[str]) -> Normal:
+    """Call the normaliser as `make notebooks` does; return its exit status and all that it printed."""
+
+    def call(*arguments: object) -> tuple[int, str]:
+        status = main([str(each) for each in arguments])
+        out, err = capsys.readouterr()
+        return status, out + err
+
+    return call
 
 
 def messy() -> nbformat.NotebookNode:
@@ -88,22 +97,24 @@ def test_ids_stay_when_cells_move() -> None:
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_chapters_are_stored_in_their_normal_form(path: Path) -> None:
-    checked = normal("--check", path)
-    assert checked.returncode == 0, f"run `make notebooks`\n{checked.stdout}"
+def test_chapters_are_stored_in_their_normal_form(path: Path, normal: Normal) -> None:
+    status, said = normal("--check", path)
+    assert status == 0, f"run `make notebooks`\n{said}"
 
 
-def test_check_says_what_differs_and_writes_nothing(tmp_path: Path) -> None:
+def test_check_says_what_differs_and_writes_nothing(tmp_path: Path, normal: Normal) -> None:
     path = tmp_path / "messy.ipynb"
     nbformat.write(messy(), path)
     before = path.read_bytes()
-    checked = normal("--check", tmp_path)
-    assert checked.returncode == 1
-    assert '"execution_count": 41' in checked.stdout and '"toc"' in checked.stdout
+    status, said = normal("--check", tmp_path)
+    assert status == 1
+    assert '"execution_count": 41' in said and '"toc"' in said
     assert path.read_bytes() == before
 
 
-def test_execute_runs_what_it_can_and_keeps_the_output_of_what_it_cannot(tmp_path: Path) -> None:
+def test_execute_runs_what_it_can_and_keeps_the_output_of_what_it_cannot(
+    tmp_path: Path, normal: Normal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "some.ipynb"
     kept = new_output("stream", name="stdout", text="from podman\n")
     cells = [
@@ -112,9 +123,10 @@ def test_execute_runs_what_it_can_and_keeps_the_output_of_what_it_cannot(tmp_pat
         new_code_cell("x + 1", id="three"),
     ]
     nbformat.write(new_notebook(cells=cells), path)
-    done = normal("--execute", path, environ={"PATH": str(tmp_path), "HOME": str(tmp_path)})
-    assert done.returncode == 0, done.stderr
-    assert "cell two keeps its stored output: needs podman" in done.stderr
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, said = normal("--execute", path)
+    assert status == 0
+    assert "cell two keeps its stored output: needs podman" in said
     one, two, three = code_cells(path)
     assert (one.execution_count, two.execution_count, three.execution_count) == (1, 2, 3)
     assert two.outputs[0].text == "from podman\n" and three.outputs[0].data["text/plain"] == "21"
@@ -124,10 +136,30 @@ def test_execute_stops_at_an_error_that_nobody_announced(tmp_path: Path) -> None
     path = tmp_path / "some.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0", id="one")]), path)
     before = path.read_bytes()
-    done = normal("--execute", path)
-    assert done.returncode != 0 and "ZeroDivisionError" in done.stderr
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        main(["--execute", str(path)])
     assert path.read_bytes() == before
 
 
 def test_a_path_without_notebooks_is_an_error(tmp_path: Path) -> None:
-    assert "no notebooks in" in normal("--check", tmp_path).stderr
+    with pytest.raises(SystemExit, match="no notebooks in"):
+        main(["--check", str(tmp_path)])
+
+
+def test_it_runs_as_a_script(tmp_path: Path, root: Path) -> None:
+    nbformat.write(messy(), tmp_path / "messy.ipynb")
+    command = [sys.executable, "tests/notebooks/normal.py", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert main(["--check", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_saving_in_jupyterlab_changes_nothing(path: Path) -> None:
+    """JupyterLab writes its exact Python version and forgets nothing else; the hook of `make author` undoes it."""
+    before = path.read_text("utf-8")
+    notebook = nbformat.reads(before, as_version=4)
+    notebook.metadata.language_info.version = "3.11.7"
+    model = {"type": "notebook", "content": notebook}
+    before_saving(model, path="x.ipynb", contents_manager=None)
+    assert nbformat.writes(nbformat.from_dict(notebook)) + "\n" == before

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools.errors import RegtoolsError
-from regtools.pull.http.logins import Secret
-from regtools.pull.http.tokens import Authorizer, Order, origin_of, parse_challenges
+from regtools.pull.http.tokens import Authorizer, Order, parse_challenges
 from regtools.pull.http.transport import Limits
+from regtools.pull.http.values import Secret, read_url
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from tests.support import scripted
@@ -74,10 +74,11 @@ def test_quoted_values_come_back_as_they_were(parameters: dict[str, str]) -> Non
     ],
 )
 def test_a_secret_goes_to_its_origin_only(one: str, other: str, same: bool) -> None:
-    authorizer = Authorizer(one, "repository:x:pull")
+    authorizer = Authorizer(read_url(one), "repository:x:pull")
     challenge = 'Bearer realm="https://auth.example/token"'
     assert authorizer.answer(challenge, lambda order: Secret(json.dumps({"token": SECRET})), stale=None)
-    assert bool(authorizer.headers(other)) is same is (origin_of(one) == origin_of(other))
+    assert bool(authorizer.headers(read_url(other))) is same
+    assert same is (read_url(one).origin == read_url(other).origin)
     assert SECRET not in repr(authorizer)
 
 
@@ -86,7 +87,7 @@ def test_a_secret_goes_to_its_origin_only(one: str, other: str, same: bool) -> N
 )
 def test_a_token_is_never_fetched_in_the_clear(realm: str) -> None:
     asked: list[str] = []
-    authorizer = Authorizer("https://a.example", "repository:x:pull")
+    authorizer = Authorizer(read_url("https://a.example"), "repository:x:pull")
     with pytest.raises(RegtoolsError) as caught:
         authorizer.answer(
             f'Bearer realm="{realm}"', lambda order: asked.append(order.url) or Secret("{}"), stale=None
@@ -108,7 +109,7 @@ def test_a_token_is_never_fetched_in_the_clear(realm: str) -> None:
     ],
 )
 def test_an_answer_without_a_token_is_told_without_quoting_it(body: bytes) -> None:
-    authorizer = Authorizer("https://a.example", "repository:x:pull")
+    authorizer = Authorizer(read_url("https://a.example"), "repository:x:pull")
     with pytest.raises(RegtoolsError) as caught:
         authorizer.answer(
             'Bearer realm="https://auth.example/t"', lambda order: Secret(body.decode()), stale=None
@@ -124,14 +125,14 @@ def test_a_token_is_fetched_once_for_many_workers_and_asked_for_again_when_refus
         asked.append(order.url)
         return Secret(json.dumps({"access_token": f"t{len(asked)}", "expires_in": 300}))
 
-    authorizer = Authorizer("https://a.example", "repository:team/x:pull")
+    authorizer = Authorizer(read_url("https://a.example"), "repository:team/x:pull")
     header = 'Bearer realm="https://auth.example/t",service="reg ist"'
     assert authorizer.answer(header, get, stale=None)
     assert authorizer.answer(header, get, stale=None)  # a second worker, which had none either
     assert len(asked) == 1
     assert asked[0] == "https://auth.example/t?service=reg+ist&scope=repository%3Ateam%2Fx%3Apull"
     assert authorizer.answer(header, get, stale=Secret("Bearer t1"))
-    assert authorizer.headers("https://a.example/v2/") == {"Authorization": Secret("Bearer t2")}
+    assert authorizer.headers(read_url("https://a.example/v2/")) == {"Authorization": Secret("Bearer t2")}
     assert not authorizer.due
 
 

@@ -24,7 +24,7 @@ def test_a_recorded_pull_comes_back_as_it_was() -> None:
 def test_what_is_no_pull_is_told(spoil: dict[str, object]) -> None:
     with Testbed(mirrors={}) as bed:
         data = rt.time_pull(bed.image("small"), bed.conf).to_dict()
-    with pytest.raises(rt.RegtoolsError, match="no recorded pull") as caught:
+    with pytest.raises(rt.RegtoolsError, match="not a recorded pull") as caught:
         Pull.from_dict({**data, **spoil})
     assert caught.value.kind == "bad-record"
     with pytest.raises(rt.RegtoolsError):

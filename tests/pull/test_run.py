@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools.pull.http.proxies import proxy_for
+from regtools.pull.http.values import read_url
 from regtools.pull.recorder import idle
 
 SPANS = st.lists(
@@ -31,32 +32,30 @@ PROXY = "http://user:pass@proxy.example:3128"
 @pytest.mark.parametrize(
     ("url", "environ", "used"),
     [
-        (("https", "quay.io", None), {}, False),
-        (("https", "quay.io", None), {"HTTPS_PROXY": PROXY}, True),
-        (("https", "quay.io", None), {"https_proxy": PROXY}, True),
-        (("https", "quay.io", None), {"HTTP_PROXY": PROXY}, False),
-        (("http", "quay.io", None), {"HTTP_PROXY": PROXY}, True),
-        (("https", "quay.io", None), {"ALL_PROXY": PROXY}, False),
-        (("https", "localhost", 5000), {"HTTPS_PROXY": PROXY}, False),
-        (("https", "127.0.0.9", 5000), {"HTTPS_PROXY": PROXY}, False),
-        (("https", "::1", 5000), {"HTTPS_PROXY": PROXY}, False),
-        (("https", "quay.io", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": "*"}, False),
-        (("https", "quay.io", None), {"HTTPS_PROXY": PROXY, "no_proxy": "a.example, quay.io"}, False),
-        (("https", "cdn.quay.io", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": "quay.io"}, False),
-        (("https", "notquay.io", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": "quay.io"}, True),
-        (("https", "quay.io", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": ".quay.io"}, True),
-        (("https", "cdn.quay.io", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": "*.quay.io"}, False),
-        (("https", "quay.io", 8443), {"HTTPS_PROXY": PROXY, "NO_PROXY": "quay.io:443"}, True),
-        (("https", "quay.io", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": "quay.io:443"}, False),
-        (("https", "10.1.2.3", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": "10.0.0.0/8"}, False),
-        (("https", "11.1.2.3", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": "10.0.0.0/8"}, True),
-        (("https", "quay.io", None), {"HTTPS_PROXY": PROXY, "NO_PROXY": "not/a/net"}, True),
+        ("https://quay.io/v2/", {}, False),
+        ("https://quay.io/v2/", {"HTTPS_PROXY": PROXY}, True),
+        ("https://quay.io/v2/", {"https_proxy": PROXY}, True),
+        ("https://quay.io/v2/", {"HTTP_PROXY": PROXY}, False),
+        ("http://quay.io/v2/", {"HTTP_PROXY": PROXY}, True),
+        ("https://quay.io/v2/", {"ALL_PROXY": PROXY}, False),
+        ("https://localhost:5000/v2/", {"HTTPS_PROXY": PROXY}, False),
+        ("https://127.0.0.9:5000/v2/", {"HTTPS_PROXY": PROXY}, False),
+        ("https://[::1]:5000/v2/", {"HTTPS_PROXY": PROXY}, False),
+        ("https://quay.io/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "*"}, False),
+        ("https://quay.io/v2/", {"HTTPS_PROXY": PROXY, "no_proxy": "a.example, quay.io"}, False),
+        ("https://cdn.quay.io/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "quay.io"}, False),
+        ("https://notquay.io/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "quay.io"}, True),
+        ("https://quay.io/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": ".quay.io"}, True),
+        ("https://cdn.quay.io/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "*.quay.io"}, False),
+        ("https://quay.io:8443/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "quay.io:443"}, True),
+        ("https://quay.io/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "quay.io:443"}, False),
+        ("https://10.1.2.3/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "10.0.0.0/8"}, False),
+        ("https://11.1.2.3/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "10.0.0.0/8"}, True),
+        ("https://quay.io/v2/", {"HTTPS_PROXY": PROXY, "NO_PROXY": "not/a/net"}, True),
     ],
 )
-def test_a_proxy_is_chosen_by_gos_rules(
-    url: tuple[str, str, int | None], environ: dict[str, str], used: bool
-) -> None:
-    assert proxy_for(*url, environ) == ((PROXY, "proxy.example:3128") if used else ("", None))
+def test_a_proxy_is_chosen_by_gos_rules(url: str, environ: dict[str, str], used: bool) -> None:
+    assert proxy_for(read_url(url), environ) == ((PROXY, "proxy.example:3128") if used else ("", None))
 
 
 def test_a_proxy_is_used_and_recorded_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from regtools.cache import Cache, starting
-from regtools.cache import processes as resp
 from regtools.errors import RegtoolsError
 from regtools.pull.timing import time_pull
 from regtools.testbed import Link, Payload, Testbed
@@ -47,19 +46,6 @@ class Running:
         """How many blobs of an image the origin has given away since its counters were reset."""
         name = image.partition("/")[2].partition(":")[0]
         return self.bed.counters.requests(repository=name, kind="blob", method="GET")
-
-    def redis(self, *command: str) -> resp.Reply:
-        if self.box is None:
-            return resp.ask(f"127.0.0.1:{self.cache.settings.redis_port}", *command)
-        address = self.box.podman(
-            *(
-                "inspect",
-                "--format",
-                f'{{{{(index .NetworkSettings.Networks "{NAME}").IPAddress}}}}',
-                f"{NAME}-redis",
-            )
-        )
-        return resp.ask(f"{address.strip()}:6379", *command)
 
     def settled(self, image: str, blobs: int = 3) -> None:
         """Wait until the cache has stored an image: it does so beside answering."""
@@ -132,13 +118,12 @@ def test_redis_holds_the_descriptors(running: Running) -> None:
     running.settled(image)
     assert len(digests) == 3
     for digest in digests:
-        assert running.redis("EXISTS", f"blobs::{digest}") == 1
+        assert running.cache.redis("EXISTS", f"blobs::{digest}") == "1\n"
     layer = next(each for each in pull.requests if each.kind == "blob" and each.bytes == 200_000)
-    held = running.redis("HGETALL", f"blobs::{layer.digest}")
-    assert isinstance(held, list)
-    assert dict(zip(held[::2], held[1::2], strict=True))["size"] == "200000"
-    assert running.redis("CONFIG", "GET", "maxmemory-policy") == ["maxmemory-policy", "allkeys-lru"]
-    assert running.redis("CONFIG", "GET", "maxmemory") == ["maxmemory", str(512 << 20)]
+    assert running.cache.redis("HGET", f"blobs::{layer.digest}", "size") == "200000\n"
+    kept = running.cache.redis("CONFIG", "GET", "maxmemory*").split()
+    settings = dict(zip(kept[::2], kept[1::2], strict=True))
+    assert (settings["maxmemory"], settings["maxmemory-policy"]) == (str(512 << 20), "allkeys-lru")
 
 
 def test_without_redis_pulls_go_on_cold_and_warm(running: Running, real: Engine) -> None:

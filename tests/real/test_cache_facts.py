@@ -15,7 +15,7 @@ import pytest
 
 from regtools import RegtoolsError
 from regtools.cache import Cache
-from regtools.cache.config import config_yml, on_host
+from regtools.cache.texts import filled
 from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
 from regtools.testbed import Link, Payload, Testbed
@@ -104,9 +104,8 @@ def test_an_interrupted_download_stays_on_the_disk_until_it_is_purged(cache: Cac
 
 def test_distribution_2_ends_at_a_configuration_for_3(cache: Cache) -> None:
     cache.down()
-    for_3 = config_yml(
-        replace(cache.settings, registry="3"), on_host(cache.settings, str(cache.folder / "storage"))
-    )
+    settings = replace(cache.settings, registry="3")
+    for_3 = filled("config.yml", settings, cache.folder, in_container=False)
     (cache.folder / "binaries" / "config.yml").write_text(for_3)
     with pytest.raises(RegtoolsError, match="the registry has ended") as failed:
         cache.up()

@@ -31,7 +31,7 @@ def test_errors_are_what_the_installed_podman_refuses(tmp_path: Path) -> None:
 def _compare(podman: str, path: Path, environ: dict[str, str], short: str) -> None:
     command = ["podman", "--root", f"{short}/root", "--runroot", f"{short}/run"]
     command += ["--storage-driver", "vfs", "info", "--format", "{{.Registries}}"]
-    refused = 0
+    refused = mended = 0
     for text in TEXTS:
         path.write_text(text, encoding="utf-8")
         done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
@@ -39,4 +39,11 @@ def _compare(podman: str, path: Path, environ: dict[str, str], short: str) -> No
         if done.returncode:
             assert str(path) in done.stderr
             refused += 1
+        fixed = check(text, podman).findings.fixed().get("a.conf")
+        if fixed is not None and not check(fixed, podman).stops:
+            path.write_text(fixed, encoding="utf-8")
+            done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, (fixed, done.stderr)
+            mended += 1
+    assert mended > 10
     assert 10 < refused < len(TEXTS) - 10

@@ -147,6 +147,7 @@ def test_links(tmp_path: Path) -> None:
     assert load(tmp_path).files_read == (MAIN, f"{MAIN}.d/1.conf")
     assert load(tmp_path, "5").files_read == (MAIN,)
     assert "linked" in why(load(tmp_path, "5"), f"{MAIN}.d")
+    assert "linked" in {ignored.code for ignored in load(tmp_path, "5").files_ignored}
     dropins.unlink()
     dropins.mkdir()
     (dropins / "2.conf").symlink_to("../../../shared/one.conf")

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regtools import RegistriesConf, RegtoolsError
+from regtools import Reference, RegistriesConf, RegtoolsError
 from regtools.registries.entries import best_prefix, matched, matching_prefixes
 from regtools.registries.reading.document import Document
 from regtools.registries.reading.releases import RELEASES
@@ -159,6 +159,9 @@ def test_any_toml_loads_and_resolves_or_is_refused_in_words(
     for candidate in res.candidates:
         assert (candidate.error is None) is (candidate.failed is None)
         assert candidate.failed or candidate.sources[-1].kind == "primary"
+        assert candidate.parsed == Reference.parse(candidate.name)
+        for source in candidate.sources:
+            assert source.parsed == Reference.parse(source.reference)
 
 
 @given(st.text() | st.text("aA0./:@_-", max_size=30))

@@ -10,6 +10,9 @@ import pytest
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.registries.advice import advice
+from regtools.registries.entries import Mirror, Registry
+from regtools.registries.writing import document_toml, effective_toml
+from regtools.toml.reader import parse
 
 SHA = "sha256:" + "0123456789abcdef" * 4
 CONF = """\
@@ -269,6 +272,40 @@ def test_many_names_at_once(conf: RegistriesConf) -> None:
             got.astype(object).where(got.notna(), None).equals(want.astype(object).where(want.notna(), None))
         )
     assert len(conf.resolve_many([])) == 0
+
+
+def test_a_configuration_does_not_change(conf: RegistriesConf) -> None:
+    with pytest.raises(AttributeError, match="frozen"):
+        conf.short_name_mode = "disabled"
+
+
+def test_resolutions_are_values(conf: RegistriesConf) -> None:
+    one, other = conf.resolve("team/app"), conf.resolve("team/app")
+    assert one == other and hash(one) == hash(other) and one != conf.resolve("nginx")
+    assert one.replace(tty=True).tty and one.replace(tty=True) != one
+    with pytest.raises(AttributeError):
+        one.extra = 1  # type: ignore[attr-defined]
+
+
+def test_the_writer_writes_what_was_read(conf: RegistriesConf) -> None:
+    again = RegistriesConf.from_toml(effective_toml(conf))
+    assert again.to_dict() == conf.to_dict() and again.aliases == conf.aliases
+    nasty = Registry("a.test", 'b.test/"\t', blocked=True, mirrors=(Mirror("m\x7f\n", True, "tag-only"),))
+    text = document_toml([nasty], search=['"'], mode="disabled", helpers=["h"], aliases={'"': "a.test/x"})
+    assert parse(text) == {
+        "unqualified-search-registries": ['"'],
+        "short-name-mode": "disabled",
+        "credential-helpers": ["h"],
+        "aliases": {'"': "a.test/x"},
+        "registry": [
+            {
+                "prefix": "a.test",
+                "location": 'b.test/"\t',
+                "blocked": True,
+                "mirror": [{"location": "m\x7f\n", "insecure": True, "pull-from-mirror": "tag-only"}],
+            }
+        ],
+    }
 
 
 def test_configurations_and_resolutions_travel(conf: RegistriesConf) -> None:

@@ -13,13 +13,13 @@ import re
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from regtools.pull.engines.private import new_folder
 from tests.conftest import absent
-from tests.support.podman import CONTAINERS_CONF, STORAGE_CONF
+from tests.support.podman import settings
 
 REGISTRY, REDIS = "docker.io/library/registry:2", "docker.io/library/redis:7"
 
@@ -54,13 +54,9 @@ def box() -> Iterator[Box]:
     for program in ("podman", "docker-registry", "redis-server", "redis-cli", "runc"):
         if shutil.which(program) is None:
             absent(f"needs {program}, not installed on this machine")
-    work = Path(tempfile.mkdtemp(prefix="rt-"))  # podman takes no runroot of more than 50 characters
-    conf = CONTAINERS_CONF.format(runtime="runc")
-    conf = conf.replace("[engine]\n", f'[engine]\ntmp_dir = "{work}/tmp"\n')
-    conf = conf.replace("[network]\n", f'[network]\nnetwork_config_dir = "{work}/networks"\n')
-    (work / "containers.conf").write_text(conf)
-    (work / "storage.conf").write_text(STORAGE_CONF.format(inside=work))
-    (work / "registries.conf").write_text("unqualified-search-registries = []\n")
+    work = new_folder()
+    for name, text in settings(work, "runc").items():
+        (work / name).write_text(text)
     environ = {
         "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
         "HOME": str(work),

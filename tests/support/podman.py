@@ -16,11 +16,11 @@ import fcntl
 import os
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regtools.pull.engines.private import containers_conf, new_folder, storage_conf
 from tests.conftest import absent
 from tests.support.terminal import on_terminal
 
@@ -32,22 +32,16 @@ CACHE = Path.home() / ".cache" / "regtools-tests"
 PACKAGES = "podman,skopeo,netavark,crun,ca-certificates"
 SECONDS = 180  # nothing here takes a tenth of it; more is a hang
 
-CONTAINERS_CONF = """\
-[engine]
-runtime = "{runtime}"
-cgroup_manager = "cgroupfs"
-[network]
-network_backend = "netavark"
-[containers]
-default_ulimits = ["nofile=20000:20000", "nproc=20000:20000"]
-"""
 
-STORAGE_CONF = """\
-[storage]
-driver = "vfs"
-graphroot = "{inside}/root"
-runroot = "{inside}/runroot"
-"""
+def settings(inside: Path, runtime: str) -> dict[str, str]:
+    """Name and text of the files with which podman keeps everything in ``inside``, as it sees that folder."""
+    conf = containers_conf(tmp_dir=inside / "tmp", networks=inside / "networks", runtime=runtime)
+    return {
+        "containers.conf": conf,
+        "storage.conf": storage_conf(inside / "root", inside / "runroot"),
+        "registries.conf": "unqualified-search-registries = []\n",
+    }
+
 
 # $1 the root folder, $2 the work folder, then the command. containers/storage remounts "/", which must
 # therefore be a mount of its own; crun without cgroups wants to see no half of cgroup v1 and v2.
@@ -151,7 +145,7 @@ def engine(release: str, *, own_answers: bool = False) -> Iterator[Engine]:
     With ``own_answers``, what is answered to podman's question is kept in ``work / "answers"``, also by the
     machine's own podman.
     """
-    folder = Path(tempfile.mkdtemp(prefix="rt-"))  # podman takes no runroot of more than 50 characters
+    folder = new_folder()
     (folder / "answers").mkdir()
     try:
         if release == "4.3":
@@ -163,9 +157,8 @@ def engine(release: str, *, own_answers: bool = False) -> Iterator[Engine]:
             enter = ("unshare", "--mount", "sh", "-c", ENTER, "sh", str(trixie_root()), str(folder))
             made = Engine(release, folder, Path("/mnt"), enter, ("--network=none", "--cgroups=disabled"))
             runtime = "crun"
-        (folder / "containers.conf").write_text(CONTAINERS_CONF.format(runtime=runtime))
-        (folder / "storage.conf").write_text(STORAGE_CONF.format(inside=made.inside))
-        made.configure("unqualified-search-registries = []\n")
+        for name, text in settings(made.inside, runtime).items():
+            (folder / name).write_text(text)
         yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -184,7 +184,7 @@ def test_a_description_survives_its_journey_as_json(image: Hello | Payload) -> N
         (lambda: Payload((SMALLEST - 1,)), "2076 bytes cannot be made"),
         (lambda: Payload((5 << 30,)), "cannot be made"),
         (lambda: Payload((5000,), tags=()), "at least one tag"),
-        (lambda: Hello(tags=("not a tag",)), "'not a tag' is no tag"),
+        (lambda: Hello(tags=("not a tag",)), "'not a tag' is not a tag"),
         (lambda: payload_layer("x", "seed", 100), "too small"),
     ],
 )

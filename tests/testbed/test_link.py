@@ -164,12 +164,12 @@ def test_three_hundred_connections_at_once_pass() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"rtt_ms": -1}, "rtt_ms=-1 is no round trip"),
-        ({"rtt_ms": 60_001}, "is no round trip"),
+        ({"rtt_ms": -1}, "rtt_ms=-1 is not a round trip"),
+        ({"rtt_ms": 60_001}, "is not a round trip"),
         ({"rtt_ms": float("nan")}, "rtt_ms=nan"),
         ({"rtt_ms": "40"}, "rtt_ms='40'"),
         ({"rtt_ms": True}, "rtt_ms=True"),
-        ({"mbit": 0}, "mbit=0 is no bandwidth"),
+        ({"mbit": 0}, "mbit=0 is not a bandwidth"),
         ({"mbit": float("inf")}, "mbit=inf"),
         ({"mbit": "fast"}, "mbit='fast'"),
     ],
@@ -184,7 +184,7 @@ def test_a_link_that_cannot_be_is_refused_in_words(arguments: dict, says: str) -
     "target", ["", "localhost", "localhost:", ":80", "localhost:x", "localhost:99999", "nowhere.test:80"]
 )
 def test_a_target_that_cannot_be_is_refused_in_words(target: str) -> None:
-    with pytest.raises(RegtoolsError, match=r"no target|no address") as caught:
+    with pytest.raises(RegtoolsError, match=r"not the target|no address") as caught:
         Link().open(target)
     assert caught.value.hint
 

@@ -113,7 +113,10 @@ def test_each_terminal_has_images_of_its_own(practice: Practice) -> None:
     practice.run("podman pull --quiet origin.test/hello")
     with Practice() as other:
         assert other.run("podman images --quiet") == Said("", 0)
-        assert other.run("podman info --format {{.Store.GraphRoot}}").text == "~/.storage\n"
+        assert (
+            other.run("podman info --format {{.Store.GraphRoot}}").text
+            == "~/.local/share/containers/storage\n"
+        )
     assert practice.run("podman image exists origin.test/hello").status == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_lane_reads_no_further_ahead_than_its_wire_can_take() -> None:
 
 
 def test_a_lane_without_bandwidth_is_bounded_all_the_same() -> None:
-    lane = Lane(rate=None, delay=1.0)
+    lane = Lane(rate=math.inf, delay=1.0)
     lane.carry(0.0, END, bytes(IN_FLIGHT))
     assert not lane.has_room(0.0)
     assert lane.queue[0][0] == 1.0

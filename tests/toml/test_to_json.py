@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from regtools import RegtoolsError, TomlError, toml_to_json
 from regtools.toml.reader import read
-from regtools.toml.to_json import convert
+from regtools.toml.to_json import Options, convert
 
 
 def line(source: str | bytes, **options: object) -> str:
@@ -142,7 +142,7 @@ def test_a_missing_file_and_a_folder_are_errors_of_their_own(tmp_path: Path) -> 
 
 
 def test_notes_tell_of_a_dropped_mark_and_of_cut_digits() -> None:
-    _, notes = convert("\ufeffa = 1979-05-27T07:32:00.1234567Z\nb = '07:32:00.1234567'")
+    _, notes = convert("\ufeffa = 1979-05-27T07:32:00.1234567Z\nb = '07:32:00.1234567'", Options())
     assert [(note.code, note.where.line, note.where.column) for note in notes] == [
         ("bom", 1, 1),
         ("precision-lost", 1, 5),

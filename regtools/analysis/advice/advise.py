@@ -1,28 +1,42 @@
 """``advise``: measured pulls and a configuration in, its mirrors in the order expected to be fastest out.
 
-What is reordered are the mirrors of each ``[[registry]]`` entry that the measured images go through. Nothing
-is added, nothing dropped, no flag changed: which places may be asked at all is not a question of speed. The
-registry itself stays last, where podman asks it in any case.
+Only the mirrors of each ``[[registry]]`` entry that the measured images go through change their order.
+Nothing is added, nothing is removed, no flag changes: which sources may be asked at all is not a question of
+speed. The registry itself stays last, where podman asks it in any case.
 """
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, overload
 
-from .choice import SEED, choices, costs, counted, no_advice
+from regtools.display import visible
+from regtools.registries.writing import entries_toml
+from regtools.version import __version__
+
+from ..measurements import period
+from ..verdicts import plural
+from .choice import best, decide, described, ending
+from .expected import FAILURE_S, SILENCE_S
+from .mirrors import NoChoice, cases, evidence, no_advice
+from .vantages import Advice, common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd
 
     from regtools.pull.records import Pull
     from regtools.registries.conf import RegistriesConf
 
-    from .vantages import Advice
+    from .choice import Choice
+    from .mirrors import Case, Evidence
 
 __all__ = ["advise"]
+
+SEED = 20
+_WIDTH = 98
+_NAMED, _LINES = 8, 40  # vantage points named, lines about them: a file for a thousand hosts stays readable
 
 
 @overload
@@ -58,40 +72,133 @@ def advise(
     by: str | None = None,
     seed: int = SEED,
 ) -> str | Advice:
-    """Write a drop-in for ``registries.conf`` whose mirrors stand in the order with the least expected time.
+    """Write a drop-in for ``registries.conf`` with the mirrors in the order of least expected time.
 
     Args:
         pulls: the pulls frame of a campaign, or pulls: each mirror measured alone, as a place of its own, in
             at least ten rounds. Which place is which mirror: :mod:`regtools.analysis.advice.mirrors`.
         conf: the configuration in force.
-        requests: the requests frame of the same journal; tells what failures cost.
+        requests: the requests frame of the same journal; it shows what failures cost.
         cache_state: ``cold`` or ``warm``; None for cold where both were measured.
         by: ``"vantage"`` for one file a vantage point, and the one that is best for all.
         seed: of the bootstrap.
 
-    Returns: TOML text with the entries whose order changes, whole, and in comments when, from what and with
-        which gain. As a drop-in it replaces those entries; everything else stays as it is. With ``by`` an
-        :class:`~regtools.analysis.advice.vantages.Advice`.
+    Returns: TOML text with the entries whose order changes, and comments that say when they were measured,
+        from what, and what is gained. As a drop-in it replaces those entries; everything else stays as it is.
+        With ``by`` an :class:`~regtools.analysis.advice.vantages.Advice`.
 
     Raises:
         RegtoolsError: kind ``no-advice``: the measurements support no choice, and the message says why.
-            Kind ``bad-table``: they are none.
+            Kind ``bad-table``: they are no measurements.
     """
-    given: Any = pulls if hasattr(pulls, "columns") else list(pulls)
+    if by not in (None, "vantage"):
+        raise no_advice([f"files cannot be written by {by!r}"], 'the only column to keep apart is "vantage"')
+    found = evidence(pulls, requests, cache_state)
     if by is not None:
-        from .vantages import advise_each
-
-        return advise_each(given, conf, requests=requests, cache_state=cache_state, by=by, seed=seed)
-    table, state = counted(given, cache_state)
-    vantages = sorted(set(map(str, table["vantage"])))
-    if len(vantages) > 1:
+        return _each(found, conf, seed)
+    if len(found.vantages) > 1:
         raise no_advice(
-            [f"the pulls are of several vantage points ({', '.join(vantages)})"],
-            'by="vantage" (regtools advise --by vantage) gives a file for each, and the best for all',
+            [f"the pulls are of several vantage points ({', '.join(found.vantages)})"],
+            'by="vantage" (regtools advise --by vantage) writes a file for each, and the best for all',
         )
-    made, refused = choices(table, conf, costs(given, requests), seed=seed)
+    judged, refused = cases(found, conf)
+    made, more = _choices(judged, {prefix: best([case]) for prefix, case in judged.items()}, seed)
     if not made:
-        raise no_advice(refused)
-    from .choice import dropin
+        raise no_advice([*refused, *more])
+    return _dropin(found, made, [*refused, *more], conf)
 
-    return dropin(table, state, made, refused, conf)
+
+def _choices(
+    judged: Mapping[str, Case], orders: Mapping[str, list[int]], seed: int
+) -> tuple[list[Choice], list[str]]:
+    """Choose an order for each entry; return the choices, and why other entries have none."""
+    made, refused = [], []
+    for prefix, case in judged.items():
+        lines = described(case, [*orders[prefix], *ending([case])])
+        try:
+            made.append(decide([case], orders[prefix], lines, seed=seed))
+        except NoChoice as reason:
+            refused.append(f"{prefix}: {reason}")
+    return made, refused
+
+
+def _each(found: Evidence, conf: RegistriesConf, seed: int) -> Advice:
+    """Advise every vantage point, and all together."""
+    if not any(found.vantages):
+        raise no_advice(["no vantage points are recorded"], "leave out by: one file for this machine")
+    files: dict[str, str] = {}
+    refused: dict[str, tuple[str, ...]] = {}
+    judged: dict[str, dict[str, Case]] = {}
+    own: dict[str, dict[str, list[int]]] = {}
+    for vantage in found.vantages:
+        here = found.at(vantage)
+        judged[vantage], why = cases(here, conf)
+        own[vantage] = {prefix: best([case]) for prefix, case in judged[vantage].items()}
+        made, more = _choices(judged[vantage], own[vantage], seed)
+        if made:
+            files[vantage] = _dropin(here, made, [*why, *more], conf)
+        else:
+            refused[vantage] = (*why, *more)
+    if not any(judged.values()):
+        raise no_advice(f"{vantage}: {'; '.join(why)}" for vantage, why in refused.items())
+    made, reasons, costs = common(judged, own, seed=seed)
+    for_all = _dropin(found, made, reasons, conf) if made else None
+    return Advice(files, refused, for_all, tuple(reasons), costs)
+
+
+# -- the file --------------------------------------------------------------------------------------------
+
+
+def _dropin(found: Evidence, made: list[Choice], refused: list[str], conf: RegistriesConf) -> str:
+    """Write the chosen entries, each whole, since a drop-in replaces an entry as a whole."""
+    lines = [
+        *_comment("Mirrors in the order in which a pull is expected to take the least time."),
+        *_comment(f"Made by regtools {__version__} from measurements: {_origin(found)}."),
+        *_comment(
+            f"Expected times count failures: one by silence costs podman {SILENCE_S:g} s, another kind what "
+            f"was measured, else {FAILURE_S:g} s."
+        ),
+        *(line for reason in refused for line in _comment(f"Left as it is: {reason}.")),
+    ]
+    for choice in made:
+        mirrors = tuple(choice.entry.mirrors[index] for index in choice.after)
+        lines += ["", *_about(choice, conf), entries_toml([choice.entry._replace(mirrors=mirrors)])]
+    return "\n".join(lines) + "\n"
+
+
+def _origin(found: Evidence) -> str:
+    table, vantages = found.table, found.vantages
+    times = period(table)
+    when = " to ".join(f"{each:%Y-%m-%d %H:%M}" for each in times) + " UTC" if times else "time not recorded"
+    versions = table["client_version"].astype("string").fillna("").unique()
+    client = f"{table['client'].iloc[0]} {versions[-1]}".strip() or "client not recorded"
+    more = f" and {len(vantages) - _NAMED} more" if len(vantages) > _NAMED else ""
+    where = f" at {', '.join(vantages[:_NAMED])}{more}" if any(vantages) else ""
+    pulls = f"{plural(len(table), 'pull')} ({int((~table['ok']).sum())} failed)"
+    rounds = plural(table["block"].nunique(), "round")
+    caches = f", {found.state} caches" if found.state != "unknown" else ""
+    return f"{when}{where}, {pulls} in {rounds}, {client}{caches}"
+
+
+def _about(choice: Choice, conf: RegistriesConf) -> Iterator[str]:
+    place = conf.place(choice.entry.prefix)
+    known = f" Replaces the entry at {place}." if place.file else ""
+    yield from _comment(
+        f"Expected {choice.after_s:.3g} s a pull instead of {choice.before_s:.3g} s: "
+        f"{choice.before_s - choice.after_s:.3g} s less ({choice.low:.3g} to {choice.high:.3g} s).{known}"
+    )
+    yield from _comment(f"Images: {', '.join(choice.images)}.")
+    more = len(choice.lines) - _LINES
+    for line in [*choice.lines[:_LINES], *([f"and {more} more"] if more > 0 else [])]:
+        yield from _comment(f"- {line}")
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(
+        visible(text.replace("\t", " ")),
+        _WIDTH,
+        initial_indent="# ",
+        subsequent_indent="#   " if text.startswith("- ") else "# ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

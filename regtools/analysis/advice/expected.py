@@ -1,48 +1,48 @@
 """The expected time of a pull through a list of sources that are tried in order.
 
-A source delivers with its measured success rate and then takes one of its measured times; else its failure
-costs the time until the next one is asked, and the next one has its turn::
+With its measured success rate a source delivers, and takes its measured mean time; otherwise its failure
+costs the time until the next source is asked, and that one is tried::
 
     E = Σ over sources k:  (all before k failed) × (success_k × time_k + failure_k × cost_k)
 
-The order with the least E over all measured images is found by trying every order, up to seven sources;
-beyond, from the order by ``time + cost × failure / success`` (which is the best for a single image) by
-moving one or exchanging two until nothing gets better.
+Of up to seven sources every order is tried. Of more, the search starts from the order by
+``time + cost × failure / success``, which is the best for a single image, and moves one source or exchanges
+two until nothing improves.
 
-What a failure costs is podman's to say, since it is podman that will follow the list. Measured with podman
-4.3: a mirror that refuses the connection, or answers 404 or 500, costs next to nothing; one that swallows
-packets costs about 120 s. So a failure by silence counts 120 s unless podman itself was measured; others
-count what was measured where one source was tried after another, else 0.1 s.
+What a failure costs depends on podman, which will follow the list. Measured with podman 4.3: a mirror that
+refuses the connection, or answers 404 or 500, costs almost nothing; one that drops packets costs about 120 s.
+So a failure by silence counts 120 s unless podman itself was measured. Other failures count what was measured
+where one source was tried after another, else 0.1 s.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
-    from numpy.typing import NDArray
+
+    from ..statistics import Floats
 
 __all__ = [
     "FAILURE_S",
+    "SILENCE_S",
     "Measured",
     "best_order",
     "expected",
     "failure_cost",
-    "gain",
     "gains",
     "interval",
     "mean_time",
 ]
 
-if TYPE_CHECKING:
-    Floats = NDArray[np.float64]
+Key = TypeVar("Key", bound="Hashable")  # what a source is called: a place, or the number of a mirror
 
 SILENT = ("timeout", "stalled", "too-slow")
 SILENCE_S = 120.0
@@ -53,7 +53,7 @@ _DRAWS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One place's pulls of one image, by round: number, number done, summed time; and a failure's cost."""
+    """One source's pulls of one image, by round: number, number done, summed time; and a failure's cost."""
 
     n: Floats
     done: Floats
@@ -61,7 +61,7 @@ class Measured:
     cost: float
 
     def drawn(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Give success rate and mean time of pulls that were done, for each draw of rounds.
+        """Return the success rate and the mean time of pulls that were done, for each draw of rounds.
 
         Args:
             weights: draws × rounds, how often each round was drawn.
@@ -70,9 +70,14 @@ class Measured:
         with np.errstate(invalid="ignore", divide="ignore"):
             return done / n, np.where(done > 0, time / done, 0.0)
 
+    def figures(self) -> tuple[float, float, float]:
+        """Return success rate, mean time and the cost of a failure, each round counted once."""
+        done = float(self.done.sum())
+        return done / float(self.n.sum()), float(self.time.sum()) / done if done else 0.0, self.cost
+
     @classmethod
     def of(cls, group: pd.DataFrame, rounds: int, cost: float) -> Measured:
-        """Take the pulls of one place and image, with their round as a number in ``at``."""
+        """Return what a frame says of one source and image; its column ``at`` is the number of the round."""
         at, ok = group["at"].to_numpy(), group["ok"].to_numpy()
         seconds = np.where(ok, group["seconds"].to_numpy(), 0.0)
         return cls(
@@ -84,7 +89,7 @@ class Measured:
 
 
 def failure_cost(failed: pd.DataFrame, attempts: pd.DataFrame) -> float:
-    """Give the seconds that a failure of one source costs podman.
+    """Return the seconds that a failure of one source costs podman.
 
     Args:
         failed: its failed pulls: ``client`` and ``error_kind``.
@@ -94,99 +99,99 @@ def failure_cost(failed: pd.DataFrame, attempts: pd.DataFrame) -> float:
         return FAILURE_S
     measured = {str(kind): float(group["seconds"].mean()) for kind, group in attempts.groupby("kind")}
     costs = []
-    for client, kind in zip(failed["client"].astype(str), failed["error_kind"].astype("string"), strict=True):
-        word = str(kind)
-        silent = any(each in word for each in SILENT)
-        if silent:
-            costs.append(max(SILENCE_S if client != "podman" else 0.0, measured.get(word, 0.0)) or SILENCE_S)
+    for client, kind in zip(failed["client"].astype(str), failed["error_kind"].astype(str), strict=True):
+        cost = measured.get(kind)
+        if any(each in kind for each in SILENT):
+            known = cost if client == "podman" else max(SILENCE_S, cost or 0.0)
+            costs.append(known or SILENCE_S)
         else:
-            costs.append(measured.get(word, FAILURE_S))
+            costs.append(FAILURE_S if cost is None else cost)
     return float(np.mean(costs))
 
 
-def expected(images: Sequence[Mapping[str, Measured]], order: Sequence[str], weights: Floats) -> Floats:
-    """Give the expected time of a pull for each draw of rounds, the mean over the images.
+def expected(images: Sequence[Mapping[Key, Measured]], order: Sequence[Key], weights: Floats) -> Floats:
+    """Return the expected seconds of a pull for each draw of rounds, the mean over the images.
 
     Args:
-        images: of each image, place → what was measured.
-        order: places in the order in which they are tried.
+        images: of each image, source → what was measured.
+        order: sources in the order in which they are tried.
         weights: draws × rounds.
     """
     total = np.zeros(len(weights))
-    for places in images:
+    for sources in images:
         reached = np.ones(len(weights))
-        for place in order:
-            success, time = places[place].drawn(weights)
-            total += reached * (success * time + (1 - success) * places[place].cost)
+        for source in order:
+            success, time = sources[source].drawn(weights)
+            total += reached * (success * time + (1 - success) * sources[source].cost)
             reached = reached * (1 - success)
     return total / len(images)
 
 
-def best_order(
-    images: Sequence[Mapping[str, Measured]], places: Sequence[str], last: Sequence[str] = ()
-) -> list[str]:
-    """Give the order of ``places`` with the least expected time.
+def mean_time(images: Sequence[Mapping[Key, Measured]], order: Sequence[Key]) -> float:
+    """Return the expected seconds of a pull, each round counted once."""
+    rounds = len(next(iter(images[0].values())).n)
+    return float(expected(images, order, np.ones((1, rounds)))[0])
 
-    Of equals the one whose rest is the best without its first, and so on; of equals still, the one given.
+
+# -- the best order --------------------------------------------------------------------------------------
+
+
+def best_order(
+    images: Sequence[Mapping[Key, Measured]], sources: Sequence[Key], last: Sequence[Key] = ()
+) -> list[Key]:
+    """Return the order of ``sources`` with the least expected time.
+
+    Of equally good orders it is the one whose rest is the best without its first source, and so on; of those
+    that are still equal, the given one.
 
     Args:
-        last: places that are tried after them in any case: the registry itself.
+        last: sources that are tried after them in any case: the registry itself.
     """
-    figures = [
-        {place: (*_first(each.drawn(np.ones((1, len(each.n))))), each.cost) for place, each in image.items()}
-        for image in images
-    ]
+    figures = [{source: each.figures() for source, each in image.items()} for image in images]
 
-    def time(order: Iterable[str]) -> tuple[float, ...]:
-        # What stands behind a source that never failed is never reached: there, as if all before had failed.
-        rest = list(order)
-        tails = [[*rest[start:], *last] for start in range(len(rest))]
+    def time(given: Iterable[Key]) -> tuple[float, ...]:
+        # A source behind one that never failed is never reached; it is ranked as if all before it had failed.
+        order = [*given, *last]
+        tails = [order[start:] for start in range(len(sources))]
         return tuple(round(sum(_walk(image, tail) for image in figures), 9) for tail in tails)
 
-    if len(places) <= _EVERY_ORDER:
-        return list(min(permutations(places), key=time))
-    starts = [sorted(places, key=lambda place: sum(_index(*image[place]) for image in figures))]
-    starts += [_by_index(places, image) for image in figures]
+    if len(sources) <= _EVERY_ORDER:
+        return list(min(permutations(sources), key=time))
+    starts = [
+        sorted(sources, key=lambda source: sum(_index(*image[source]) for image in group))
+        for group in [figures, *([image] for image in figures)]
+    ]
     return min((_improved(start, time) for start in starts), key=time)
 
 
-def _first(drawn: tuple[Floats, Floats]) -> tuple[float, float]:
-    return float(drawn[0][0]), float(drawn[1][0])
-
-
-def _walk(image: Mapping[str, tuple[float, float, float]], order: Sequence[str]) -> float:
-    """The expected time of one image, as :func:`expected` for a single draw."""
+def _walk(image: Mapping[Key, tuple[float, float, float]], order: Sequence[Key]) -> float:
+    """Return the expected time of one image, as :func:`expected` for a single draw."""
     total, reached = 0.0, 1.0
-    for place in order:
-        success, time, cost = image[place]
+    for source in order:
+        success, time, cost = image[source]
         total += reached * (success * time + (1 - success) * cost)
         reached *= 1 - success
     return total
 
 
 def _index(success: float, time: float, cost: float) -> float:
-    """What a source costs for each pull that it delivers."""
+    """Return what a source costs for each pull that it delivers."""
     return time + cost * (1 - success) / success if success else 1e9
 
 
-def _by_index(places: Sequence[str], image: Mapping[str, tuple[float, float, float]]) -> list[str]:
-    return sorted(places, key=lambda place: _index(*image[place]))
+def _improved(order: list[Key], time: Callable[[Iterable[Key]], tuple[float, ...]]) -> list[Key]:
+    """Return the order after moving one source, or exchanging two, as long as that helps."""
+    least = time(order)
+    while True:
+        better = next(
+            ((value, tried) for tried in _neighbours(order) if (value := time(tried)) < least), None
+        )
+        if better is None:
+            return order
+        least, order = better
 
 
-def _improved(order: list[str], time: Callable[[Iterable[str]], tuple[float, ...]]) -> list[str]:
-    """Move one place, or exchange two, as long as that makes the order better."""
-    least, better = time(order), True
-    while better:
-        better = False
-        for tried in _neighbours(order):
-            value = time(tried)
-            if value < least:
-                order, least, better = tried, value, True
-                break
-    return order
-
-
-def _neighbours(order: list[str]) -> Iterator[list[str]]:
+def _neighbours(order: list[Key]) -> Iterator[list[Key]]:
     for one, other in permutations(range(len(order)), 2):
         moved = order[:one] + order[one + 1 :]
         moved.insert(other, order[one])
@@ -197,51 +202,30 @@ def _neighbours(order: list[str]) -> Iterator[list[str]]:
             yield exchanged
 
 
-def gain(
-    images: Sequence[Mapping[str, Measured]],
-    before: Sequence[str],
-    after: Sequence[str],
-    *,
-    seed: int,
-    choices: int,
-) -> tuple[float, float, float, float, float]:
-    """Give what an order gains over another: the expected times, the gain, and its bootstrap interval.
-
-    Args:
-        before, after: the orders, the registry itself included where it was measured.
-        choices: from how many comparisons the order was picked. The interval's lower end is that of
-            1 - 0.05 / ``choices``, so that picking the luckiest of many does not look like a gain.
-
-    Returns: expected seconds before and after, the gain, its low and high.
-    """
-    now, then = (mean_time(images, order) for order in (before, after))
-    low, high = interval(gains(images, before, after, seed=seed), choices)
-    return now, then, now - then, low, high
-
-
-def mean_time(images: Sequence[Mapping[str, Measured]], order: Sequence[str]) -> float:
-    """Give the expected seconds of a pull, all rounds counted once."""
-    return float(expected(images, order, np.ones((1, _rounds(images))))[0])
+# -- how sure it is --------------------------------------------------------------------------------------
 
 
 def gains(
-    images: Sequence[Mapping[str, Measured]], before: Sequence[str], after: Sequence[str], *, seed: int
+    images: Sequence[Mapping[Key, Measured]], before: Sequence[Key], after: Sequence[Key], *, seed: int
 ) -> Floats:
-    """Give what one order saves over the other, in seconds, for 2,000 draws of rounds."""
-    rounds = _rounds(images)
+    """Return what one order saves over the other, in seconds, for 2,000 draws of rounds."""
+    rounds = len(next(iter(images[0].values())).n)
     drawn = np.random.default_rng(seed).multinomial(rounds, np.full(rounds, 1 / rounds), size=_DRAWS)
     weights = drawn.astype(float)
     return expected(images, before, weights) - expected(images, after, weights)
 
 
-def interval(drawn: Floats, choices: int) -> tuple[float, float]:
-    """Give the 95 % interval of drawn gains, the lower end corrected as :func:`gain` says."""
+def interval(drawn: Floats, sources: int) -> tuple[float, float]:
+    """Return the 95 % interval of drawn gains.
+
+    Args:
+        drawn: from :func:`gains`.
+        sources: number of sources that were put in order. The lower end is corrected for the pairs of them
+            that could have been exchanged, so that picking the luckiest of many does not look like a gain.
+    """
     known = drawn[np.isfinite(drawn)]
     if not len(known):
         return -np.inf, np.inf
-    low, high = np.quantile(known, [0.025 / max(choices, 1), 0.975])
+    pairs = max(sources * (sources - 1) // 2, 1)
+    low, high = np.quantile(known, [0.025 / pairs, 0.975])
     return float(low), float(high)
-
-
-def _rounds(images: Sequence[Mapping[str, Measured]]) -> int:
-    return len(next(iter(images[0].values())).n)

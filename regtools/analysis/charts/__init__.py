@@ -1,11 +1,9 @@
-"""Charts of measured pulls, and of where a name leads: matplotlib, each gives the Axes that it drew on.
+"""Charts of measured pulls, and of what a name resolves to; each returns the matplotlib Axes it drew on.
 
-Readable in grey and without telling colours apart: phases differ in lightness and hatching, places in
-marker and dash. Raw points are always there, with the median; means never. Without ``ax`` a chart makes a
-figure of its own, 1152 pixels wide.
+They are readable in grey: phases differ in lightness and hatching, places in marker and dash. They show the
+raw points with the median, never a mean alone. Without ``ax`` a chart makes a figure, 1152 pixels wide.
 """
 
-# Cheap: matplotlib and pandas are loaded when a chart is drawn.
 from __future__ import annotations
 
 from .phases import failover, phases

@@ -1,121 +1,199 @@
-"""What the charts share: sizes, colours that also read in grey, words that fit, legends where no data are."""
+"""How charts look: every colour, hatch, mark and size, and the words on them.
+
+A text from outside (a place, a host, an image) is written with :func:`words`, and each chart ends with
+:func:`finished`; so no name is taken for a formula, and none breaks the file that a chart is saved to.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, NamedTuple
 
-from regtools.errors import RegtoolsError
-from regtools.pull.records import frames
+from regtools.display import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any, Literal
 
     import numpy as np
-    import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
     from numpy.typing import NDArray
-
-    from regtools.pull.records import Pull
-
-__all__ = [
-    *("DPI", "FAILED", "MEDIAN", "PLACES", "WIDTH"),
-    *("axes", "below", "chosen_places", "grid", "look", "named", "points_wide", "pulls_frame", "spread_out"),
-    *("tick_words", "title"),
-]
 
 WIDTH = 8.0  # inches
 DPI = 144
+PANEL = 3.6  # inches, the least width of one of several charts
+NARROW = 330  # points; below, texts are smaller
+LARGE, SMALL, NOTE = 10, 8.5, "x-small"  # sizes of texts, in points
+MONOSPACE = "DejaVu Sans Mono"  # comes with matplotlib
+LETTER = 0.56  # mean width of a letter of the proportional font, in font sizes
+ADVANCE = 0.603  # width of a letter of MONOSPACE, in font sizes
+LEADING = 1.5  # height of a line, in font sizes
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; marker and dash do without colour.
+INK, PAPER = "black", "white"
+DIM = "0.3"  # words beside the data
+GONE = "0.45"  # a name that is not used
+LINE = "0.35"  # lines between marks
+PAIR = "0.7"  # lines behind the data
+GRID = "0.9"
+EDGE: dict[str, Any] = {"edgecolor": "0.2", "linewidth": 0.3}
+LABEL: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 1}
+
+# Okabe and Ito's colours, which colour-blind readers can distinguish; marker and dash work without colour.
+BLACK, BLUE, SKY, GREEN, YELLOW = "#000000", "#0072B2", "#56B4E9", "#009E73", "#F0E442"
+ORANGE, VERMILION, PURPLE, TEAL = "#E69F00", "#D55E00", "#CC79A7", "#004D40"
 PLACES: tuple[tuple[str, str, Any], ...] = (
-    ("#0072B2", "o", "-"),
-    ("#D55E00", "s", "--"),
-    ("#009E73", "^", "-."),
-    ("#CC79A7", "D", ":"),
-    ("#000000", "v", (0, (5, 1))),
-    ("#E69F00", "P", (0, (3, 1, 1, 1))),
-    ("#56B4E9", "X", (0, (1, 1))),
+    (BLUE, "o", "-"),
+    (VERMILION, "s", "--"),
+    (GREEN, "^", "-."),
+    (PURPLE, "D", ":"),
+    (BLACK, "v", (0, (5, 1))),
+    (ORANGE, "P", (0, (3, 1, 1, 1))),
+    (SKY, "X", (0, (1, 1))),
 )
-FAILED = "#D55E00"
+FAILED = VERMILION
+CROSS: dict[str, Any] = {"marker": "x", "color": FAILED, "linestyle": "none", "zorder": 4}
 MEDIAN: dict[str, Any] = {"markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.6, "zorder": 5}
 
-_LETTER = 0.56  # mean width of a letter of the proportional font, in font sizes
+
+class Fill(NamedTuple):
+    """How a part of a bar is drawn, and what the legend calls it."""
+
+    words: str
+    colour: str
+    hatch: str = ""
 
 
-def look(number: int) -> tuple[str, str, Any]:
-    """Give colour, marker and dash of the first, second, … place."""
-    return PLACES[number % len(PLACES)]
+# What a request's time is made of: column → look, ordered by lightness.
+PHASES = {
+    "dns_s": Fill("name look-up", BLACK),
+    "tcp_s": Fill("TCP connect", VERMILION, "//"),
+    "tls_s": Fill("TLS handshake", PURPLE, "xx"),
+    "ttfb_s": Fill("until first byte", YELLOW, ".."),
+    "body_s": Fill("body", SKY),
+}
+# What a pull's time is made of: column → look; neighbours differ in grey.
+STAGES = {
+    "start_s": Fill("start of the program", PAPER, "||"),
+    "auth_s": Fill("ping and token", YELLOW, ".."),
+    "manifest_s": Fill("manifest", PURPLE, "xx"),
+    "transfer_s": Fill("transfer", SKY),
+    "wait_s": Fill("waiting to try again", BLACK),
+    "store_s": Fill("storing", GREEN, "\\\\"),
+}
 
 
-def axes(height: float, width: float = WIDTH) -> Axes:
-    """Make a figure of its own, sizes in inches; give its Axes."""
+class Mark(NamedTuple):
+    """How a stop of a resolution is drawn, and what the key calls it."""
+
+    marker: str
+    colour: str
+    filled: bool
+    words: str = ""
+
+
+STOPS = {
+    "name": Mark("o", BLACK, True),
+    "candidate": Mark("D", BLACK, False, "candidate: a full name"),
+    "mirror": Mark("o", BLUE, True, "mirror"),
+    "primary": Mark("s", TEAL, True, "the registry itself"),
+    "blocked": Mark("o", FAILED, False, "blocked: passed over"),
+    "failed": Mark("X", FAILED, True, "no source can be made"),
+}
+TAGS = {"insecure": (YELLOW, INK), "blocked": (FAILED, PAPER)}  # word → background, letters
+
+
+# -- figures ---------------------------------------------------------------------------------------------
+
+
+def axes(height: float, **options: Any) -> Axes:
+    """Return the Axes of a new figure.
+
+    Args:
+        height: in inches.
+        options: of ``plt.subplots``, instead of matplotlib's layout.
+    """
     import matplotlib.pyplot as plt
 
-    _, ax = plt.subplots(figsize=(width, height), dpi=DPI, layout="constrained")
+    ax: Axes
+    _, ax = plt.subplots(figsize=(WIDTH, height), dpi=DPI, **(options or {"layout": "constrained"}))
     return ax
 
 
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that the Axes belong to."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
 def points_wide(ax: Axes) -> float:
-    """Give the width of the Axes in points, as it stands."""
+    """Return the present width of the Axes in points."""
     return float(ax.get_window_extent().width / ax.figure.dpi * 72)
-
-
-def title(ax: Axes, text: str) -> None:
-    """Write the title, in as many lines as it needs."""
-    import textwrap
-
-    size = 10 if points_wide(ax) > 330 else 8.5
-    room = max(int(points_wide(ax) * 0.92 / (size * _LETTER)), 20)
-    lines = textwrap.wrap(text.replace(" = ", "\xa0=\xa0"), room, break_on_hyphens=False)
-    ax.set_title("\n".join(lines).replace("\xa0", " "), fontsize=size, parse_math=False)
 
 
 def grid(ax: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
     """Draw faint lines behind the data."""
-    ax.grid(color="0.9", axis=axis)
+    ax.grid(color=GRID, axis=axis)
     ax.set_axisbelow(True)
 
 
-def below(ax: Axes, handles: list[Any], columns: int) -> None:
-    """Put the legend under the axis, in as many columns as fit: nowhere else is there sure to be no data."""
-    longest = max((len(str(handle.get_label())) for handle in handles), default=1)
-    fit = int(points_wide(ax) * 1.1 // (longest * 7 * _LETTER + 32))
-    ax.legend(
-        handles=handles,
-        ncols=max(1, min(columns, fit)),
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        borderaxespad=5.5,  # font sizes; clears the axis and its label
-        fontsize="x-small",
-        frameon=False,
-    )
+def finished(ax: Axes) -> Axes:
+    """Return the Axes with all their texts as plain text: a ``$`` in a name begins no formula."""
+    from matplotlib.text import Text
+
+    for text in ax.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_parse_math(False)
+    return ax
 
 
-def named(text: str) -> str:
-    """Give a text that matplotlib takes for a label whatever it begins with."""
-    return f" {text}" if text.startswith("_") else text
+# -- marks -----------------------------------------------------------------------------------------------
 
 
-def tick_words(ax: Axes, at: Sequence[float], words: Sequence[str], axis: str = "x") -> None:
-    """Write words at an axis; those of the x axis turned where they would touch."""
-    which = ax.xaxis if axis == "x" else ax.yaxis
-    which.set_ticks(list(at), list(words))
-    for label in which.get_ticklabels():
-        label.set_parse_math(False)
-    if axis == "x":
-        longest = max((len(line) for word in words for line in word.split("\n")), default=0)
-        small = points_wide(ax) < 330
-        size = 7.5 if small else 9
-        turned = longest * size * _LETTER * len(words) > points_wide(ax) * 0.98
-        for label in which.get_ticklabels():
-            label.set(fontsize=size, rotation=30 if turned else 0, ha="right" if turned else "center")
-            label.set_rotation_mode("anchor" if turned else "default")
+def look(number: int) -> tuple[str, str, Any]:
+    """Return colour, marker and dash of the first, second, … place, from 0."""
+    return PLACES[number % len(PLACES)]
+
+
+def points(number: int) -> dict[str, Any]:
+    """Return how the points of a place are drawn, its median included."""
+    colour, marker, _ = look(number)
+    return {"marker": marker, "color": colour, "linestyle": "none", "markersize": 4, "zorder": 3}
+
+
+def line(number: int) -> dict[str, Any]:
+    """Return how the line of a place is drawn in the legend."""
+    colour, marker, dash = look(number)
+    return {"color": colour, "marker": marker, "linestyle": dash, "markersize": 4}
+
+
+def key(label: str, **options: Any) -> Line2D:
+    """Return a line for the legend; the options are those of the line that it explains."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=label, **options)
+
+
+def stack(ax: Axes, y: float, start: float, lengths: Iterable[tuple[Fill, float]], height: float) -> None:
+    """Draw the parts of a bar end to end, without those that have no length."""
+    for fill, length in lengths:
+        if length > 0:
+            ax.barh(y, length, height, start, color=fill.colour, hatch=fill.hatch, **EDGE)
+            start += length
+
+
+def patches(fills: Iterable[Fill]) -> list[Patch]:
+    """Return the parts of bars for the legend."""
+    from matplotlib.patches import Patch
+
+    return [Patch(facecolor=fill.colour, hatch=fill.hatch, label=fill.words, **EDGE) for fill in fills]
 
 
 def spread_out(count: int, width: float) -> NDArray[np.float64]:
-    """Give offsets that keep the points of a strip apart, the same every time.
+    """Return offsets that keep the points of a strip apart, the same every time.
 
     >>> [round(float(each), 2) for each in spread_out(3, 1.0)]
     [0.12, -0.26, 0.35]
@@ -126,48 +204,56 @@ def spread_out(count: int, width: float) -> NDArray[np.float64]:
     return np.asarray((steps % 1 - 0.5) * width, dtype=np.float64)
 
 
-def pulls_frame(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
-    """Give pulls as the frame that a comparison takes, with ``seconds`` for the time.
+# -- words -----------------------------------------------------------------------------------------------
 
-    Raises:
-        ValueError: there are none.
-        RegtoolsError: the table lacks a column that a chart needs.
-    """
-    import pandas as pd
 
-    table = pulls if isinstance(pulls, pd.DataFrame) else frames([pull.row() for pull in pulls], [])[0]
-    if table.empty:
-        raise ValueError("there are no pulls to draw")
-    time = "seconds" if "seconds" in table.columns else "total_s"
-    missing = [name for name in ("place", time, "ok") if name not in table.columns]
-    if missing:
-        raise RegtoolsError(
-            f"the table has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}",
-            kind="bad-table",
-            stage="load",
-            hint="a chart of pulls needs place, ok, and seconds or total_s",
-        )
-    made = table.assign(
-        place=table["place"].astype("string").fillna(""),
-        seconds=pd.to_numeric(table[time]).astype("Float64").astype("float64"),
-        ok=table["ok"].astype("boolean").fillna(False).astype(bool),
+def words(text: str) -> str:
+    """Return a text from outside as a chart can show it: control characters as escapes, a tab as a space."""
+    return visible(text.replace("\t", " "))
+
+
+def label(text: str) -> str:
+    """Return a text for a legend; matplotlib hides labels that begin with ``_``, so a space comes first."""
+    return f" {words(text)}" if text.startswith("_") else words(text)
+
+
+def tally(n: int, failed: int) -> str:
+    """Return the words for a number of pulls and how many of them failed."""
+    return f"n = {n}{f', {failed} failed' if failed else ''}"
+
+
+def title(ax: Axes, text: str) -> None:
+    """Write the title, in as many lines as it needs."""
+    size = LARGE if points_wide(ax) > NARROW else SMALL
+    room = max(int(points_wide(ax) * 0.92 / (size * LETTER)), 20)
+    lines = textwrap.wrap(words(text).replace(" = ", "\xa0=\xa0"), room, break_on_hyphens=False)
+    ax.set_title("\n".join(lines).replace("\xa0", " "), fontsize=size)
+
+
+def below(ax: Axes, handles: Sequence[Line2D | Patch], columns: int) -> None:
+    """Put the legend under the axis, in as many columns as fit: only there are surely no data."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=1)
+    fit = int(points_wide(ax) * 1.1 // (longest * 7 * LETTER + 32))
+    ax.legend(
+        handles=handles,
+        ncols=max(1, min(columns, fit)),
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=5.5,  # font sizes; clears the axis and its label
+        fontsize=NOTE,
+        frameon=False,
     )
-    made.loc[~made["ok"], "seconds"] = math.inf  # a failed pull never gets done
-    return made
 
 
-def chosen_places(table: pd.DataFrame, places: Sequence[str] | None) -> list[str]:
-    """Give the places to draw, in order: as asked, or from the fastest median to the slowest.
-
-    Raises:
-        ValueError: none of the places asked for was measured.
-    """
-    there = [str(each) for each in table["place"].unique()]
-    if places is not None:
-        if not set(places) & set(there):
-            raise ValueError(
-                f"no pulls of {', '.join(map(repr, places))}; there are {', '.join(sorted(there))}"
-            )
-        return list(places)
-    medians = table.groupby("place")["seconds"].median()
-    return sorted(there, key=lambda place: (float(medians[place]), place))
+def tick_words(ax: Axes, axis: Literal["x", "y"], names: Sequence[str], notes: Sequence[str]) -> None:
+    """Write names with notes below them at 0, 1, …; those of the x axis turned where they would touch."""
+    lines = [(words(name) or "all pulls", words(note)) for name, note in zip(names, notes, strict=True)]
+    which = ax.xaxis if axis == "x" else ax.yaxis
+    which.set_ticks(range(len(lines)), ["\n".join(pair) for pair in lines])
+    if axis == "x":
+        longest = max((len(line) for pair in lines for line in pair), default=0)
+        size = 9 if points_wide(ax) >= NARROW else 7.5
+        turned = longest * size * LETTER * len(lines) > points_wide(ax) * 0.98
+        for text in which.get_ticklabels():
+            text.set(fontsize=size, rotation=30 if turned else 0, ha="right" if turned else "center")
+            text.set_rotation_mode("anchor" if turned else "default")

@@ -1,41 +1,38 @@
-"""The folder in which podman or skopeo runs for one pull: a home with one registries.conf, empty storage.
+"""Prepare the folder in which podman or skopeo runs: a home with one registries.conf, and empty storage.
 
-A user's ``registries.conf`` keeps the system's drop-ins from being read (containers-registries.conf(5), up to
-podman 5); a variable alone would not, and a drop-in of the machine's could overrule what is measured. So
-the program gets a home of its own. Logins, certificates and the signature policy are links to the user's:
-they are not copied, and nothing of them is read here. Since podman 6 ``CONTAINERS_REGISTRIES_CONF`` switches
-all other files off.
+Up to podman 5 the drop-ins of the system are ignored only if the user has a ``registries.conf``
+(containers-registries.conf(5)): with a variable alone, a drop-in of this machine could override the
+configuration that is measured. So the program gets a home of its own. Logins, certificates and the signature
+policy are links to the user's files, which are neither copied nor read here. Since podman 6
+``CONTAINERS_REGISTRIES_CONF`` makes it ignore all other files.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regtools.registries.writing import effective_toml
 
+from .private import new_folder, remove_folder, storage_conf
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Mapping
     from typing import Self
 
     from regtools.registries.conf import RegistriesConf
 
 __all__ = ["EngineHome"]
 
-_LONGEST = 30  # podman takes no runroot of more than 50 characters
 _CONF = ".config/containers/registries.conf"
-# What of the user's home the program is to find in its own, as links.
+# Files of the user's home that are links in the program's home.
 _LINKED = (
     ".docker", ".dockercfg", ".config/containers/auth.json", ".config/containers/certs.d",
     ".config/containers/policy.json", ".config/containers/containers.conf",
 )  # fmt: skip
-# Variables that would lead to other files than ours.
+# Variables that name other files.
 _UNSET = (
     "CONTAINERS_REGISTRIES_CONF", "CONTAINERS_REGISTRIES_CONF_OVERRIDE", "REGISTRIES_CONFIG_PATH",
     "CONTAINERS_STORAGE_CONF", "STORAGE_DRIVER", "STORAGE_OPTS", "XDG_CONFIG_HOME", "CONTAINER_HOST",
@@ -43,73 +40,48 @@ _UNSET = (
 
 
 class EngineHome:
-    """The folder, from ``with`` to the end of the block; then nothing of it is left, mounts included.
+    """The folder, which exists until the end of a ``with`` block; then it is removed, including its mounts.
 
     Attributes:
         path: the folder.
         environ: the program's environment.
-        staging: where it keeps what has arrived and is not yet stored.
+        staging: where the program keeps what has arrived and is not stored yet.
     """
 
     def __init__(self, conf: RegistriesConf, *, by_variable: bool, environ: Mapping[str, str]) -> None:
-        parent = tempfile.gettempdir()
-        self.path = Path(tempfile.mkdtemp(prefix="rt-", dir=parent if len(parent) < _LONGEST else "/tmp"))
+        self.path = new_folder()
         self.conf = self.path / _CONF
         self.conf.parent.mkdir(parents=True)
         self.conf.write_text(effective_toml(conf), encoding="utf-8")
         self.staging = self.path / "staging"
         self.staging.mkdir()
         storage = self.path / "storage.conf"
-        storage.write_text(
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{self.path}/root"\nrunroot = "{self.path}/run"\n'
-        )
-        _link(Path(environ.get("HOME") or "/nonexistent"), self.path)
+        storage.write_text(storage_conf(self.path / "root", self.path / "run"))
+        home = Path(environ.get("HOME") or "/nonexistent")
+        for name in filter(lambda name: (home / name).exists(), _LINKED):
+            (self.path / name).symlink_to((home / name).resolve())
         self.environ = {name: value for name, value in environ.items() if name not in _UNSET}
         self.environ |= {
             "HOME": str(self.path),
             "TMPDIR": str(self.staging),
-            "CONTAINERS_STORAGE_CONF": str(storage),  # no additional image stores: every layer is fetched
+            "CONTAINERS_STORAGE_CONF": str(
+                storage
+            ),  # without additional image stores, every layer is fetched
         }
         if by_variable:
             self.environ["CONTAINERS_REGISTRIES_CONF"] = str(self.conf)
 
     def arrived(self) -> float | None:
-        """Give when the last byte of a staged blob was written (``time.time()``), or None."""
-        return max(_times(self.staging), default=None)
+        """Return when a staged blob was last written to (``time.time()``), or None."""
+        times = []
+        for root, _, names in os.walk(self.staging):
+            for name in names:
+                with suppress(OSError):  # the program may have removed it
+                    times.append(Path(root, name).stat().st_mtime)
+        return max(times, default=None)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for point in _mounts_below(str(self.path)):
-            subprocess.run(["umount", "-l", point], capture_output=True, check=False)
-        shutil.rmtree(self.path, ignore_errors=True)
-        if self.path.exists() and shutil.which("podman"):  # files of a rootless user's other user numbers
-            command = ["podman", "unshare", "rm", "-rf", str(self.path)]
-            subprocess.run(command, capture_output=True, check=False, timeout=60)
-
-
-def _link(home: Path, own: Path) -> None:
-    for name in _LINKED:
-        if (home / name).exists():
-            (own / name).symlink_to((home / name).resolve())
-
-
-def _times(folder: Path) -> Iterator[float]:
-    """Give when the files below a folder were written last; somebody else may be removing them."""
-    for root, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                yield Path(root, name).stat().st_mtime
-
-
-def _mounts_below(folder: str) -> list[str]:
-    """Give the mount points below a folder, innermost first (proc(5), mountinfo)."""
-    try:
-        rows = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    points = [row.split()[4] for row in rows]
-    return sorted((each for each in points if each.startswith(f"{folder}/")), reverse=True)
+    def __exit__(self, *_: object) -> None:
+        remove_folder(self.path)

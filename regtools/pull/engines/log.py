@@ -1,14 +1,16 @@
-"""What podman and skopeo tell in their debug log, read while they run: sources tried, stages, failures.
+"""Read the debug log of podman and skopeo while they run: sources tried, stages, failures.
 
-Both are built on containers/image, whose debug messages name every source that is tried and every request.
-The moments are those of the lines' arrival on our clock; the log's own clock knows whole seconds only.
+Both are built on containers/image, whose debug messages name every source and every request. Times are those
+at
+which a line arrives, by our clock: the log itself has whole seconds only.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from regtools.display import visible
 
 from ..records import Failure
 
@@ -28,10 +30,12 @@ _AGAIN = re.compile(r"Failed, retrying in ")
 _STAGES = {"manifests": "manifest", "blobs": "transfer"}
 _ORDER = ("auth", "manifest", "transfer")
 
-# Where a signed address stands in a message, its query is a key for those who have it.
+# The query of a signed address grants access, so it is not shown.
 _QUERY = re.compile(r"\?[^\s\"']+")
 
-# What the messages of containers/image, Go's net and x509 mean, most telling first → error kind.
+LONGEST = 4000  # characters of a message that are looked at: it may quote megabytes from a server
+
+# Messages of containers/image and of Go's net and x509, the most specific first → error kind.
 _KINDS = tuple(
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
@@ -57,7 +61,7 @@ _KINDS = tuple(
 
 
 def kind_of(message: str) -> str:
-    """Give the error kind that a message of podman or skopeo stands for; ``engine`` for an unknown one.
+    """Return the error kind of a message from podman or skopeo; ``engine`` for an unknown message.
 
     >>> kind_of('pinging container registry x: Get "https://x/v2/": dial tcp: lookup x: no such host')
     'dns'
@@ -65,30 +69,22 @@ def kind_of(message: str) -> str:
     'http-503'
     """
     for pattern, kind in _KINDS:
-        if match := pattern.search(message):
+        if match := pattern.search(message, 0, LONGEST):
             return f"http-{match['status']}" if kind == "http" else kind
     return "engine"
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """A moment from which on a stage runs."""
-
-    at_s: float
-    stage: str
-
-
 class Story:
-    """What a program has told so far; :meth:`hear` takes its output as it comes.
+    """What a program has reported so far; :meth:`hear` takes its output piece by piece.
 
     Attributes:
-        attempts: the sources tried, in order, repetitions included.
-        failures: what was said of those that failed.
-        candidate: the full name that is being pulled, or None where it was not said.
+        attempts: the sources tried, in order, including repetitions.
+        failures: those that failed, and why.
+        candidate: the full name that is being pulled, or None if it was not reported.
         loaded: the configuration files that it read.
-        requests: requests sent.
-        retries: how often the whole pull was begun again.
-        last: the last error in its own words.
+        requests: number of requests sent.
+        retries: how often it started the whole pull again.
+        last: its last error message.
     """
 
     def __init__(self) -> None:
@@ -99,7 +95,7 @@ class Story:
         self.requests = 0
         self.retries = 0
         self.last = ""
-        self._marks = [_Mark(0.0, "start")]
+        self._marks = [(0.0, "start")]  # moments at which a stage begins
         self._rest = b""
 
     def hear(self, data: bytes, at_s: float) -> None:
@@ -109,18 +105,19 @@ class Story:
             self._line(line.decode("utf-8", "replace"), at_s)
 
     def stages(self, total_s: float, arrived_s: float | None) -> dict[str, float]:
-        """Give the seconds of each stage; together they are ``total_s``.
+        """Return the seconds of each stage; together they are ``total_s``.
 
-        Arguments:
-            arrived_s: when the last byte had arrived, where that is known; what follows is ``store``.
+        Args:
+            total_s: duration of the whole run.
+            arrived_s: when the last byte had arrived, if that is known; what follows is ``store``.
         """
         spent = dict.fromkeys(("start", "auth", "manifest", "transfer", "wait", "store"), 0.0)
         marks = list(self._marks)
-        if arrived_s is not None and marks[-1].stage == "transfer":
-            marks.append(_Mark(min(max(arrived_s, marks[-1].at_s), total_s), "store"))
-        ends = [*(mark.at_s for mark in marks[1:]), total_s]
-        for mark, end in zip(marks, ends, strict=True):
-            spent[mark.stage] += end - mark.at_s
+        if arrived_s is not None and marks[-1][1] == "transfer":
+            marks.append((min(max(arrived_s, marks[-1][0]), total_s), "store"))
+        ends = [*(at_s for at_s, _ in marks[1:]), total_s]
+        for (at_s, stage), end in zip(marks, ends, strict=True):
+            spent[stage] += end - at_s
         return spent
 
     def _line(self, line: str, at_s: float) -> None:
@@ -129,7 +126,7 @@ class Story:
             if line.startswith("Error: "):
                 self.last = _safe(line.removeprefix("Error: "))
             return
-        level, text = match[1], _ESCAPE.sub(_plain, match[2] or match[3] or "")
+        level, text = match[1], _ESCAPE.sub(_unescape, match[2] or match[3] or "")
         if level in ("fatal", "error"):
             self.last = _safe(text)
         self._message(text, at_s)
@@ -137,42 +134,34 @@ class Story:
     def _message(self, text: str, at_s: float) -> None:
         if match := _TRYING.match(text):
             self.attempts.append(match[1])
-            self._enter("auth", at_s)
+            self._marks.append((at_s, "auth"))
         elif match := _FAILED.match(text):
             self.failures.append(Failure(match[1], kind_of(match[2]), _safe(match[2])))
         elif match := _REQUEST.match(text):
             self.requests += 1
-            self._advance(_STAGES.get(match[1] or "", ""), at_s)
+            stage, now = _STAGES.get(match[1] or "", ""), self._marks[-1][1]
+            # Another token or manifest in a later stage belongs to that stage.
+            if stage and now in _ORDER and _ORDER.index(stage) > _ORDER.index(now):
+                self._marks.append((at_s, stage))
         elif match := _CANDIDATE.match(text):
             self.candidate = match[1]
         elif match := _LOADED.match(text):
             self.loaded.append(match[1])
         elif _AGAIN.match(text):
             self.retries += 1
-            self._enter("wait", at_s)
-
-    def _advance(self, stage: str, at_s: float) -> None:
-        """Go on to a later stage; an earlier one's request, such as another token, belongs to this one."""
-        now = self._marks[-1].stage
-        if stage and now in _ORDER and _ORDER.index(stage) > _ORDER.index(now):
-            self._enter(stage, at_s)
-
-    def _enter(self, stage: str, at_s: float) -> None:
-        self._marks.append(_Mark(at_s, stage))
+            self._marks.append((at_s, "wait"))
 
     def told(self) -> Iterator[Failure]:
-        """Give the failures, and last the error with which it all ended, if that is not one of them."""
+        """Yield the failures, and the error with which the program ended if that is not one of them."""
         yield from self.failures
         if self.last and not any(each.message in self.last for each in self.failures):
             place = self.attempts[-1] if self.attempts else self.candidate or ""
             yield Failure(place, kind_of(self.last), self.last)
 
 
-def _plain(match: re.Match[str]) -> str:
+def _unescape(match: re.Match[str]) -> str:
     return {"n": "\n", "t": "\t"}.get(match[1], match[1])
 
 
 def _safe(text: str) -> str:
-    from regtools.display import visible
-
-    return visible(_QUERY.sub("?…", text.replace("\n", "; ")))[:500]
+    return visible(_QUERY.sub("?…", text[:LONGEST].replace("\n", "; ")))[:500]

@@ -1,8 +1,6 @@
-"""What libcurl hands over while a request runs, and how its clock is read afterwards.
+"""Receive one answer from libcurl: header lines, chunks and timing; and verify the document in it.
 
-A document on its way in: what it must be, and whether it is.
-
-Hashed while it arrives, stopped at its first byte too many, judged by size and digest.
+A document is hashed while it arrives, stopped at its first byte too many, and judged by size and digest.
 """
 
 from __future__ import annotations
@@ -15,81 +13,86 @@ from typing import TYPE_CHECKING
 
 import pycurl
 
+from .values import read_text, read_whole
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, BinaryIO
 
-    from .logins import Secret
+    from ..meter import Meter
+    from .values import Secret
+
+    Begin = Callable[[int, Mapping[str, str]], Callable[[bytes], bool] | None]
 
 __all__ = ["DIGEST", "Body", "Receiver", "Wanted", "phases"]
 
-if TYPE_CHECKING:
-    Begin = Callable[[int, Mapping[str, str]], Callable[[bytes], bool] | None]
-
-ERROR_BODY = 64 * 1024  # more of an error's explanation nobody reads
+MOST_HEADERS = 64 * 1024  # bytes in all header lines of an answer
+ERROR_BODY = 64 * 1024  # bytes of an error's explanation that are kept
 SAMPLES = 64
 
 
 class Receiver:
-    """Takes the header lines and the chunks of one answer.
+    """The callbacks that libcurl calls with the header lines and the body of one answer.
 
-    Once a body has begun, the low-speed limit is kept here: libcurl judges the mean of its last six seconds,
-    so that a fast beginning hides a standstill for as long.
+    The low-speed limit of a body is kept here: libcurl averages over six seconds, so that a fast beginning
+    hides a standstill. An exception in a callback is kept, because libcurl could only print it.
+
+    Attributes:
+        status, headers: of the last answer; names in lower case.
+        kept: the beginning of an error's explanation.
+        received: bytes of the body.
+        enough: whether reading stopped because the explanation is longer than what is kept.
+        stalled: whether reading stopped because the body was too slow.
+        oversized: whether reading stopped because the header lines were too long.
+        failed: an exception raised while receiving, or None.
+        started: ``time.perf_counter()`` when the request was sent.
     """
-
-    __slots__ = (
-        "_begin",
-        "_enough_bytes",
-        "_mark",
-        "_next",
-        "_patience_s",
-        "_samples",
-        "_step",
-        "_take",
-        "enough",
-        "headers",
-        "kept",
-        "received",
-        "stalled",
-        "started",
-    )
 
     def __init__(self, begin: Begin, expected: int | None, low_speed: int, low_speed_s: float) -> None:
         self._begin = begin
         self._patience_s = low_speed_s
         self._enough_bytes = low_speed * low_speed_s
         self._mark = (0.0, 0.0)  # when enough had arrived, and how much that was
-        self.stalled = False
         self._take: Callable[[bytes], bool] | None = None
         # One sample a step, one for the last byte and one in reserve for a body longer than declared.
         self._step = -(-expected // (SAMPLES - 2)) if expected else 0
-        self._next = 0
+        self._next = self._header_bytes = self.received = self.status = 0
         self._samples: list[tuple[float, int]] = []
         self.headers: dict[str, str] = {}
         self.kept = bytearray()
-        self.received = 0
-        self.enough = False
+        self.enough = self.stalled = self.oversized = False
+        self.failed: Exception | None = None
         self.started = 0.0
 
-    def header(self, line: bytes) -> None:
-        """Take a header line; a status line starts anew (an interim answer, or a proxy's)."""
-        text = line.decode("latin-1").strip()
-        if text.startswith("HTTP/"):
+    def header(self, line: bytes) -> int | None:
+        """Take a header line; return -1 to make libcurl stop."""
+        self._header_bytes += len(line)
+        if self._header_bytes > MOST_HEADERS:
+            self.oversized = True
+            return -1
+        text = read_text(line).strip()
+        name, colon, value = text.partition(":")
+        if text.startswith("HTTP/"):  # a new answer: the last one was an interim one, or a proxy's
             self.headers.clear()
-            fields = text.split(None, 2)
-            self.headers[":status"] = fields[1] if len(fields) > 1 else "0"
-        elif ":" in text:
-            name, _, value = text.partition(":")
+            self.status = next((read_whole(field) or 0 for field in text.split(None, 2)[1:2]), 0)
+        elif colon:
             name, value = name.strip().lower(), value.strip()
-            if name == "www-authenticate" and name in self.headers:  # one line a scheme is usual here
+            if name == "www-authenticate" and name in self.headers:  # often one line for each scheme
                 value = f"{self.headers[name]}, {value}"
             self.headers[name] = value
+        return None
 
     def chunk(self, data: bytes) -> int | None:
-        """Take a chunk of the body; -1 makes libcurl stop."""
+        """Take a chunk of the body; return -1 to make libcurl stop."""
+        try:
+            return None if self._accepts(data) else -1
+        except Exception as error:
+            self.failed = error
+            return -1
+
+    def _accepts(self, data: bytes) -> bool:
         if not self.received:
-            status = self.headers.get(":status", "")
-            self._take = self._begin(int(status) if status.isdecimal() else 0, self.headers)
+            self._take = self._begin(self.status, self.headers)
         self.received += len(data)
         if self.received >= self._mark[1] + self._enough_bytes or not self._mark[0]:
             self._mark = (time.perf_counter(), self.received)
@@ -97,18 +100,18 @@ class Receiver:
             if self._step and self.received >= self._next and len(self._samples) < SAMPLES - 1:
                 self._samples.append((time.perf_counter() - self.started, self.received))
                 self._next = self.received + self._step
-            return None if self._take(data) else -1
+            return self._take(data)
         self.kept += data[: ERROR_BODY - len(self.kept)]
         self.enough = self.received >= ERROR_BODY
-        return -1 if self.enough else None
+        return not self.enough
 
     def stalls(self) -> bool:
-        """Say whether the body has become too slow to be waited for."""
+        """Return whether the body has become too slow to wait for."""
         self.stalled = bool(self._mark[0]) and time.perf_counter() - self._mark[0] > self._patience_s
         return self.stalled
 
     def sampled(self) -> tuple[tuple[float, int], ...] | None:
-        """Give the pairs of seconds since the request's start and bytes so far, the last byte included."""
+        """Return pairs of seconds since the request's start and bytes so far, including the last byte."""
         if not self._step:
             return None
         if self._samples and self._samples[-1][1] != self.received:
@@ -117,15 +120,13 @@ class Receiver:
 
 
 def phases(info: Callable[[int], Any], secure: bool, reused: bool) -> dict[str, Any]:
-    """Cut libcurl's cumulative microseconds into differences; what was never reached is None.
+    """Return the phases of a request: libcurl's cumulative microseconds as differences in seconds.
 
-    A request that dies gives the rest of its time to the phase in which it died.
+    A phase that was not reached is None. A request that fails spends the rest of its time in the phase in
+    which it fails.
     """
     total = info(pycurl.TOTAL_TIME_T) / 1e6
-    marks = [
-        ("ttfb_s", info(pycurl.STARTTRANSFER_TIME_T) / 1e6),
-        ("body_s", total),
-    ]
+    marks = [("ttfb_s", info(pycurl.STARTTRANSFER_TIME_T) / 1e6), ("body_s", total)]
     if not reused:
         marks = [
             ("dns_s", info(pycurl.NAMELOOKUP_TIME_T) / 1e6),
@@ -136,7 +137,7 @@ def phases(info: Callable[[int], Any], secure: bool, reused: bool) -> dict[str, 
     cut: dict[str, Any] = dict.fromkeys(("dns_s", "tcp_s", "tls_s", "ttfb_s", "body_s"))
     before = 0.0
     for name, mark in marks:
-        # 0 is "never", except for a name that needed no look-up: that one is inside the connecting.
+        # 0 means "never", except for a name that needed no look-up: that time is part of connecting.
         reached = mark > 0 or (name == "dns_s" and marks[1][1] > 0)
         end = min(max(mark, before), total) if reached else total
         cut[name] = end - before
@@ -147,17 +148,19 @@ def phases(info: Callable[[int], Any], secure: bool, reused: bool) -> dict[str, 
     return cut
 
 
-# What a digest must look like before it is worth hashing for (image specification, "Digests").
+# The algorithms that are verified, and the form of their digests (image specification, "Digests").
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
-BATCH = 128 * 1024  # libcurl hands over 16 KiB at a time; hashing so little costs more than it hashes
+BATCH = 128 * 1024  # bytes; libcurl delivers 16 KiB at a time, too little to hash efficiently
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to fetch: where it is, what it must be, and how much of it is bearable.
+    """A document to be fetched: its address, what it must be, and how large it may be.
 
-    ``size`` is what was declared, None where nobody has; ``limit`` holds then. ``patient`` repeats what may
-    pass; a source with a successor is not waited for. ``form`` is posted, and then to ``url`` only.
+    Attributes:
+        size: declared size in bytes, or None; ``limit`` bounds a document of unknown size.
+        patient: whether to repeat the request after a failure that may be temporary.
+        form: fields to post; a redirect is not followed then.
     """
 
     kind: str
@@ -172,28 +175,27 @@ class Wanted:
 
 
 class Body:
-    """What has arrived of a document: hashed on the way, counted, and kept where somebody wants it.
+    """The part of a document that has arrived: hashed, counted, and written to a file if there is one.
 
-    Hashing and writing happen in batches, so memory is bounded by the batch whatever the document's size.
+    Hashing and writing happen in batches, so that the memory needed does not depend on the document's size.
     """
 
-    __slots__ = (
-        "_hash", "_keep", "_limit", "_parts", "_pending", "_wanted",
-        "cpu_s", "digest", "problem", "received", "too_long",
-    )  # fmt: skip
-
-    def __init__(self, wanted: Wanted, keep: BinaryIO | None = None) -> None:
+    def __init__(self, wanted: Wanted, keep: BinaryIO | None = None, meter: Meter | None = None) -> None:
         self._wanted = wanted
         self._keep = keep
+        self._meter = meter
         self._limit = wanted.limit if wanted.size is None else wanted.size
         self.cpu_s = 0.0
+        self._hashed = 0
         self.restart()
 
     def restart(self) -> None:
-        """Forget everything: the document comes again from its first byte."""
+        """Discard everything: the document is sent again from its first byte."""
+        if self._meter is not None:
+            self._meter.add(-self._hashed)
         self.expect(self._wanted.digest)
         self._parts: list[bytes] = []
-        self._pending = 0
+        self._pending = self._hashed = 0
         self.received = 0
         self.too_long = False
         self.problem: OSError | None = None
@@ -202,12 +204,12 @@ class Body:
             self._keep.truncate()
 
     def expect(self, digest: str | None) -> None:
-        """Say what the document must hash to; None if nobody knows. Only before its first byte."""
+        """Set the digest to be verified, before the first byte arrives; None if it is not known."""
         self.digest = digest
         self._hash = hashlib.new(digest.partition(":")[0] if digest else "sha256")
 
     def take(self, data: bytes) -> bool:
-        """Take a chunk; False when there is more than there may be, or nowhere to put it."""
+        """Take a chunk; return False if the document is too long or cannot be written."""
         self.received += len(data)
         if self._limit is not None and self.received > self._limit:
             self.too_long = True
@@ -217,13 +219,16 @@ class Body:
         return self._pending < BATCH or self.flush()
 
     def flush(self) -> bool:
-        """Hash and write what is pending; False when the disk takes no more."""
+        """Hash and write what is pending; return False if it cannot be written."""
         batch = b"".join(self._parts)
         self._parts.clear()
         self._pending = 0
         before = time.thread_time()
         self._hash.update(batch)
         self.cpu_s += time.thread_time() - before
+        self._hashed += len(batch)
+        if self._meter is not None:
+            self._meter.add(len(batch))
         if self._keep is not None:
             try:
                 self._keep.write(batch)
@@ -233,12 +238,12 @@ class Body:
         return True
 
     def hashed(self) -> str:
-        """Give the digest of what has arrived, its algorithm in front."""
+        """Return the digest of what has arrived, with its algorithm."""
         self.flush()
         return f"{self._hash.name}:{self._hash.hexdigest()}"
 
     def verdict(self) -> tuple[str, str] | None:
-        """Give error kind and message if this is not the document that was wanted; None if it is."""
+        """Return error kind and message if this is not the document that was wanted, else None."""
         self.flush()
         wanted = self._wanted
         declared = f"{wanted.size} bytes were declared"
@@ -251,5 +256,5 @@ class Body:
         if wanted.size is not None and self.received != wanted.size:
             return "size-mismatch", f"it has {self.received} bytes; {declared}"
         if self.digest and self.hashed() != self.digest:
-            return "digest-mismatch", f"its content is not what {self.digest} stands for"
+            return "digest-mismatch", f"its content does not match {self.digest}"
         return None

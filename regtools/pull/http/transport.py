@@ -1,11 +1,11 @@
-"""One HTTP request over pycurl, timed phase by phase. No redirects, no retries: those are decisions.
+"""Send one HTTP request over pycurl, timed phase by phase; the caller decides on redirects and repetitions.
 
-A :class:`Client` owns one easy handle, hence one kept-alive connection a host, and belongs to one thread.
-HTTP/1.1 on purpose: podman's transport does not negotiate HTTP/2 either, and one connection a worker is
-what makes the phases of a request its own.
+A :class:`Client` owns one easy handle, so it keeps one connection per host alive, and belongs to one thread.
+It uses HTTP/1.1 on purpose: podman does not negotiate HTTP/2 either, and with one connection per worker the
+phases of a request are its own.
 
-libcurl's clock counts from the start of the transfer; the rows want differences. A reused connection has
-no DNS, TCP or TLS time: those are None, not 0.
+libcurl's times count from the start of the transfer; rows hold differences. A reused connection has no DNS,
+TCP or TLS time: these are None, not 0.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pycurl
 
-from .logins import Secret
 from .proxies import proxy_for
-from .receiving import Receiver, phases
+from .receiving import MOST_HEADERS, Receiver, phases
+from .values import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from .receiving import Begin
     from .trust import Trust
+    from .values import Address
 
 __all__ = ["Client", "Exchange", "Limits"]
 
@@ -42,7 +43,7 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 
-# libcurl's error → (error kind, worth repeating). Other errors are "transport".
+# libcurl's error → error kind, and whether a repetition may help. Other errors are "transport".
 _FAILURES: dict[int, tuple[str, bool]] = {
     pycurl.E_COULDNT_RESOLVE_HOST: ("dns", True),
     pycurl.E_COULDNT_RESOLVE_PROXY: ("dns", True),
@@ -64,7 +65,7 @@ _FAILURES: dict[int, tuple[str, bool]] = {
     pycurl.E_ABORTED_BY_CALLBACK: ("cancelled", False),
 }
 
-# What a server says of the certificate that we showed, or did not; with TLS 1.3 in place of an answer.
+# What a server objects to in our certificate, or its absence; with TLS 1.3 this arrives instead of an answer.
 _ALERTS = ("alert certificate required", "alert unknown ca", "alert bad certificate", "certificate expired")
 
 _HTTP_VERSIONS = {1: "1.0", 2: "1.1", 3: "2", 30: "3"}
@@ -72,15 +73,15 @@ _HTTP_VERSIONS = {1: "1.0", 2: "1.1", 3: "2", 30: "3"}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long and how often to try; all times in seconds. There is no limit on a pull's total time.
+    """How long to wait and how often to try; all times in seconds. The total time of a pull is not limited.
 
     Attributes:
-        connect_s: name look-up, TCP and TLS together.
-        low_speed: bytes a second below which a transfer counts as stalled, when it lasts ``low_speed_s``.
-        low_speed_s: see ``low_speed``; also how long a server may think before its first byte.
-        redirects: hops followed for one request.
-        retries: repetitions of one request.
-        backoff_s: pause before the first repetition; doubles with each, and jitters by a quarter.
+        connect_s: limit for name look-up, TCP and TLS together.
+        low_speed: bytes per second; a transfer that is slower for ``low_speed_s`` has stalled.
+        low_speed_s: see ``low_speed``; also the limit for the time until the first byte.
+        redirects: most hops followed for one request.
+        retries: most repetitions of one request.
+        backoff_s: pause before the first repetition; it doubles each time and varies by a quarter.
         retry_after_s: longest ``Retry-After`` that is obeyed; a longer one ends the request.
     """
 
@@ -93,50 +94,37 @@ class Limits:
     retry_after_s: float = 60.0
 
 
-# Never shown nor compared, and a header may hold a secret: no repr; it also halves the class's start-up time.
+# No repr, because a header may hold a secret, and no comparison: creating the class takes half the time.
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Exchange:
-    """What one request brought: the answer, where its time went, and how it failed if it did.
+    """The result of one request: the answer, where the time went, and how it failed if it did.
 
-    Times are seconds; ``t0_s`` counts from the client's origin, the phases are differences that add up to
-    ``total_s``. A phase that did not take place is None. ``detail`` is libcurl's text; it may name hosts.
+    Attributes:
+        status, headers, body: the answer; of a body that is not the document, the first 64 KiB.
+        next_url: the address of a redirect; empty if there is none.
+        error_kind, detail: what failed, and libcurl's message, which may name hosts.
+        repeatable: whether a repetition may help.
+        wire: the columns of :class:`~regtools.pull.records.Request` that the connection defines.
     """
 
     status: int | None
     headers: Mapping[str, str]
     body: bytes
-    next_url: str | None
+    next_url: bytes
     error_kind: str | None
-    repeatable: bool
     detail: str
-    url_host: str
-    remote_ip: str | None
-    http_version: str | None
-    tls_version: str | None
-    reused: bool | None
-    proxy: str | None
-    t0_s: float
-    dns_s: float | None
-    tcp_s: float | None
-    tls_s: float | None
-    ttfb_s: float | None
-    body_s: float | None
-    total_s: float
-    bytes: int
-    samples: tuple[tuple[float, int], ...] | None
-
-    @property
-    def ended_s(self) -> float:
-        """When it was over, on the pull's clock."""
-        return self.t0_s + self.total_s
+    repeatable: bool
+    wire: Mapping[str, Any]
 
 
 class Client:
-    """Sends requests one after the other over kept-alive connections; for one thread.
+    """A client for one thread: sends one request after the other over connections that it keeps alive.
 
-    Arguments:
-        origin: ``time.perf_counter()`` at the pull's start; requests' ``t0_s`` count from it.
-        cancelled: asked often, about once a second when nothing arrives; True ends the transfer.
+    Args:
+        origin: ``time.perf_counter()`` at the start of the pull, from which ``t0_s`` counts.
+        limits: how long to wait.
+        cancelled: called often, at least once a second; a transfer ends when it returns True.
+        environ: names proxies and a file of certificate authorities.
     """
 
     def __init__(
@@ -160,7 +148,7 @@ class Client:
 
     def send(
         self,
-        url: str,
+        address: Address,
         *,
         headers: Mapping[str, str | Secret],
         begin: Begin,
@@ -169,23 +157,22 @@ class Client:
         form: Secret | None = None,
         fresh: bool = False,
     ) -> Exchange:
-        """Send one GET, or POST a form, and give what came back; network failures are part of it, not raised.
+        """Send one GET, or POST a form; return what came back. Network failures are returned, not raised.
 
-        Arguments:
-            url: absolute http or https URL.
-            headers: request headers; a value is never shown or kept.
-            begin: called with status and headers (names in lower case) before the first byte of the body;
-                gives what takes the chunks and says False to stop, or None for an explanation
-                whose first 64 KiB are kept in ``Exchange.body``.
-            trust: whom to believe over TLS.
-            expected: bytes of the body where known; then ``samples`` are taken, at most 64.
+        Args:
+            address: absolute http or https URL.
+            headers: request headers; their values are neither shown nor kept.
+            begin: called with status and headers before the first byte of the body. It returns a function
+                that takes the chunks and returns False to stop; or None for an explanation, the first 64 KiB
+                of which are kept in ``Exchange.body``.
+            trust: whom to trust over TLS.
+            expected: bytes of the body, if known; at most 64 ``samples`` are taken then.
             form: fields to post, as ``application/x-www-form-urlencoded``.
             fresh: whether to open a new connection in any case.
         """
-        parts = urlsplit(url)
-        proxy, shown_proxy = proxy_for(parts.scheme, parts.hostname or "", parts.port, self._environ)
+        proxy, shown_proxy = proxy_for(address, self._environ)
         receiver = Receiver(begin, expected, self._limits.low_speed, self._limits.low_speed_s)
-        self._configure(url, headers, trust, proxy)
+        self._configure(address.url, headers, trust, proxy)
         curl = self._curl
         if fresh:
             curl.setopt(pycurl.FRESH_CONNECT, 1)
@@ -195,29 +182,21 @@ class Client:
         curl.setopt(pycurl.WRITEFUNCTION, receiver.chunk)
         cancelled = self._cancelled
         curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: 1 if cancelled() or receiver.stalls() else 0)
-        listening = parts.scheme == "https" and parts.netloc not in self._tls_versions
         tls: list[str] = []
-        if listening:  # libcurl tells the TLS version in its log only
-            curl.setopt(pycurl.VERBOSE, 1)
+        if address.scheme == "https" and address.shown not in self._tls_versions:
+            curl.setopt(pycurl.VERBOSE, 1)  # libcurl reports the TLS version in its log only
             curl.setopt(pycurl.DEBUGFUNCTION, lambda kind, text: _note_tls(kind, text, tls))
         error, detail = None, ""
         receiver.started = time.perf_counter()
-        t0_s = receiver.started - self._origin
         try:
             curl.perform()
         except pycurl.error as problem:
             error, detail = problem.args[0], str(problem.args[1])
+        if receiver.failed is not None:
+            raise receiver.failed
         if tls:
-            self._tls_versions[parts.netloc] = tls[0]
-        return self._exchange(
-            parts.scheme == "https",
-            parts.netloc.rpartition("@")[2],
-            receiver,
-            t0_s,
-            error,
-            detail,
-            shown_proxy,
-        )
+            self._tls_versions[address.shown] = tls[0]
+        return self._exchange(address, receiver, error, detail, shown_proxy)
 
     def _configure(self, url: str, headers: Mapping[str, str | Secret], trust: Trust, proxy: str) -> None:
         curl, limits = self._curl, self._limits
@@ -226,14 +205,14 @@ class Client:
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         curl.setopt(
-            pycurl.HTTPHEADER,
+            pycurl.HTTPHEADER,  # built in place: no variable of this frame holds a secret
             [
                 f"{name}: {value.reveal() if isinstance(value, Secret) else value}"
                 for name, value in headers.items()
             ],
         )
         curl.setopt(pycurl.USERAGENT, "regtools")
-        curl.setopt(pycurl.PROXY, proxy)  # also when empty: libcurl's own reading of the environment differs
+        curl.setopt(pycurl.PROXY, proxy)  # even if empty: libcurl reads the environment differently
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.NOPROGRESS, 0)
         curl.setopt(pycurl.BUFFERSIZE, BUFFER)
@@ -245,63 +224,54 @@ class Client:
         curl.setopt(pycurl.SSL_VERIFYHOST, 2 if trust.verify else 0)
         system = _system_authorities(self._environ)
         if not trust.verify:
-            curl.unsetopt(pycurl.CAINFO)  # OpenSSL would read all of them, for 4 ms, and ask none
+            curl.unsetopt(pycurl.CAINFO)  # OpenSSL would spend 4 ms on reading them all and use none
         elif trust.authorities:
             curl.setopt(pycurl.CAINFO_BLOB, _read(system) + b"\n" + trust.authorities)
         elif system:
-            curl.setopt(pycurl.CAINFO, system)
+            curl.setopt(pycurl.CAINFO, os.fsencode(system))
         if trust.certificate and trust.key:
-            curl.setopt(pycurl.SSLCERT, trust.certificate)
-            curl.setopt(pycurl.SSLKEY, trust.key)
-            curl.setopt(pycurl.KEYPASSWD, "")  # else OpenSSL would ask at the terminal for one
+            curl.setopt(pycurl.SSLCERT, os.fsencode(trust.certificate))
+            curl.setopt(pycurl.SSLKEY, os.fsencode(trust.key))
+            curl.setopt(pycurl.KEYPASSWD, "")  # otherwise OpenSSL asks for one at the terminal
 
     def _exchange(
-        self,
-        secure: bool,
-        host: str,
-        receiver: Receiver,
-        t0_s: float,
-        error: int | None,
-        detail: str,
-        proxy: str | None,
+        self, address: Address, receiver: Receiver, error: int | None, detail: str, proxy: str | None
     ) -> Exchange:
         info = self._curl.getinfo
+        secure = address.scheme == "https"
         kind, repeatable = (None, False) if error is None else _FAILURES.get(error, ("transport", False))
         if kind == "cut" and any(each in detail for each in _ALERTS):
             kind, repeatable = "certificate", False
         if error == pycurl.E_ABORTED_BY_CALLBACK and receiver.stalled:
             kind, repeatable = "timeout", True
             detail = f"less than {self._limits.low_speed} bytes a second for {self._limits.low_speed_s:g} s"
-        if error == pycurl.E_WRITE_ERROR and receiver.enough:
-            kind = None  # we stopped reading an explanation; the answer itself is whole
+        if receiver.oversized:
+            kind, detail = "too-large", f"its header has more than {MOST_HEADERS} bytes"
+        elif error == pycurl.E_WRITE_ERROR and receiver.enough:
+            kind = None  # reading stopped within an explanation; the answer itself is complete
         status = int(info(pycurl.RESPONSE_CODE)) or None
         connections = int(info(pycurl.NUM_CONNECTS))
         reused = None if not connections and status is None and not receiver.received else connections == 0
-        cut = phases(info, secure, bool(reused))
-        return Exchange(
-            status=status,
-            headers=receiver.headers,
-            body=bytes(receiver.kept),
-            next_url=info(pycurl.REDIRECT_URL) or None,
-            error_kind=kind,
-            repeatable=repeatable,
-            detail=detail,
-            url_host=host,
-            remote_ip=info(pycurl.PRIMARY_IP) or None,
-            http_version=_HTTP_VERSIONS.get(int(info(pycurl.INFO_HTTP_VERSION))),
-            tls_version=self._tls_versions.get(host) if secure and status is not None else None,
-            reused=reused,
-            proxy=proxy,
-            t0_s=t0_s,
-            bytes=receiver.received,
-            samples=receiver.sampled(),
-            **cut,
-        )
+        wire = {
+            "url_host": address.shown,
+            "remote_ip": info(pycurl.PRIMARY_IP) or None,
+            "http_version": _HTTP_VERSIONS.get(int(info(pycurl.INFO_HTTP_VERSION))),
+            "tls_version": self._tls_versions.get(address.shown) if secure and status is not None else None,
+            "reused": reused,
+            "status": status,
+            "t0_s": receiver.started - self._origin,
+            **phases(info, secure, bool(reused)),
+            "bytes": receiver.received,
+            "proxy": proxy,
+            "samples": receiver.sampled(),
+        }
+        moved = self._curl.getinfo_raw(pycurl.REDIRECT_URL) or b""
+        return Exchange(status, receiver.headers, bytes(receiver.kept), moved, kind, detail, repeatable, wire)
 
 
 def _note_tls(kind: int, text: bytes, found: list[str]) -> None:
     if kind == pycurl.INFOTYPE_TEXT and text.startswith(b"SSL connection using "):
-        found.append(text.split()[3].decode("ascii", "replace"))
+        found += [word.decode("ascii", "replace") for word in text.split()[3:4]]
 
 
 def _system_authorities(environ: Mapping[str, str]) -> str | None:

@@ -1,49 +1,45 @@
-"""Certificates for one place, read from certs.d as podman reads them (containers-certs.d(5))."""
+"""Read the certificates for one source from certs.d, as podman does (containers-certs.d(5))."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import RegtoolsError
+from regtools.registries.reading.credentials import certificates
+
+from .values import pull_error
 
 if TYPE_CHECKING:
-    from regtools.registries.conf import RegistriesConf
     from regtools.registries.reading.host import Surroundings
+    from regtools.registries.settings import Settings
 
 __all__ = ["Trust", "find_trust"]
 
 
-def find_trust(conf: RegistriesConf, reference: str, *, insecure: bool = False) -> Trust:
-    """Say whom a connection to one place believes, and what it shows of itself.
+def find_trust(conf: Settings, reference: str, *, insecure: bool = False) -> Trust:
+    """Return which certificates a connection to one source trusts, and which one it presents.
 
-    The ``*.crt`` files count besides the system's authorities; links to nowhere, and a directory that the
-    user may not list, are passed over. Of several client certificates the first by name is shown; podman
-    shows the one whose issuer the server names.
+    The ``*.crt`` files are trusted in addition to the system's authorities; broken links, and a directory
+    that the user may not list, are ignored. The first of several client certificates by name is presented;
+    podman presents the one whose issuer the server asks for.
 
-    Arguments:
-        conf: the machine whose directories are read.
-        reference: the image's full name at the place that is contacted.
-        insecure: whether any certificate of the server will do; a broken directory is an error all the same.
+    Args:
+        conf: the configuration of the machine whose directories are read.
+        reference: full name of the image at the source.
+        insecure: whether to accept any certificate of the server; a broken directory is an error even then.
 
     Raises:
-        RegtoolsError: kind ``certificate``: a client certificate without its key, or the reverse; kind
+        RegtoolsError: kind ``certificate``: a client certificate lacks its key, or the reverse; kind
             ``file-unreadable``.
     """
-    from regtools.registries.reading.credentials import certificates
-
     around = conf.surroundings
     looked = certificates(reference, root=around.root, environ=around.environ, uid=around.uid)
     if looked.directory is None or _forbidden(looked.directory, around):
         return Trust(verify=not insecure)
     if looked.problems:
-        raise RegtoolsError(
-            looked.problems[0],
-            kind="certificate",
-            stage="pull",
-            where=Place(looked.directory),
-            hint="an authority's certificate is called NAME.crt, a client's NAME.cert with NAME.key",
-        )
+        hint = "name an authority's certificate NAME.crt, a client's NAME.cert and its key NAME.key"
+        raise pull_error("certificate", looked.problems[0], hint, file=looked.directory)
     folder = looked.directory
     present = [
         f"{folder}/{name}" for name in looked.authorities if around.mode(f"{folder}/{name}") is not None
@@ -66,12 +62,12 @@ def _forbidden(directory: str, around: Surroundings) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom a TLS connection believes, and what it shows of itself.
+    """Which certificates a TLS connection trusts, and which one it presents.
 
     Attributes:
-        verify: False believes anybody.
-        authorities: certificates in PEM, believed besides the system's.
-        certificate, key: files with the client's certificate and its key.
+        verify: False trusts every server.
+        authorities: certificates in PEM, trusted in addition to the system's.
+        certificate, key: files that hold the client's certificate and its key.
     """
 
     verify: bool = True

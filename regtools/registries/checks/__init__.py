@@ -1,27 +1,31 @@
-"""Everything worth saying about configuration files at once: refused, ignored, or otherwise than it seems.
+"""Everything worth knowing about configuration files at once: refused, ignored, or otherwise than it seems.
 
 ::
 
-    files ─▶ sheets (as far as each can be read) ─▶ findings of each ─▶ findings of the whole ─▶ sorted
+    files ─▶ sheets (as far as each can be read) ─▶ findings ─▶ fixes tried ─▶ sorted
 
-Podman stops at the first thing that it refuses and is silent about what it ignores; here nothing stops, and
-nothing is left out. Each check is a generator of findings; the tables below say which ones there are.
+Podman stops at the first thing that it refuses and is silent about what it ignores; a check goes on and
+reports both. The rules are listed in :mod:`regtools.registries.checks.rules`; each look below is a generator
+of their findings.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..conf import RegistriesConf
 from ..reading.document import dialect
 from ..reading.lookup import Files
+from ..settings import Settings
 from .entries import entries
-from .files import find, ignored, unreadable, upgrade
+from .files import find, ignored, upgrade
 from .finding import ERROR, NOTE, WARNING, Finding, Findings
+from .fixes import Edit, Fix
 from .keys import keys
 from .lenient import Sheet
 from .merged import modes, replaced, search_list, shown_aliases, whole
+from .prover import State, prove
 from .refused import faults, old_format, problems
+from .rules import RULES, Rule, rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,10 +36,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ERROR",
     "NOTE",
+    "RULES",
     "WARNING",
+    "Edit",
     "Finding",
     "Findings",
+    "Fix",
     "Report",
+    "Rule",
     "check_conf",
     "check_machine",
     "check_texts",
@@ -50,17 +58,14 @@ OF_A_FILE: tuple[Callable[[Sheet], Iterable[Finding]], ...] = (
     search_list,
 )
 # What looks at the merged configuration and all files; for files that podman accepts.
-OF_THE_WHOLE: tuple[Callable[[RegistriesConf, tuple[Sheet, ...]], Iterable[Finding]], ...] = (
-    whole,
-    modes,
-)
+OF_THE_WHOLE: tuple[Callable[[Settings, tuple[Sheet, ...]], Iterable[Finding]], ...] = (whole, modes)
 _RANK = {ERROR: 0, WARNING: 1, NOTE: 2}
 
 
 class Report(NamedTuple):
     """All findings, in the order of files and lines, and the files they are about.
 
-    ``stops`` says whether the files keep podman from pulling anything at all.
+    ``stops`` tells whether the files keep podman from pulling anything at all.
     """
 
     findings: Findings
@@ -68,17 +73,16 @@ class Report(NamedTuple):
     stops: bool
 
     def count(self, severity: str) -> int:
-        """Count the findings of one severity."""
+        """Return the number of findings of one severity."""
         return sum(finding.severity == severity for finding in self.findings)
 
 
-def check_conf(conf: RegistriesConf) -> Findings:
-    """Check a configuration that podman accepts: what :meth:`RegistriesConf.check` gives."""
+def check_conf(conf: Settings) -> Findings:
+    """Check a configuration that podman accepts: the work of :meth:`RegistriesConf.check`."""
     sheets = tuple(
         Sheet(d.text, conf.release, file=d.file, dropin=d.dropin, toml=conf.toml) for d in conf.documents
     )
-    found = [*_sheets(conf.release, sheets, conf, None), *map(ignored, conf.files_ignored)]
-    return _sorted(found, sheets)
+    return _report(conf.release, sheets, conf, None, [*map(ignored, conf.files_ignored)]).findings
 
 
 def check_texts(
@@ -109,43 +113,54 @@ def check_machine(
     toml = dialect(release, around.environ)
     sheets = tuple(Sheet(f.data, release, file=f.path, dropin=f.dropin, toml=toml) for f in files.read)
     named = any((paths or {}).values())
-    found = [*unreadable(failed), *map(ignored, files.ignored)]
+    found = [*map(Finding.of, failed), *map(ignored, files.ignored)]
     report = _report(release, sheets, _view(release, sheets, files), None if named else around, found)
     return report._replace(stops=report.stops or bool(failed))
 
 
-def _view(release: Release, sheets: tuple[Sheet, ...], files: Files) -> RegistriesConf:
-    """Merge what could be read of the files, for what is in force."""
+def _view(release: Release, sheets: tuple[Sheet, ...], files: Files) -> Settings:
+    """Merge what could be read of the files."""
     documents = [sheet.document for sheet in sheets if sheet.document is not None]
-    return RegistriesConf(documents, release, files, sheets[0].toml if sheets else release.toml)
+    return Settings(documents, release, files, sheets[0].toml if sheets else release.toml)
 
 
 def _report(
     release: Release,
     sheets: tuple[Sheet, ...],
-    view: RegistriesConf,
+    view: Settings,
     around: Surroundings | None,
     more: list[Finding],
 ) -> Report:
-    found = [*more, *_sheets(release, sheets, view, around)]
+    before = _state(sheets, view)
+
+    def again(texts: dict[str | None, str]) -> State:
+        new = tuple(
+            Sheet(texts[s.file], release, file=s.file, dropin=s.dropin, toml=s.toml) if s.file in texts else s
+            for s in sheets
+        )
+        return _state(new, _view(release, new, Files()))
+
+    found = [*more, *prove(before, again)]
+    found += upgrade(release, sheets, view if before.sound else None, around)
     paths = tuple(sheet.file for sheet in sheets if sheet.file is not None)
-    return Report(_sorted(found, sheets), paths, any(not sheet.sound for sheet in sheets))
+    return Report(_sorted(found, sheets), paths, not before.sound)
 
 
-def _sheets(
-    release: Release, sheets: tuple[Sheet, ...], view: RegistriesConf, around: Surroundings | None
-) -> Iterator[Finding]:
+def _state(sheets: tuple[Sheet, ...], view: Settings) -> State:
+    sound = all(sheet.sound for sheet in sheets)
+    found = _found(sheets, view, sound=sound)
+    return State([one for one in found if rule(one.code).holds_for(view.podman)], view, sound)
+
+
+def _found(sheets: tuple[Sheet, ...], view: Settings, *, sound: bool) -> Iterator[Finding]:
     for sheet in sheets:
         for check in OF_A_FILE:
             yield from check(sheet)
         yield from keys(sheet, view)
     yield from replaced(sheets)
     yield from shown_aliases(view, sheets)
-    sound = all(sheet.sound for sheet in sheets)
-    if sound:
-        for look in OF_THE_WHOLE:
-            yield from look(view, sheets)
-    yield from upgrade(release, sheets, view if sound else None, around)
+    for look in OF_THE_WHOLE if sound else ():
+        yield from look(view, sheets)
 
 
 def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> Findings:

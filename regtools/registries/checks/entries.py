@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, WELL_KNOWN, is_host, is_qualified, split
 
+from ..reading.schema import fold_key
 from ..writing import quote
-from .finding import NOTE, WARNING
+from .finding import WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from ..reading.releases import Release
     from ..reading.schema import Path, Table
     from .finding import Finding
+    from .fixes import Fix
     from .lenient import Sheet
 
 __all__ = ["entries", "never"]
@@ -45,10 +48,6 @@ class _Entry(NamedTuple):
     path: Path
     prefix: str
     at: Path
-
-    @property
-    def key(self) -> str:
-        return str(self.at[-1])
 
 
 def entries(sheet: Sheet) -> Iterator[Finding]:
@@ -79,31 +78,34 @@ def _duplicate(sheet: Sheet, entry: _Entry, first: Path) -> Finding:
     line = sheet.line(first)
     message = f"{entry.prefix!r} has an entry on line {line} already; the first one wins, this one is ignored"
     hint = "join the two, or give them different prefixes"
-    return sheet.finding(WARNING, "duplicate-entry", message, entry.at, hint=hint)
+    return sheet.finding("duplicate-entry", message, entry.at, hint=hint)
 
 
 def _slashes(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
-    """Slashes at the end: trimmed, but for a mirror's in podman 4 and the first of podman 5."""
+    """Yield the addresses that end with a slash: podman trims all but some releases' mirrors."""
     raw = sheet.value(entry.path)
-    mirrors = [("mirror", number) for number in range(len(entry.table.get("mirror", ())))]
-    for path, kept_by in (
-        *(((*entry.path, key), None) for key in ("prefix", "location")),
-        *(((*entry.path, *m, "location"), _keeps_slash(sheet.release)) for m in mirrors),
-    ):
-        text = sheet.value(path) if raw else None
-        if not isinstance(text, str) or not text.endswith("/") or not text.strip("/"):
-            continue
-        effect = "podman takes it off"
-        if kept_by:
-            effect = f"{kept_by} keeps it, and then no image below this [[registry]] can be pulled at all"
-        fix = f"{path[-1]} = {quote(text.rstrip('/'))}"
-        message = f"{text!r} ends with a slash; {effect}"
-        severity, hint = WARNING if kept_by else NOTE, "leave the slash out"
-        yield sheet.finding(severity, "trailing-slash", message, path, hint=hint, fix=fix)
+    mirrors = sheet.value((*entry.path, "mirror")) if "mirror" in entry.table else ()
+    tables: list[tuple[Path, Any, str | None]] = [(entry.path, raw, None)]
+    for index, mirror in enumerate(mirrors):
+        tables.append(((*entry.path, "mirror", index), mirror, _keeps_slash(sheet.release)))
+    for path, table, kept_by in tables:
+        for key, text in table.items() if isinstance(table, dict) else ():
+            if not isinstance(text, str) or text[-1:] != "/" or not text.strip("/"):
+                continue
+            if fold_key(key) != "location" and (table is not raw or fold_key(key) != "prefix"):
+                continue
+            effect = "podman takes it off"
+            if kept_by:
+                effect = f"{kept_by} keeps it, and then no image below this [[registry]] can be pulled at all"
+            message = f"{text!r} ends with a slash; {effect}"
+            severity, hint = WARNING if kept_by else None, "leave the slash out"
+            here = (*path, key)
+            fix = sheet.replaced(here, quote(text.rstrip("/")))
+            yield sheet.finding("trailing-slash", message, here, hint=hint, fix=fix, severity=severity)
 
 
 def _keeps_slash(release: Release) -> str | None:
-    """Name the podman that keeps the slash at a mirror's end; None where none of this release does."""
+    """Return the podman that keeps the slash at a mirror's end; None if none of this release does."""
     if not release.trims_mirrors:
         return f"podman {release.name}"
     return f"podman before {release.trims_mirrors_since}" if release.trims_mirrors_since else None
@@ -120,42 +122,47 @@ def _prefix(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
         right = f"{HUB}/{path}" if path else HUB
         message = f"prefix {prefix!r} can never match an image name of Docker Hub: those begin with {HUB}/"
         hint = f"write the prefix as {HUB}; only locations may be {HUB_HOST}"
-        yield sheet.finding(
-            WARNING, "hub-host-prefix", message, entry.at, hint=hint, fix=f"prefix = {quote(right)}"
-        )
+        fix = _prefixed(sheet, entry, right)
+        yield sheet.finding("hub-host-prefix", message, entry.at, hint=hint, fix=fix)
     elif why_never is not None:
-        code, message, fix = why_never
+        code, message, right_or_none = why_never
         hint = "names are compared in full, without tag and digest: HOST[:PORT]/PATH"
-        fixed = f"{entry.key} = {quote(fix)}" if fix else None
-        yield sheet.finding(WARNING, code, message, entry.at, hint=hint, fix=fixed)
+        fix = sheet.replaced(entry.at, quote(right_or_none)) if right_or_none else None
+        yield sheet.finding(code, message, entry.at, hint=hint, fix=fix)
     elif host == HUB and path in OFFICIAL:
         message = (
             f"prefix {prefix!r} does not match the image {path}, which is called {HUB}/library/{path}; "
             f"it matches names below {prefix}/ only"
         )
-        fix = f"{entry.key} = {quote(f'{HUB}/library/{path}')}"
-        yield sheet.finding(WARNING, "library-missing", message, entry.at, hint="add library/", fix=fix)
+        fix = sheet.replaced(entry.at, quote(f"{HUB}/library/{path}"))
+        yield sheet.finding("library-missing", message, entry.at, hint="add library/", fix=fix)
     else:
         yield from _slip(sheet, entry, host, path)
 
 
+def _prefixed(sheet: Sheet, entry: _Entry, prefix: str) -> Fix | None:
+    """Write another prefix; a location that was the prefix, too, stays."""
+    span = sheet.span(entry.at)
+    if entry.at[-1] == "prefix" or span is None:
+        return sheet.replaced(entry.at, quote(prefix))
+    text = f"prefix = {quote(prefix)}"
+    return sheet.fix(text, sheet.inserted(span.key_start, text))
+
+
 def never(prefix: str) -> tuple[str, str, str | None] | None:
-    """Say why a prefix can never match a name: code, words, and what to write; None where it can."""
+    """Return why a prefix can never match a name: code, words, and what to write; None if it can."""
     if prefix.startswith("*."):
         if is_host(prefix[2:]) or any(sign in prefix for sign in "/@:"):
             return None  # the latter is refused anyway
         return "bad-prefix", f"prefix {prefix!r} can never match: what follows *. is no host", None
     if "*" in prefix:
-        return (
-            "bad-wildcard",
-            f"prefix {prefix!r} can never match: a wildcard may only be *. at the start",
-            None,
-        )
+        why = "a wildcard may only be *. at the start"
+        return "bad-wildcard", f"prefix {prefix!r} can never match: {why}", None
     if is_host(prefix) and is_qualified(prefix):
         return None
     if "://" in prefix:
-        bare = prefix.partition("://")[2]
-        return "bad-prefix", f"prefix {prefix!r} can never match: a name has no scheme", bare or None
+        bare = prefix.partition("://")[2] or None
+        return "bad-prefix", f"prefix {prefix!r} can never match: a name has no scheme", bare
     try:
         domain, path, tag, digest = split(prefix)
     except RegtoolsError as error:
@@ -177,15 +184,14 @@ def never(prefix: str) -> tuple[str, str, str | None] | None:
 
 
 def _slip(sheet: Sheet, entry: _Entry, host: str, path: str) -> Iterator[Finding]:
-    """Hosts with the letters of a well-known registry in another order."""
+    """Yield a host with the letters of a well-known registry in another order."""
     meant = _LETTERS.get("".join(sorted(host)))
     if meant is None or meant == host:
         return
     right = f"{meant}/{path}" if path else meant
     message = f"{host!r} looks like a slip for {meant!r}"
-    yield sheet.finding(
-        WARNING, "slip", message, entry.at, hint=f"write {meant}", fix=f"{entry.key} = {quote(right)}"
-    )
+    fix = sheet.replaced(entry.at, quote(right))
+    yield sheet.finding("slip", message, entry.at, hint=f"write {meant}", fix=fix)
 
 
 # -- mirrors ---------------------------------------------------------------------------------------------
@@ -198,26 +204,26 @@ def _mirrors(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
         message = "insecure = true holds for the location only, not for the mirrors below it"
         hint = "say insecure = true below each [[registry.mirror]] that needs it"
         path = (*entry.path, "insecure")
-        yield sheet.finding(NOTE, "insecure-not-inherited", message, path, hint=hint, fix="insecure = true")
+        yield sheet.finding("insecure-not-inherited", message, path, hint=hint)
     location = entry.table.get("location") or entry.prefix
     if entry.table.get("insecure", False) and location.partition("/")[0] in WELL_KNOWN:
         message = (
             f"{location} has a good certificate; insecure = true stops checking it and allows plain HTTP"
         )
         hint = "remove the line, unless something between you and the registry makes certificates of its own"
-        yield sheet.finding(NOTE, "insecure-public", message, (*entry.path, "insecure"), hint=hint)
+        yield sheet.finding("insecure-public", message, (*entry.path, "insecure"), hint=hint)
     if entry.table.get("blocked", False) and mirrors:
         message = "blocked = true keeps podman from the location itself; the mirrors below it are still used"
         hint = "that is how to forbid the origin and allow the mirrors; to forbid all, remove the mirrors"
-        yield sheet.finding(NOTE, "blocked-with-mirrors", message, (*entry.path, "blocked"), hint=hint)
+        yield sheet.finding("blocked-with-mirrors", message, (*entry.path, "blocked"), hint=hint)
     seen: set[str] = set()
     for index, mirror in mirrors:
         location = mirror.get("location", "").rstrip("/")
         path = (*entry.path, "mirror", index, "location")
         if location and location == entry.table.get("location"):
             message = f"mirror {location!r} is the registry's own location, which is tried last anyway"
-            yield sheet.finding(NOTE, "mirror-is-location", message, path)
+            yield sheet.finding("mirror-is-location", message, path)
         elif location in seen:
             message = f"mirror {location!r} is there twice, and would be tried twice"
-            yield sheet.finding(WARNING, "duplicate-mirror", message, path, hint="keep the first")
+            yield sheet.finding("duplicate-mirror", message, path, hint="keep the first")
         seen.add(location)

@@ -1,26 +1,26 @@
-"""Files that lie there and are not read, and files that cannot be read.
+"""Files that are not read, files that cannot be read, and what later releases make of the same files.
+
+Nothing that a later release changes is wrong today, so it is a note. The differences are those of
+:mod:`regtools.registries.reading.releases`, found by asking each release.
 
 Source: containers-registries.conf(5), containers-registries.conf.d(5).
-
-What the next releases of podman would do otherwise with the same files.
-
-Everything here is a note: nothing of it is wrong today. The differences are those of
-:mod:`regtools.registries.reading.releases`, found by asking each release.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError
 
-from ..conf import RegistriesConf
 from ..reading.document import Document, dialect
 from ..reading.host import Surroundings
 from ..reading.lookup import Files, look_up
 from ..reading.releases import RELEASES
-from .finding import NOTE, WARNING, Finding
+from ..settings import Settings
+from .finding import NOTE, Finding
+from .rules import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,37 +29,27 @@ if TYPE_CHECKING:
     from ..reading.releases import Release
     from .lenient import Sheet
 
-__all__ = ["Forgiving", "find", "ignored", "upgrade"]
+__all__ = ["find", "ignored", "upgrade"]
 
-# What a look-up says of a file that is not read → code, severity, hint. The first that fits.
-_WHY: tuple[tuple[str, str, str, str | None], ...] = (
-    (r"the name of a drop-in must end in \.conf", "misnamed-file", WARNING, "rename it to end in .conf"),
-    (
-        r"only the name registries\.conf is read here",
-        "misnamed-file",
-        WARNING,
-        "rename it, or move it into registries.conf.d",
-    ),
-    (r"has the same name and is stronger", "masked-file", NOTE, "give it another name if both are to count"),
-    (r"is not entered", "unread-file", WARNING, "move its files one level up"),
-    (r"a file; drop-ins need a directory", "unread-file", WARNING, "make it a directory"),
-    (r"does not look here", "unread-file", WARNING, "move it to where this podman looks"),
-    (r"does not follow a linked", "unread-file", WARNING, "make it a real directory"),
-    (
-        r"a link to a file that does not exist",
-        "dangling-link",
-        WARNING,
-        "remove the link, or make its target",
-    ),
-    (r"for .*'s sake", "unread-file", WARNING, None),
-)
+# Why a file is not read → code of the finding, and what to do. Other reasons are notes.
+_WHY = {
+    "misnamed-drop-in": ("misnamed-file", "rename it to end in .conf"),
+    "misnamed-main": ("misnamed-file", "rename it, or move it into registries.conf.d"),
+    "masked": ("masked-file", "give it another name if both are to count"),
+    "nested": ("unread-file", "move its files one level up"),
+    "not-a-directory": ("unread-file", "make it a directory"),
+    "elsewhere": ("unread-file", "move it to where this podman looks"),
+    "linked": ("unread-file", "make it a real directory"),
+    "dangling": ("dangling-link", "remove the link, or make its target"),
+    "variable": ("unread-file", None),
+}
 _BACKUP = re.compile(
     r".*(?:\.(?:bak|orig|old|save|rpmsave|rpmnew|rpmorig|swp|disabled|dpkg-\w+|ucf-\w+)|~|\.\d+)$"
 )
 
 
 class Forgiving(Surroundings):
-    """A machine on which reading goes on after a file that cannot be read; what failed is kept.
+    """A machine on which reading goes on after a file that cannot be read.
 
     Attributes:
         failed: the errors, in order.
@@ -122,24 +112,16 @@ def ignored(item: Ignored) -> Finding:
     """Turn a file that is there but not read into a finding."""
     message = f"this is not read: {item.why}"
     where = Place(item.path)
-    if _BACKUP.match(item.path):
+    if item.code not in _WHY or _BACKUP.match(item.path):
         return Finding(NOTE, "unread-file", message, where)
-    for pattern, code, severity, hint in _WHY:
-        if re.search(pattern, item.why):
-            return Finding(severity, code, message, where, hint)
-    return Finding(NOTE, "unread-file", message, where)
-
-
-def unreadable(errors: list[RegtoolsError]) -> Iterator[Finding]:
-    """Yield the files that stop podman because they cannot be read."""
-    for error in errors:
-        yield Finding.of(error)
+    code, hint = _WHY[item.code]
+    return Finding(rule(code).severity, code, message, where, hint)
 
 
 def upgrade(
     release: Release,
     sheets: tuple[Sheet, ...],
-    view: RegistriesConf | None,
+    view: Settings | None,
     around: Surroundings | None,
 ) -> Iterator[Finding]:
     """Yield what changes with each later release.
@@ -167,16 +149,7 @@ def _refused(sheet: Sheet, later: Release) -> Finding | None:
         Document.read(sheet.text, later, file=sheet.file, dropin=sheet.dropin)
     except RegtoolsError as error:
         message = f"podman {later.name} refuses this file, and then no image can be pulled: {error.message}"
-        return Finding(
-            NOTE,
-            "upgrade-refused",
-            message,
-            error.where,
-            error.hint,
-            None,
-            error.source_line,
-            error.end_column,
-        )
+        return replace(Finding.of(error, code="upgrade-refused", severity=NOTE), message=message)
     return None
 
 
@@ -200,7 +173,7 @@ def _files(sheets: tuple[Sheet, ...], later: Release, around: Surroundings) -> I
 
 
 def _meaning(
-    view: RegistriesConf, sheets: tuple[Sheet, ...], later: Release, around: Surroundings | None
+    view: Settings, sheets: tuple[Sheet, ...], later: Release, around: Surroundings | None
 ) -> Iterator[Finding]:
     """Note what is in force today and would not be, or be otherwise."""
     try:
@@ -222,26 +195,19 @@ def _meaning(
             )
             yield Finding(NOTE, "upgrade-refused", message, error.where, error.hint)
         return
-    then = RegistriesConf(documents, later, Files(), later.toml)
+    then = Settings(documents, later, Files(), later.toml)
     before, after = _meant(view), _meant(then)
     for key, value in after.items():
-        if before[key] != value:
+        if before.get(key) != value:
             message = (
                 f"podman {later.name} makes something else of these files: {key} is then {_brief(value)}"
             )
             yield Finding(NOTE, "upgrade-changes", message, Place(view.main_file))
 
 
-def _meant(conf: RegistriesConf) -> dict[str, Any]:
-    plain = conf.to_dict()
-    entries = plain.pop("registries")
-    plain |= {f"the entry {entry['prefix']!r}": entry for entry in entries}
-    return _Missing(plain)
-
-
-class _Missing(dict[str, Any]):
-    def __missing__(self, key: str) -> Any:
-        return None
+def _meant(settings: Settings) -> dict[str, Any]:
+    plain = settings.to_dict()
+    return {f"the entry {entry['prefix']!r}": entry for entry in plain.pop("registries")} | plain
 
 
 def _brief(value: Any) -> str:

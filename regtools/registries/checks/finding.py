@@ -1,11 +1,13 @@
-"""One finding: how bad, what, where, and what to write instead."""
+"""One finding: how serious it is, what it is, where it is, and what to write instead."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regtools.display import snippet, visible
+from regtools.display import escape, snippet, visible
+
+from .fixes import apply_all, difference
 
 if TYPE_CHECKING:
     from typing import Any
@@ -14,13 +16,15 @@ if TYPE_CHECKING:
 
     from regtools.errors import Place, RegtoolsError
 
+    from .fixes import Fix
+
 __all__ = ["ERROR", "NOTE", "WARNING", "Finding", "Findings"]
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
-# For a page: readable on white and on black.
-_INKS = {ERROR: "#c0392b", WARNING: "#b9770e", NOTE: "#2471a3"}
-_BAR = ";border-left:3px solid #3d8a46;padding-left:6px"  # beside what can be pasted
-_COLOURS = {ERROR: "31", WARNING: "35", NOTE: "36"}
+# Colour on the terminal, and on a page: readable on white and on black.
+_INKS = {ERROR: ("31", "#c0392b"), WARNING: ("35", "#b9770e"), NOTE: ("36", "#2471a3")}
+_BAR = ";border-left:3px solid #3d8a46;padding-left:6px"  # beside text that can be pasted
+_COLUMNS = ["severity", "code", "message", "file", "line", "column", "hint", "fix"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Finding:
         message: one line for a person, without the place.
         where: the :class:`~regtools.Place`, or None.
         hint: what to do about it, or None.
-        fix: text ready to be pasted, or None.
+        fix: a :class:`Fix` that has been tried, or None; ``str(fix)`` can be pasted.
         source_line, end_column: the line's text, and where the caret ends (exclusive), when known.
     """
 
@@ -43,52 +47,54 @@ class Finding:
     message: str
     where: Place | None = None
     hint: str | None = None
-    fix: str | None = None
+    fix: Fix | None = None
     source_line: str | None = None
     end_column: int | None = None
 
     @classmethod
-    def of(cls, error: RegtoolsError, *, code: str | None = None, fix: str | None = None) -> Finding:
-        """Take an error of the reader or of the checks as a finding."""
-        return cls(
-            ERROR,
-            code or error.label,
-            error.message,
-            error.where,
-            error.hint,
-            fix,
-            error.source_line,
-            error.end_column,
-        )
+    def of(
+        cls, error: RegtoolsError, *, code: str | None = None, fix: Fix | None = None, severity: str = ERROR
+    ) -> Finding:
+        """Return an error of the reader or of name resolution as a finding."""
+        shown = error.source_line, error.end_column
+        return cls(severity, code or error.label, error.message, error.where, error.hint, fix, *shown)
 
     def __str__(self) -> str:
         return self.render()
 
+    @property
+    def _snippet(self) -> list[str]:
+        if not self.where or self.where.line is None or self.source_line is None:
+            return []
+        return snippet(self.source_line, self.where.line, self.where.column, self.end_column)
+
     def render(self, *, colour: bool = False) -> str:
-        """Give the text form: place, severity, message, the line with a caret, hint and fix."""
-        word = f"\x1b[1;{_COLOURS[self.severity]}m{self.severity}:\x1b[0m" if colour else f"{self.severity}:"
+        """Return the text form: place, severity, message, the line with a caret, hint and fix."""
+        word = f"{self.severity}:"
+        word = f"\x1b[1;{_INKS[self.severity][0]}m{word}\x1b[0m" if colour else word
         place = visible(str(self.where)) + ": " if self.where else ""
-        lines = [f"{place}{word} {visible(self.message)} [{self.code}]"]
-        if self.where and self.where.line is not None and self.source_line is not None:
-            lines += snippet(self.source_line, self.where.line, self.where.column, self.end_column)
+        lines = [f"{place}{word} {visible(self.message)} [{self.code}]", *self._snippet]
         if self.hint:
             lines.append(f"  hint: {visible(self.hint)}")
         if self.fix:
             lines.append("  fix:")
-            lines += [f"    {visible(line)}".rstrip() for line in self.fix.splitlines()]
+            lines += [f"    {visible(line)}".rstrip() for line in self.fix.text.splitlines()]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data."""
+        """Return it as plain data; ``fix`` is text, ``edits`` and ``effect`` describe it."""
+        where = self.where
         return {
             "severity": self.severity,
             "code": self.code,
             "message": self.message,
-            "file": self.where.file if self.where else None,
-            "line": self.where.line if self.where else None,
-            "column": self.where.column if self.where else None,
+            "file": where.file if where else None,
+            "line": where.line if where else None,
+            "column": where.column if where else None,
             "hint": self.hint,
-            "fix": self.fix,
+            "fix": self.fix.text if self.fix else None,
+            "edits": [edit._asdict() for edit in self.fix.edits] if self.fix else [],
+            "effect": self.fix.effect if self.fix else None,
         }
 
 
@@ -101,33 +107,40 @@ class Findings(list[Finding]):
     def __repr__(self) -> str:
         return str(self)
 
+    def fixed(self) -> dict[str, str]:
+        """Return the files that the fixes change: path → text with all of them; ``<text>`` has no file.
+
+        Of fixes that change the same text one is applied; the others wait for the next run.
+        """
+        texts = apply_all(finding.fix for finding in self if finding.fix and not finding.fix.waits)
+        return {file or "<text>": text for file, text in texts.items()}
+
+    def diff(self) -> str:
+        """Return all fixes together as one unified diff."""
+        sources = {finding.fix.file or "<text>": finding.fix.source for finding in self if finding.fix}
+        return "".join(difference(file, sources[file], text) for file, text in self.fixed().items())
+
     def to_frame(self) -> pd.DataFrame:
-        """Give one row a finding: severity, code, message, file, line, column, hint, fix."""
+        """Return one row a finding: severity, code, message, file, line, column, hint, fix."""
         import pandas as pd
 
-        names = ["severity", "code", "message", "file", "line", "column", "hint", "fix"]
-        frame = pd.DataFrame([finding.to_dict() for finding in self], columns=names)
+        frame = pd.DataFrame([finding.to_dict() for finding in self], columns=_COLUMNS)
         return frame.astype({"line": "Int64", "column": "Int64"})
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         if not self:
             return "<p>nothing found</p>"
         style = 'style="text-align:left;vertical-align:top"'
         rows = []
         for finding in self:
-            word = f'<b style="color:{_INKS[finding.severity]}">{finding.severity}</b>'
+            word = f'<b style="color:{_INKS[finding.severity][1]}">{finding.severity}</b>'
             what = [f"<div>{escape(visible(finding.message))}</div>"]
-            if finding.where and finding.where.line is not None and finding.source_line is not None:
-                shown = snippet(
-                    finding.source_line, finding.where.line, finding.where.column, finding.end_column
-                )
-                what.append(_pre([line.removeprefix("  ") for line in shown]))
+            if finding._snippet:
+                what.append(_pre([line.removeprefix("  ") for line in finding._snippet]))
             if finding.hint:
                 what.append(f"<div><i>{escape(visible(finding.hint))}</i></div>")
             if finding.fix:
-                what.append(_pre([visible(line) for line in finding.fix.splitlines()], _BAR))
+                what.append(_pre([visible(line) for line in finding.fix.text.splitlines()], _BAR))
             place = f"<br>{escape(visible(str(finding.where)))}" if finding.where else ""
             cells = (f"{word}<br>{escape(finding.code)}{place}", "".join(what))
             rows.append("<tr>" + "".join(f"<td {style}>{cell}</td>" for cell in cells) + "</tr>")
@@ -136,8 +149,6 @@ class Findings(list[Finding]):
 
 
 def _pre(lines: list[str], style: str = "") -> str:
-    from html import escape
-
     # JupyterLab gives every <pre> a ground of its own, which cuts shaded rows into pieces.
     text = escape("\n".join(lines))
     return f'<pre style="margin:0;background:none{style}">{text}</pre>'

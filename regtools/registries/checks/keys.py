@@ -6,19 +6,21 @@ Source: containers-registries.conf(5), which says what belongs where.
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from ..convert import docker_toml
+from ..convert import docker_toml, old_toml
 from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, OLD_LISTS, TOP, fold_key
-from .finding import NOTE, WARNING
+from .refused import as_mirrors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from typing import Any
 
-    from ..conf import RegistriesConf
     from ..reading.schema import Path, Table
+    from ..settings import Settings
     from .finding import Finding
+    from .fixes import Fix
     from .lenient import Sheet
 
 __all__ = ["keys"]
@@ -36,104 +38,94 @@ BORROWED = {
     "plugins": "nothing: this is a setting of containerd",
 }
 _HEADER = re.compile(r"\s*(\[\[?[^\]]*\]\]?)")
-_NAMES = {"top": "the top of the file", "entry": "a [[registry]]", "mirror": "a [[registry.mirror]]"}
 
 
-def keys(sheet: Sheet, view: RegistriesConf) -> Iterator[Finding]:
+def keys(sheet: Sheet, view: Settings) -> Iterator[Finding]:
     """Yield what is wrong with the keys of one file.
 
     Args:
         sheet: the file.
         view: what is in force, for what misplaced keys were to change.
     """
-    if sheet.raw is None:
-        return
-    known = [key for key in TOP if key != LAYER_HELPER or sheet.release.knows_layer_helper]
-    yield from _table(sheet, view, sheet.raw, (), known, "top")
-    for name, value in sheet.raw.items():
+    top = [key for key in TOP if key != LAYER_HELPER or sheet.release.knows_layer_helper]
+    yield from _table(sheet, view, sheet.raw or {}, (), top)
+    for name, value in (sheet.raw or {}).items():
         if fold_key(name) == "registry" and isinstance(value, list):
-            yield from _entries(sheet, view, name, value)
+            for path, table in _tables(value, (name,)):
+                yield from _table(sheet, view, table, path, ENTRY)
+                for key in table:
+                    if fold_key(key) == "mirror" and isinstance(table[key], list):
+                        for here, mirror in _tables(table[key], (*path, key)):
+                            yield from _table(sheet, view, mirror, here, MIRROR)
         elif fold_key(name) == "registries" and isinstance(value, dict):
             yield from _old(sheet, view, value, (name,))
 
 
-def _entries(sheet: Sheet, view: RegistriesConf, name: str, tables: list[Any]) -> Iterator[Finding]:
-    for index, table in enumerate(tables):
-        if not isinstance(table, dict):
+def _tables(tables: list[Any], path: Path) -> Iterator[tuple[Path, Table]]:
+    return (((*path, index), table) for index, table in enumerate(tables) if isinstance(table, dict))
+
+
+def _old(sheet: Sheet, view: Settings, tables: Table, path: Path) -> Iterator[Finding]:
+    yield from _old_table(sheet, view, tables, path, OLD_LISTS)
+    for name, table in tables.items():
+        if fold_key(name) in OLD_LISTS and isinstance(table, dict):
+            yield from _old_table(sheet, view, table, (*path, name), ("registries",))
+
+
+def _old_table(
+    sheet: Sheet, view: Settings, table: Table, path: Path, known: Collection[str]
+) -> Iterator[Finding]:
+    for key in table:
+        if fold_key(key) in known:
             continue
-        path: Path = (name, index)
-        yield from _table(sheet, view, table, path, list(ENTRY), "entry")
-        for key, mirrors in table.items():
-            if fold_key(key) != "mirror" or not isinstance(mirrors, list):
-                continue
-            for number, mirror in enumerate(mirrors):
-                if isinstance(mirror, dict):
-                    yield from _table(sheet, view, mirror, (*path, key, number), list(MIRROR), "mirror")
-
-
-def _old(sheet: Sheet, view: RegistriesConf, tables: Table, path: Path) -> Iterator[Finding]:
-    for name in tables:
-        if fold_key(name) in TOP:
-            yield _misplaced_top(sheet, view, (*path, name), fold_key(name))
-        elif fold_key(name) not in OLD_LISTS:
-            yield _unknown(sheet, (*path, name), list(OLD_LISTS))
-        elif isinstance(tables[name], dict):
-            for key in tables[name]:
-                here = (*path, name, key)
-                if fold_key(key) in TOP and fold_key(key) != "registries":
-                    yield _misplaced_top(sheet, view, here, fold_key(key))
-                elif fold_key(key) != "registries":
-                    yield _unknown(sheet, here, ["registries"])
+        if fold_key(key) in TOP:
+            yield _misplaced_top(sheet, view, (*path, key), fold_key(key))
+        else:
+            yield _unknown(sheet, (*path, key), list(known))
 
 
 def _table(
-    sheet: Sheet, view: RegistriesConf, table: Table, path: Path, known: list[str], kind: str
+    sheet: Sheet, view: Settings, table: Table, path: Path, known: Collection[str]
 ) -> Iterator[Finding]:
-    """Judge the keys of one table; ``kind`` is top, entry or mirror."""
-    for key in table:
-        name, here = fold_key(key), (*path, key)
+    """Judge the keys of one table: of the top, an entry or a mirror."""
+    for key, value in table.items():
+        name = key if key in known else fold_key(key)
+        here = (*path, key)
         if name in known:
             if key != name:
                 message = f"podman knows this key as {name!r}; it reads {key!r} too, other tools may not"
-                yield sheet.finding(NOTE, "case-variant", message, here, at_key=True, hint=f"write {name}")
-                yield from _not_a_table(sheet, table[key], name, here)
-            else:
-                yield from _not_a_table(sheet, table[key], name, here)
-        elif name == LAYER_HELPER and kind == "top":
+                hint, fix = f"write {name}", sheet.renamed(here, name)
+                yield sheet.finding("case-variant", message, here, at_key=True, hint=hint, fix=fix)
+            if name == "aliases" and not isinstance(value, dict):
+                message = "'aliases' is no table here, and podman ignores it without a word"
+                yield sheet.finding("aliases-no-table", message, here, at_key=True, hint="write [aliases]")
+        elif name == LAYER_HELPER and not path:
             message = f"podman {sheet.release.name} does not know {name!r} yet and ignores it"
-            yield sheet.finding(WARNING, "unknown-key", message, here, at_key=True)
-        elif kind != "top" and name in TOP:
+            yield sheet.finding("unknown-key", message, here, at_key=True)
+        elif path and name in TOP:
             yield _misplaced_top(sheet, view, here, name)
-        elif kind == "top" and name in ("mirror", "registrys"):
+        elif not path and name in ("mirror", "registrys"):
             yield _misnamed_table(sheet, here, name)
-        elif kind != "entry" and name in ENTRY:
-            yield _misplaced_entry(sheet, here, name, kind)
+        elif known is not ENTRY and name in ENTRY:
+            yield _misplaced_entry(sheet, here, name)
         elif name in BORROWED:
-            yield _borrowed(sheet, here, name, table[key])
+            yield _borrowed(sheet, here, name, value)
         else:
-            yield _unknown(sheet, here, known)
-
-
-def _not_a_table(sheet: Sheet, value: Any, name: str, path: Path) -> Iterator[Finding]:
-    if name == "aliases" and not isinstance(value, dict):
-        message = "'aliases' is no table here, and podman ignores it without a word"
-        yield sheet.finding(
-            WARNING, "aliases-no-table", message, path, at_key=True, hint="write [aliases]", fix="[aliases]"
-        )
+            yield _unknown(sheet, here, list(known))
 
 
 # -- one finding each ------------------------------------------------------------------------------------
 
 
 def _header(sheet: Sheet, path: Path) -> tuple[str, int | None]:
-    """Give the header that a key stands under, as written, and its line."""
+    """Return the header that a key is written under, and its line."""
     span = sheet.span(path)
     line = span.header_line if span else None
     found = _HEADER.match(sheet.source(line)) if line else None
     return (found[1] if found else "a table"), line
 
 
-def _misplaced_top(sheet: Sheet, view: RegistriesConf, path: Path, name: str) -> Finding:
+def _misplaced_top(sheet: Sheet, view: Settings, path: Path, name: str) -> Finding:
     header, line = _header(sheet, path)
     first = sheet.first_header()
     swallowed = f"{header} opened on line {line}" if line else "an inline table"
@@ -141,18 +133,20 @@ def _misplaced_top(sheet: Sheet, view: RegistriesConf, path: Path, name: str) ->
     hint = (
         f"move it above line {first}, the first table header of the file" if first else "move it to the top"
     )
-    return sheet.finding(
-        WARNING, "misplaced-key", message, path, at_key=True, hint=hint, fix=sheet.statement(path)
-    )
+    taken = sheet.value((name,)) is not None
+    if taken:
+        hint = f"{hint}, in place of the one on line {sheet.line((name,))}; or remove it"
+    fix = None if taken or isinstance(sheet.value(path), dict) else sheet.moved(path)
+    return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
 
 
-def _in_force(view: RegistriesConf, name: str) -> str:
-    """Say what a setting is without the key that was meant to change it."""
+def _in_force(view: Settings, name: str) -> str:
+    """Return what a setting is without the key that was meant to change it."""
     values: dict[str, str] = {
         "short-name-mode": view.short_name_mode,
         "unqualified-search-registries": ", ".join(view.unqualified_search_registries) or "empty",
         "credential-helpers": ", ".join(view.credential_helpers),
-        "additional-layer-store-auth-helper": view.additional_layer_store_auth_helper or "not set",
+        LAYER_HELPER: view.additional_layer_store_auth_helper or "not set",
     }
     if name not in values:
         return "it has no effect"
@@ -161,57 +155,87 @@ def _in_force(view: RegistriesConf, name: str) -> str:
     return f"the effective {name} is {values[name]}, {origin}"
 
 
-def _misplaced_entry(sheet: Sheet, path: Path, name: str, kind: str) -> Finding:
-    header, line = _header(sheet, path)
-    if kind == "top":
+def _misplaced_entry(sheet: Sheet, path: Path, name: str) -> Finding:
+    if len(path) == 1:
         message = f"{name!r} stands before any [[registry]] header, and is ignored there"
-        hint = "put it below the [[registry]] that it is about"
-        return sheet.finding(
-            WARNING,
-            "misplaced-key",
-            message,
-            path,
-            at_key=True,
-            hint=hint,
-            fix=f"[[registry]]\n{sheet.statement(path) or ''}".rstrip(),
-        )
-    entry = sheet.line(path[:2])
+        hint, fix = "put it below the [[registry]] that it is about", _headed(sheet, path)
+        return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
+    header, line = _header(sheet, path)
+    entry = sheet.header(path[:2])
     message = f"{name!r} belongs to a [[registry]], and is ignored in {header} opened on line {line}"
-    hint = f"move it up to the [[registry]] of line {entry}, above the first [[registry.mirror]]"
-    return sheet.finding(
-        WARNING, "misplaced-key", message, path, at_key=True, hint=hint, fix=sheet.statement(path)
+    hint = (
+        f"move it up to the [[registry]] of line {sheet.line(path[:2])}, above the first [[registry.mirror]]"
     )
+    taken = any(fold_key(key) == name for key in sheet.value(path[:2]) or ())
+    if taken:
+        hint = f"the [[registry]] of line {sheet.line(path[:2])} has {name!r} already: remove one of the two"
+    fix = sheet.moved(path, entry) if entry and not taken else None
+    return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
+
+
+def _headed(sheet: Sheet, path: Path) -> Fix | None:
+    """Open one ``[[registry]]`` above the first of its keys, if no other keys follow before a header."""
+    own = [key for key in sheet.raw or {} if fold_key(key) in ENTRY]
+    spans = {
+        key: span for key in sheet.raw or {} if (span := sheet.span((key,))) and span.header_line is None
+    }
+    start = min(spans[key].key_start for key in own if key in spans)
+    if any(span.key_start > start and key not in own for key, span in spans.items()):
+        return None
+    text = f"[[registry]]\n{sheet.statement(path) or ''}"
+    return sheet.fix(text, sheet.inserted(start, "[[registry]]"))
 
 
 def _misnamed_table(sheet: Sheet, path: Path, name: str) -> Finding:
     right = "[[registry.mirror]]" if name == "mirror" else "[[registry]]"
     below = " below the [[registry]] that it belongs to" if name == "mirror" else ""
     message = f"podman knows no table {name!r} and ignores all that stands in it"
-    return sheet.finding(
-        WARNING, "unknown-key", message, path, at_key=True, hint=f"write {right}{below}", fix=right
-    )
+    edits = []
+    for key, wanted in (
+        ("registrys", "[[registry]]"),
+        ("mirror", "[[registry.mirror]]"),
+    ):  # one needs the other
+        headers = (sheet.header((key, index)) for index in range(len(sheet.value((key,)) or ())))
+        edits += [sheet.edit(header.key_start, header.key_end, wanted) for header in headers if header]
+    fix = sheet.fix(right, *edits)
+    return sheet.finding("unknown-key", message, path, at_key=True, hint=f"write {right}{below}", fix=fix)
 
 
 def _borrowed(sheet: Sheet, path: Path, name: str, value: Any) -> Finding:
     message = f"{name!r} is no setting of registries.conf (Docker and others have one), and is ignored"
-    fix = None
-    if name in ("registry-mirrors", "insecure-registries") and isinstance(value, list):
+    fix, removal = None, sheet.removal(path)
+    if name in ("registry-mirrors", "insecure-registries") and isinstance(value, list) and removal:
         lists = (value, []) if name == "registry-mirrors" else ([], value)
-        fix = docker_toml(*lists)[0] or None
-    return sheet.finding(
-        WARNING, "docker-key", message, path, at_key=True, hint=f"here that is {BORROWED[name]}", fix=fix
-    )
+        text, lost = docker_toml(*lists)
+        end = len(sheet.document.text) if sheet.document else 0
+        fix = sheet.fix(text, removal, sheet.inserted(end, text)) if text and not lost else None
+    hint = f"here that is {BORROWED[name]}"
+    return sheet.finding("docker-key", message, path, at_key=True, hint=hint, fix=fix)
 
 
 def _unknown(sheet: Sheet, path: Path, known: list[str]) -> Finding:
-    from difflib import get_close_matches
-
     name = fold_key(str(path[-1])).replace("_", "-")
     near = get_close_matches(name[:80], known, 1, 0.7)
     message = f"podman knows no key {str(path[-1])!r} here, and ignores it without a word"
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-    statement = sheet.statement(path)
     fix = None
-    if near and statement and "=" in statement and not statement.startswith("["):
-        fix = f"{near[0]} ={statement.partition('=')[2]}"
-    return sheet.finding(WARNING, "unknown-key", message, path, at_key=True, hint=hint, fix=fix)
+    if near and near[0] == "mirror" and len(path) == 3:
+        fix = as_mirrors(sheet, path, sheet.value(path))
+    elif near and near[0] in OLD_LISTS:
+        hint, fix = _old_list(sheet, path, near[0])
+    elif near:
+        fix = sheet.renamed(path, near[0])
+    return sheet.finding("unknown-key", message, path, at_key=True, hint=hint, fix=fix)
+
+
+def _old_list(sheet: Sheet, path: Path, name: str) -> tuple[str, Fix | None]:
+    """Return hint and fix for a list that is meant for the old format: the same in the current one."""
+    value, removal = sheet.value(path), sheet.removal(path)
+    texts = value if isinstance(value, list) and all(isinstance(item, str) for item in value) else []
+    text = old_toml({name: texts})
+    hint = "write it in the current format" if texts else f"the old format has [registries.{name}]"
+    if not texts or not removal or sheet.document is None:
+        return hint, None
+    end = len(sheet.document.text)
+    added = sheet.insertion(None, text) if name == "search" else sheet.inserted(end, text)
+    return hint, sheet.fix(text, removal, added)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from regtools.errors import Place, RegtoolsError, TomlError
@@ -14,9 +15,11 @@ from ..reading.document import Document
 from ..reading.schema import fold_key
 from ..reading.validation import check
 from .finding import Finding
+from .fixes import Edit, Fix
+from .mending import blanked, mended
+from .rules import rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from regtools.toml.positions import Span
@@ -26,65 +29,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Sheet"]
 
-# Faults that end with their line, so that the rest of the file can be read without it.
-_LOCAL = frozenset(
-    {
-        "unquoted-value",
-        "colon-for-equals",
-        "curly-quote",
-        "wrong-boolean",
-        "missing-opening-quote",
-        "bad-escape",
-    }
-    | {
-        "unclosed-string",
-        "doubled-quote",
-        "missing-equals",
-        "foreign-comment",
-        "unquoted-key",
-        "missing-value",
-    }
-    | {"bad-number", "bad-date", "wide-punctuation", "append-operator", "odd-space", "text-after-value"}
-)
-_PLAIN_QUOTES = str.maketrans("“”„‟‘’‚‛", '"' * 4 + "'" * 4)
-# Faults that a line of the same length mends, so that every position stays.
-_MENDS: dict[str, Callable[[str, TomlError], str]] = {
-    "doubled-quote": lambda line, error: _at(line, error, " " + line[(error.column or 1)]),
-    "curly-quote": lambda line, _: line.translate(_PLAIN_QUOTES),
-    "wide-punctuation": lambda line, error: _at(line, error, (error.hint or "")[-1:]),
-}
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
-_STATEMENT = re.compile(r"\s*[^\[\s].*")
 
 
 class Sheet:
     """One file as far as it can be read.
 
+    Faulty lines are mended, or blanked if there is no mend, until the text is TOML. Positions and edits
+    that leave this class are those of the file itself.
+
     Attributes:
         file: its path as shown.
         dropin: whether it is merged over another.
-        text: its text, None where it has none.
-        raw: its values as written, None where it is no TOML.
-        document: what can be said of it even if podman refuses it; None like ``raw``.
-        faults: what keeps it from being read, in order; empty where it is TOML.
+        text: its text, None if it has none.
+        raw: its values as written, None if it is no TOML.
+        document: what it sets, even if podman refuses it; None like ``raw``.
+        faults: what keeps it from being read, in order, each with its fix or None; empty if it is TOML.
         problems: what podman refuses in it.
-        mended: line → its text, where as many characters as were wrong mend it.
     """
-
-    __slots__ = (
-        "_first",
-        "document",
-        "dropin",
-        "faults",
-        "file",
-        "mended",
-        "problems",
-        "raw",
-        "release",
-        "text",
-        "toml",
-    )
 
     def __init__(
         self,
@@ -100,168 +63,302 @@ class Sheet:
         self.release = release
         self.toml = toml or release.toml
         self.text: str | None = None
-        self._first: int | None = 0  # not looked for yet
         self.raw: Table | None = None
         self.document: Document | None = None
-        self.faults: list[RegtoolsError] = []
+        self.faults: list[tuple[RegtoolsError, Fix | None]] = []
         self.problems: list[Problem] = []
-        self.mended: dict[int, str] = {}
+        self._lines: list[str] = []
+        self._mended: list[str] = []  # as many lines as the file has
+        self._starts: list[int] = []
+        self._mended_starts: list[int] = []
+        self._headers: dict[int, Span] | None = None
         try:
             self._read(source)
         except RegtoolsError as error:
-            self.faults.append(error)
+            self.faults.append((error, None))
 
     @property
     def sound(self) -> bool:
         """Whether podman accepts the file."""
         return not self.faults and not self.problems
 
+    # -- reading ------------------------------------------------------------------------------------------
+
     def _read(self, source: str | bytes) -> None:
-        text, notes = decode(source, file=self.file)
-        self.text = text
+        self.text, notes = decode(source, file=self.file)
+        self._lines = self.text.split("\n")
+        self._starts = _starts(self._lines)
         if not self.release.accepts_bom and any(note.code == "bom" for note in notes):
             message = f"podman {self.release.name} refuses a file that starts with a byte-order mark"
             hint = "save it as UTF-8 without signature"
-            self.faults.append(error_at(text, 0, 0, message, code="bom", file=self.file, hint=hint))
-        readable = self._readable(text)
-        if readable is None:
+            error = error_at(self.text, 0, 0, message, code="bom", file=self.file, hint=hint)
+            self.faults.append((error, None))
+        blank = self._uncover()
+        if self.raw is None:
             return
+        readable = "\n".join(self._mended)
         self.document = Document(readable, self.file, dropin=self.dropin, notes=notes)
-        self.raw = parse(readable)
-        values = parse(readable)
+        values = _copy(self.raw)
         problems = list(check(values, self.document.settings, self.release, dropin=self.dropin))
         if problems or self.document.settings.unusual:
             check_values(self.raw, readable, file=self.file)
-        repaired = readable != text
-        self.problems = [p for p in problems if not (repaired and p.kind in _UNSET)]
+        self.problems = [problem for problem in problems if not (blank and problem.kind in _UNSET)]
 
-    def _readable(self, text: str) -> str | None:
-        """Give a text that is TOML: the file's, or with faulty lines mended or blanked, same in length."""
-        for _ in range(_MOST_FAULTS):
-            dialect = "1.1" if self.faults and self.toml == "1.0" else self.toml
+    def _uncover(self) -> bool:
+        """Find one fault after the other, until the text is TOML; return whether a line was left out."""
+        lines, blank = list(self._lines), False
+        found: list[tuple[TomlError, dict[int, str]]] = []
+        while self.raw is None and len(found) < _MOST_FAULTS:
+            dialect = "1.1" if (found or self.faults) and self.toml == "1.0" else self.toml
             try:
-                parse(text, toml=dialect, file=self.file)
-                return text
+                self.raw = parse("\n".join(lines), toml=dialect, file=self.file)
             except TomlError as error:
-                self.faults.append(error)
+                better = _better(lines, error)
+                found.append((error, better))
                 if error.code.startswith("toml11-"):
                     continue
-                better = self._without(text, error)
-                if better is None:
-                    return self._newer(text) if self.toml == "1.0" else None
-                text = better
-        return None
+                if not better:
+                    line = blanked(lines[error.line - 1], error) if error.line else None
+                    if line is None or error.line is None:
+                        break
+                    better, blank = {error.line - 1: line}, True
+                lines = [better.get(index, line) for index, line in enumerate(lines)]
+        self._mended, self._mended_starts = lines, _starts(lines)
+        self.faults += [(self._original(error), self._mend(list(better))) for error, better in found]
+        return blank
 
-    def _without(self, text: str, error: TomlError) -> str | None:
-        """Take one faulty line out of a text, mended or blanked; None where neither is possible."""
-        lines = text.split("\n")
-        if error.line is None or error.line > len(lines):
-            return None
-        line = lines[error.line - 1]
-        mended = _mended(line, error)
-        if mended is not None:
-            self.mended[error.line] = mended
-        better = mended or _blanked(line, error)
-        if better is None:
-            return None
-        lines[error.line - 1] = better
-        return "\n".join(lines)
+    def _mend(self, indices: list[int]) -> Fix | None:
+        """Return the fix that writes some lines with all their mends; None if one had to be left out."""
+        edits, texts = [], [self._mended[index].strip() for index in indices]
+        for index in indices if all(texts) else ():
+            old, new, start = self._lines[index], self._mended[index], self._starts[index]
+            head, tail = _common(old, new)
+            edits.append(Edit(self.file, start + head, start + len(old) - tail, new[head : len(new) - tail]))
+        return self.fix("\n".join(texts), *edits)
 
-    def _newer(self, text: str) -> str | None:
-        try:
-            parse(text, toml="1.1")
-        except TomlError:
-            return None
-        return text
+    def _original(self, error: TomlError) -> TomlError:
+        """Return a fault of the mended text with its place in the file."""
+        if error.line is None or error.column is None or error.source_line == self.source(error.line):
+            return error
+        start = self._starts[error.line - 1]
+        line, old = error.source_line or "", self.source(error.line)
+        first = start + _column(line, old, error.column - 1)
+        last = start + _column(line, old, (error.end_column or error.column + 1) - 1)
+        text, hint = self.text or "", error.hint
+        return error_at(text, first, last, error.message, code=error.code, file=self.file, hint=hint)
 
     # -- positions ----------------------------------------------------------------------------------------
 
+    def back(self, offset: int) -> int:
+        """Return the offset in the file of an offset in the mended text."""
+        if not self.faults:
+            return offset
+        line = bisect_right(self._mended_starts, offset) - 1
+        column = offset - self._mended_starts[line]
+        return self._starts[line] + _column(self._mended[line], self._lines[line], column)
+
     def span(self, path: Path) -> Span | None:
-        """Find where a path is written."""
+        """Return where a path is written in the mended text."""
         return self.document.span(path) if self.document else None
 
-    def place(self, path: Path) -> Place:
-        """Give where a key or a table's header stands."""
-        span = self.span(path)
-        return Place(self.file, span.line, span.column) if span else Place(self.file)
-
     def line(self, path: Path) -> int | None:
-        """Give the line of a key or header."""
-        return self.place(path).line
+        """Return the line of a key or header."""
+        span = self.span(path)
+        return self._place(self.back(span.key_start))[0] if span else None
+
+    def place(self, path: Path) -> Place:
+        """Return where a key or a table's header stands."""
+        span = self.span(path)
+        return Place(self.file, *self._place(self.back(span.key_start))) if span else Place(self.file)
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
 
     def source(self, number: int) -> str:
-        """Give a line's text, counted from 1."""
-        lines = (self.text or "").split("\n")
-        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+        """Return a line of the file, counted from 1."""
+        return self._lines[number - 1].rstrip("\r") if 0 < number <= len(self._lines) else ""
 
     def statement(self, path: Path) -> str | None:
-        """Give ``key = value`` as it is written."""
+        """Return ``key = value`` as it is written."""
         span = self.span(path)
-        return self.text[span.key_start : span.value_end] if span and self.text else None
+        return self.document.text[span.key_start : span.value_end] if span and self.document else None
+
+    @property
+    def headers(self) -> dict[int, Span]:
+        """The table headers in the order of the text, by their offset in the mended text."""
+        if self._headers is None:
+            spans = locate(self.document.text).values() if self.document else ()
+            found = (s for s in spans if s.line == s.header_line and s[:2] == s[2:4])
+            self._headers = {span.key_start: span for span in sorted(found)}
+        return self._headers
+
+    def header(self, path: Path) -> Span | None:
+        """Return the header of a table, None if it is written in another way."""
+        span = self.span(path)
+        return self.headers.get(span.key_start) if span and span.key_start == span.value_start else None
 
     def first_header(self) -> int | None:
-        """Give the line of the file's first table header."""
-        if self._first == 0 and self.document is not None:
-            lines = (span.header_line for span in locate(self.document.text).values())
-            self._first = min((line for line in lines if line is not None), default=None)
-        return self._first or None
-
-    def finding(
-        self,
-        severity: str,
-        code: str,
-        message: str,
-        path: Path = (),
-        *,
-        at_key: bool = False,
-        hint: str | None = None,
-        fix: str | None = None,
-    ) -> Finding:
-        """Make a finding that shows the line of a key's value, of the key itself, or of a header."""
-        span = self.span(path) if path else None
-        while span is None and path and len(path) > 1:
-            path = path[:-1]
-            span = self.span(path)
-        if span is None or self.text is None:
-            return Finding(severity, code, message, Place(self.file), hint, fix)
-        start, end = (span.key_start, span.key_end) if at_key else (span.value_start, span.value_end)
-        at = error_at(self.text, start, end, message, code=code, file=self.file)
-        return Finding(severity, code, message, at.where, hint, fix, at.source_line, at.end_column)
+        """Return the line of the file's first table header."""
+        first = next(iter(self.headers), None)
+        return None if first is None else self._place(self.back(first))[0]
 
     def value(self, path: Path) -> Any:
-        """Give what is written at a path, keys in any case; None where nothing is."""
+        """Return what is written at a path, keys in any case; None if nothing is."""
         value: Any = self.raw
         for part in path:
             if isinstance(value, dict) and isinstance(part, str):
-                value = next((value[key] for key in value if fold_key(key) == fold_key(part)), None)
+                keys = (part,) if part in value else value
+                value = next((value[key] for key in keys if fold_key(key) == fold_key(part)), None)
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
                 value = value[part]
             else:
                 return None
         return value
 
+    # -- findings and fixes -------------------------------------------------------------------------------
 
-def _mended(line: str, error: TomlError) -> str | None:
-    """Write the right characters for wrong ones; None where that takes more or less room."""
-    mend = _MENDS.get(error.code)
-    if mend is None or error.column is None or error.end_column is None:
-        return None
-    mended = mend(line, error)
-    return mended if len(mended) == len(line) and mended != line else None
+    def finding(
+        self,
+        code: str,
+        message: str,
+        path: Path = (),
+        *,
+        at_key: bool = False,
+        hint: str | None = None,
+        fix: Fix | None = None,
+        severity: str | None = None,
+    ) -> Finding:
+        """Make a finding that shows the line of a key's value, of the key itself, or of a header.
+
+        Args:
+            code: of a row of the table of rules, or of a refusal.
+            message: what is wrong.
+            path: what it is about; if it is not written, what holds it is shown.
+            at_key: whether the key is shown, not the value.
+            hint: what to do.
+            fix: the change that removes the finding.
+            severity: other than the rule's.
+        """
+        severity = severity or rule(code).severity
+        span = self.span(path) if path else None
+        while span is None and len(path) > 1:
+            path = path[:-1]
+            span = self.span(path)
+        if span is None or self.text is None:
+            return Finding(severity, code, message, Place(self.file), hint, fix)
+        start, end = (span.key_start, span.key_end) if at_key else (span.value_start, span.value_end)
+        line, column = self._place(self.back(start))
+        source = self.source(line)
+        width = max(min(self.back(end) - self.back(start), len(source) - column + 1), 1)
+        return Finding(
+            severity, code, message, Place(self.file, line, column), hint, fix, source, column + width
+        )
+
+    def edit(self, start: int, end: int, text: str) -> Edit:
+        """Return an edit of the mended text as an edit of the file."""
+        first = self.back(start)
+        return Edit(self.file, first, max(self.back(end), first), text)
+
+    def fix(self, text: str, *edits: Edit) -> Fix | None:
+        """Return a fix of this file, None if there is nothing to edit."""
+        return Fix(text, edits, self.text or "") if edits else None
+
+    def replaced(self, path: Path, value: str) -> Fix | None:
+        """Return the fix that writes another value."""
+        span = self.span(path)
+        key = f"{path[-1]} = " if isinstance(path[-1], str) else ""
+        return self.fix(f"{key}{value}", self.edit(span.value_start, span.value_end, value)) if span else None
+
+    def renamed(self, path: Path, key: str) -> Fix | None:
+        """Return the fix that writes another key."""
+        span, written = self.span(path), self.statement(path)
+        if span is None or written is None or written.startswith("[") or span.key_end == span.value_end:
+            return None
+        text = key + written[span.key_end - span.key_start :]
+        return self.fix(text, self.edit(span.key_start, span.key_end, key))
+
+    def removal(self, path: Path) -> Edit | None:
+        """Return the edit that removes ``key = value`` with its lines; None if something else is on them."""
+        span = self.span(path)
+        if span is None or self.document is None:
+            return None
+        text = self.document.text
+        start, end = text.rfind("\n", 0, span.key_start) + 1, text.find("\n", span.value_end) + 1
+        end = end or len(text)
+        rest = text[span.value_end : end].strip()
+        if text[start : span.key_start].strip() or (rest and not rest.startswith("#")):
+            return None
+        return self.edit(start, end, "")
+
+    def insertion(self, header: Span | None, text: str) -> Edit:
+        """Return the edit that inserts lines below a header, or above the first one, before what is there."""
+        whole = self.document.text if self.document else ""
+        if header is not None:
+            pos = whole.find("\n", header.key_end) + 1 or len(whole)
+        else:
+            first = next(iter(self.headers), None)
+            pos = len(whole) if first is None else whole.rfind("\n", 0, first) + 1
+        return self.inserted(pos, text)
+
+    def below(self, path: Path, text: str) -> Edit | None:
+        """Return the edit that inserts lines where the table of a header ends, sub-tables not counted."""
+        header = self.header(path)
+        if header is None or self.document is None:
+            return None
+        whole, starts = self.document.text, list(self.headers)
+        later = starts[bisect_right(starts, header.key_start) :][:1]
+        pos = whole.rfind("\n", 0, later[0]) + 1 if later else len(whole)
+        while pos and whole[(start := whole.rfind("\n", 0, pos - 1) + 1) : pos].strip()[:1] in ("", "#"):
+            pos = start
+        return self.inserted(pos, text)
+
+    def inserted(self, pos: int, text: str) -> Edit:
+        """Return the edit that inserts lines at an offset of the mended text."""
+        whole = self.document.text if self.document else ""
+        text = ("" if not pos or whole[pos - 1] == "\n" else "\n") + text + "\n"
+        return self.edit(pos, pos, text.replace("\n", "\r\n") if "\r\n" in whole else text)
+
+    def moved(self, path: Path, header: Span | None = None) -> Fix | None:
+        """Return the fix that moves ``key = value`` below a header, or above the first one."""
+        text, removal = self.statement(path), self.removal(path)
+        return self.fix(text, removal, self.insertion(header, text)) if text and removal else None
 
 
-def _at(line: str, error: TomlError, right: str) -> str:
-    """Put the right characters at an error's column."""
-    start, end = (error.column or 1) - 1, (error.end_column or 1) - 1
-    return line[:start] + right + line[end:]
+def _better(lines: list[str], error: TomlError) -> dict[int, str]:
+    """Return the lines that mend a fault, if the text can be read beyond it then."""
+    better = mended(lines, error) if error.line and error.line <= len(lines) else {}
+    try:
+        parse("\n".join(better.get(index, line) for index, line in enumerate(lines)))
+    except TomlError as later:
+        if (later.offset or 0) <= (error.offset or 0):
+            return {}
+    return better
 
 
-def _blanked(line: str, error: TomlError) -> str | None:
-    """Blank out a faulty line that stands for itself; None where it may be a part of something longer."""
-    if (
-        error.code not in _LOCAL
-        or not _STATEMENT.fullmatch(line)
-        or not any(sign in line for sign in "=:＝：/")
-    ):
-        return None
-    return " " * len(line)
+def _starts(lines: list[str]) -> list[int]:
+    return list(accumulate((len(line) + 1 for line in lines), initial=0))
+
+
+def _common(one: str, other: str) -> tuple[int, int]:
+    """Return how many characters two lines have in common at the start, and at the end."""
+    head = _equal(one, other)
+    return head, _equal(one[head:][::-1], other[head:][::-1])
+
+
+def _equal(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _column(line: str, original: str, column: int) -> int:
+    """Return where a column of a mended line is in the original one."""
+    head, _ = _common(line, original)
+    return column if column <= head else max(len(original) - (len(line) - column), head)
+
+
+def _copy(value: Any) -> Any:
+    """Return a value whose tables and lists are its own."""
+    if type(value) is dict:
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if type(value) is list else value

@@ -1,10 +1,9 @@
 """What shows only in the whole: entries replaced by other files, shadowed, without effect, or unworkable.
 
-Source: containers-registries.conf(5); containers-registries.conf.d(5) for what a later file replaces.
+Also the search list and the aliases: what they hide, and what cannot work.
 
-The search list and the aliases: what they hide, and what cannot work.
-
-Source: containers-registries.conf(5), "Short-name aliasing" and "Unqualified search registries".
+Source: containers-registries.conf(5), "Short-name aliasing" and "Unqualified search registries";
+containers-registries.conf.d(5) for what a later file replaces.
 """
 
 from __future__ import annotations
@@ -13,18 +12,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
-from regtools.reference import HUB, WELL_KNOWN, is_qualified
+from regtools.reference import GRAMMAR, HUB, HUB_OLD, WELL_KNOWN, is_qualified
 
 from ..entries import best_prefix
+from ..resolve import resolve
+from ..settings import SEARCH
+from ..writing import quote
 from .entries import never
-from .finding import NOTE, WARNING, Finding
+from .finding import NOTE, Finding
+from .rules import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..conf import RegistriesConf
     from ..entries import Registry
     from ..reading.schema import Path, Table
+    from ..settings import Settings
     from .lenient import Sheet
 
 __all__ = ["modes", "replaced", "search_list", "shown_aliases", "whole"]
@@ -32,6 +35,7 @@ __all__ = ["modes", "replaced", "search_list", "shown_aliases", "whole"]
 _FLAGS = ("insecure", "blocked", "mirror-by-digest-only")
 _DIGEST = "@sha256:" + "0" * 64
 _SAMPLE = "regtools-sample"  # a name that no entry has
+_LONG = 100  # a location that may make a name too long
 
 
 def replaced(sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
@@ -47,13 +51,13 @@ def replaced(sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
                 yield _replacement(sheet, prefix, table, earlier[prefix])
             earlier[prefix] = sheet
         if settings.search is not None:
-            path: Path = ("unqualified-search-registries",)
+            path: Path = (SEARCH,)
             before = search.document.settings.search if search and search.document else None
             if search is not None and before != settings.search and before:
                 gone = [host for host in before if host not in settings.search]
                 message = f"this search list replaces the one of {search.place(path)}"
                 message += f", so {', '.join(gone)} is not searched" if gone else ", with another order"
-                yield sheet.finding(NOTE, "search-list-replaced", message, path, hint="lists are not joined")
+                yield sheet.finding("search-list-replaced", message, path, hint="lists are not joined")
             search = sheet
 
 
@@ -71,53 +75,50 @@ def _replacement(sheet: Sheet, prefix: str, table: Table, before: Sheet) -> Find
             f"this entry replaces the one for {prefix!r} at {where}, whose mirrors are lost: "
             f"{', '.join(mirrors)}{also}"
         )
-        fix = "\n\n".join(f'[[registry.mirror]]\nlocation = "{location}"' for location in mirrors)
-        return sheet.finding(WARNING, "mirrors-lost", message, path, hint=hint, fix=fix)
+        text = "\n\n".join(f"[[registry.mirror]]\nlocation = {quote(location)}" for location in mirrors)
+        below = sheet.below(path, "\n".join((*lost, text)))
+        fix = sheet.fix(text, below) if below else None
+        return sheet.finding("mirrors-lost", message, path, hint=hint, fix=fix)
     if lost:
         message = f"this entry replaces the one for {prefix!r} at {where}, which has {', '.join(lost)}"
-        return sheet.finding(WARNING, "settings-lost", message, path, hint=hint, fix="\n".join(lost))
+        below = sheet.below(path, "\n".join(lost))
+        fix = sheet.fix("\n".join(lost), below) if below else None
+        return sheet.finding("settings-lost", message, path, hint=hint, fix=fix)
     message = f"this entry replaces the one for {prefix!r} at {where}"
-    return sheet.finding(NOTE, "entry-replaced", message, path, hint=hint)
+    return sheet.finding("entry-replaced", message, path, hint=hint)
 
 
-def whole(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
+def whole(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     """Yield what the merged entries cannot do. For files that podman accepts."""
-    places = {sheet.file: sheet for sheet in sheets}
-    paths = {sheet.file: _paths(sheet) for sheet in sheets}
+    places = {
+        prefix: sheet for sheet in sheets if sheet.document for prefix in sheet.document.settings.entries
+    }
     unsafe = {entry.location or entry.prefix for entry in view.registries if entry.insecure}
+    prefixes = view.prefixes
+    wildcards = any(prefix.startswith("*.") for prefix in prefixes)
     for entry in view.registries:
-        document = view.setter(lambda document, prefix=entry.prefix: prefix in document.settings.entries)
-        if document is None or never(entry.prefix) is not None:
+        if never(entry.prefix) is not None:
             continue
-        sheet = places[document.file]
-        path = paths[sheet.file][entry.prefix]
-        winner = best_prefix(view.prefixes, entry.prefix)
+        sheet = places[entry.prefix]
+        assert sheet.document is not None
+        path = sheet.document.entry_path(entry.prefix)
+        winner = best_prefix(prefixes, entry.prefix, wildcards=wildcards)
         if winner is not None and winner != entry.prefix and not entry.prefix.startswith("*."):
             message = (
                 f"the entry {entry.prefix!r} is never used: {winner!r} ({view.place(winner)}) matches the "
                 "same names, and of two prefixes of the same length the wildcard wins"
             )
             hint = "make the exact entry's prefix longer, or name the other hosts one by one"
-            yield sheet.finding(WARNING, "shadowed", message, path, hint=hint)
+            yield sheet.finding("shadowed", message, path, hint=hint)
             continue
         yield from _block(view, entry, sheet, path)
         yield from _unsafe_mirrors(view, entry, sheet, path, unsafe)
-        yield from _rewriting(view, entry, sheet)
+        if not _plain(entry):
+            yield from _rewriting(view, entry, sheet)
         yield from _port(entry, sheet, path)
 
 
-def _paths(sheet: Sheet) -> dict[str, Path]:
-    """Give where each entry of a file stands, all at once: looking for one takes as long."""
-    if sheet.document is None:
-        return {}
-    settings = sheet.document.settings
-    if settings.old_format:
-        return settings.old_paths
-    index = {id(table): number for number, table in enumerate(settings.tables)}
-    return {prefix: ("registry", index[id(table)]) for prefix, table in settings.entries.items()}
-
-
-def _block(view: RegistriesConf, entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
+def _block(view: Settings, entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
     if not entry.blocked or entry.location in ("", entry.prefix):
         return
     there = view.find(entry.location)
@@ -127,13 +128,13 @@ def _block(view: RegistriesConf, entry: Registry, sheet: Sheet, path: Path) -> I
         f"blocked = true does not block {entry.prefix!r}: its location is {entry.location!r}, podman "
         "compares that place with the prefixes, and nothing blocks it there"
     )
-    hint = f"remove the location, or add an entry for {entry.location} with blocked = true"
-    fix = f'[[registry]]\nlocation = "{entry.prefix}"\nblocked = true'
-    yield sheet.finding(WARNING, "block-without-effect", message, (*path, "blocked"), hint=hint, fix=fix)
+    hint = f"write the prefix as location, or add an entry for {entry.location} with blocked = true"
+    fix = None if entry.prefix.startswith("*.") else sheet.replaced((*path, "location"), quote(entry.prefix))
+    yield sheet.finding("block-without-effect", message, (*path, "blocked"), hint=hint, fix=fix)
 
 
 def _unsafe_mirrors(
-    view: RegistriesConf, entry: Registry, sheet: Sheet, path: Path, unsafe: set[str]
+    view: Settings, entry: Registry, sheet: Sheet, path: Path, unsafe: set[str]
 ) -> Iterator[Finding]:
     for index, mirror in enumerate(entry.mirrors):
         own = best_prefix(unsafe, mirror.location.rstrip("/"), wildcards=False)
@@ -145,38 +146,52 @@ def _unsafe_mirrors(
         )
         hint = "say insecure = true below this [[registry.mirror]]"
         here = (*path, "mirror", index, "location")
-        yield sheet.finding(WARNING, "insecure-mirror", message, here, hint=hint, fix="insecure = true")
+        header, text = sheet.header(here[:-1]), "insecure = true"
+        fix = sheet.fix(text, sheet.insertion(header, text)) if header else None
+        yield sheet.finding("insecure-mirror", message, here, hint=hint, fix=fix)
 
 
-def _rewriting(view: RegistriesConf, entry: Registry, sheet: Sheet) -> Iterator[Finding]:
+def _plain(entry: Registry) -> bool:
+    """Return whether each name below the prefix is a good name at all places: nothing has to be tried."""
+    locations = (entry.location, *(mirror.location for mirror in entry.mirrors))
+    for location in locations:
+        match = GRAMMAR(location if "/" in location or "/" in entry.prefix else f"{location}/{_SAMPLE}")
+        if match is None or match["tag"] or match["digest"] or len(location) > _LONG:
+            return False
+        if not match["domain"] or not is_qualified(match["domain"]) or match["domain"] in (HUB, HUB_OLD):
+            return False
+    return True
+
+
+def _rewriting(view: Settings, entry: Registry, sheet: Sheet) -> Iterator[Finding]:
     """Try the entry on names that it governs, and report what no name, or not every name, becomes."""
     host = entry.prefix.replace("*", _SAMPLE, 1) if entry.prefix.startswith("*.") else entry.prefix
     general = _failure(view, entry, f"{host}/{_SAMPLE}/{_SAMPLE}")
     if general is not None:
-        kind = "location-unusable"
         message = f"no image can be pulled by this entry: {general.message}"
-        yield _at(sheet, WARNING, kind, message, general)
+        yield _at(sheet, "location-unusable", message, general)
         return
     if entry.prefix in (HUB, f"{HUB}/library"):
         return
     single = _failure(view, entry, f"{host}/{_SAMPLE}")
     if single is not None:
         message = f"names with a single part after the prefix cannot be pulled: {single.message}"
-        yield _at(sheet, WARNING, "location-needs-library", message, single)
+        yield _at(sheet, "location-needs-library", message, single)
         return
     if "/" in entry.prefix and (bare := _failure(view, entry, host)) is not None:
         message = (
             f"images below {entry.prefix}/ are found, but not {entry.prefix} itself, should that be an "
             f"image: {bare.message}"
         )
-        yield _at(sheet, NOTE, "whole-repository", message, bare)
+        yield _at(sheet, "whole-repository", message, bare)
 
 
-def _failure(view: RegistriesConf, entry: Registry, name: str) -> RegtoolsError | None:
-    """Give why a name cannot be rewritten by this entry, or None; other entries' faults are theirs."""
-    for suffix in (":1", _DIGEST):
+def _failure(view: Settings, entry: Registry, name: str) -> RegtoolsError | None:
+    """Return why a name cannot be rewritten by this entry, or None; other entries' faults are theirs."""
+    limited = entry.mirror_by_digest_only or any(mirror.pull_from_mirror for mirror in entry.mirrors)
+    for suffix in (":1", _DIGEST) if limited else (":1",):
         try:
-            candidates = view.resolve(name + suffix).candidates
+            candidates = resolve(view, name + suffix).candidates
         except RegtoolsError:
             return None
         for candidate in candidates:
@@ -185,11 +200,12 @@ def _failure(view: RegistriesConf, entry: Registry, name: str) -> RegtoolsError 
     return None
 
 
-def _at(sheet: Sheet, severity: str, code: str, message: str, error: RegtoolsError) -> Finding:
-    line = error.where.line if error.where else None
-    source = sheet.source(line) if line and error.where and error.where.file == sheet.file else None
-    end = len(source.rstrip()) + 1 if source else None
-    return Finding(severity, code, message, error.where, error.hint, None, source, end)
+def _at(sheet: Sheet, code: str, message: str, error: RegtoolsError) -> Finding:
+    found = replace(Finding.of(error, code=code, severity=rule(code).severity), message=message)
+    if not error.where or error.where.line is None or error.where.file != sheet.file:
+        return replace(found, source_line=None, end_column=None)
+    source = sheet.source(error.where.line)
+    return replace(found, source_line=source, end_column=len(source.rstrip()) + 1)
 
 
 def _port(entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
@@ -204,11 +220,10 @@ def _port(entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
         f"{host}:5000/x would become {entry.location}:5000/x, which is no name"
     )
     hint = f"should {host} have registries on other ports, give each an entry of its own"
-    yield sheet.finding(NOTE, "port-goes-along", message, (*path, "location"), hint=hint)
+    yield sheet.finding("port-goes-along", message, (*path, "location"), hint=hint)
 
 
-ANSWERS = "podman reads this file for short names only, and they all fail; full names still work"
-SEARCH = "unqualified-search-registries"
+_ANSWERS = "podman reads this file for short names only, and they all fail; full names still work"
 
 
 def search_list(sheet: Sheet) -> Iterator[Finding]:
@@ -216,8 +231,7 @@ def search_list(sheet: Sheet) -> Iterator[Finding]:
     document = sheet.document
     if document is None:
         return
-    old: Path = ("registries", "search", "registries")
-    path = old if document.settings.old_format else (SEARCH,)
+    path: Path = ("registries", "search", "registries") if document.settings.old_format else (SEARCH,)
     seen: set[str] = set()
     for index, host in enumerate(document.settings.search or ()):
         here = (*path, index)
@@ -229,14 +243,14 @@ def search_list(sheet: Sheet) -> Iterator[Finding]:
                 f"{host!r} has no dot or port, so {host}/NAME is looked for at Docker Hub: {HUB}/{host}/NAME"
             )
             hint = "write the registry's full host name"
-            yield sheet.finding(WARNING, "search-without-dot", message, here, hint=hint)
+            yield sheet.finding("search-without-dot", message, here, hint=hint)
         if host in seen:
             message = f"{host!r} is in the search list twice, and would be tried twice"
-            yield sheet.finding(NOTE, "duplicate-search", message, here, hint="keep the first")
+            yield sheet.finding("duplicate-search", message, here, hint="keep the first")
         seen.add(host)
 
 
-def modes(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
+def modes(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     """Note what enforcing means for scripts."""
     hosts = view.unqualified_search_registries
     if view.short_name_mode != "enforcing" or len(hosts) < 2:
@@ -250,10 +264,10 @@ def modes(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
         "no terminal to ask on: in scripts, cron, CI and systemd units"
     )
     hint = "use full names or aliases there; with one search registry nobody is asked"
-    yield sheet.finding(NOTE, "enforcing-no-terminal", message, ("short-name-mode",), hint=hint)
+    yield sheet.finding("enforcing-no-terminal", message, ("short-name-mode",), hint=hint)
 
 
-def shown_aliases(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
+def shown_aliases(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     """Note which names the search list does not decide, and remembered answers that beat the files."""
     if view.unqualified_search_registries and view.aliases:
         for sheet in sheets:
@@ -265,12 +279,12 @@ def shown_aliases(view: RegistriesConf, sheets: tuple[Sheet, ...]) -> Iterator[F
                     f"the search list is not used for {shown}: an alias decides, and nothing else is tried"
                 )
                 path = ("aliases", names[0])
-                yield sheet.finding(NOTE, "alias-hides-search", message, path, at_key=True)
+                yield sheet.finding("alias-hides-search", message, path, at_key=True)
     try:
         remembered = view.remembered
         document = view.alias_document
     except RegtoolsError as error:
-        yield replace(Finding.of(error), hint=f"{error.hint + '; ' if error.hint else ''}{ANSWERS}")
+        yield replace(Finding.of(error), hint=f"{error.hint + '; ' if error.hint else ''}{_ANSWERS}")
         return
     for name, target in remembered.items():
         if document and name in view.aliases and target != view.aliases[name]:

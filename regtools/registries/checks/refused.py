@@ -4,110 +4,220 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from ..convert import old_lists, old_toml
-from ..reading.schema import TOP, fold_key
+from regtools.errors import RegtoolsError
+from regtools.reference import split
+
+from ..convert import convert, old_lists, old_toml
+from ..reading.schema import ENTRY, MIRROR, TOP, fold_key
+from ..reading.validation import MODES, PULL_FROM_MIRROR
 from ..writing import quote
-from .finding import ERROR, NOTE, Finding
+from .finding import ERROR, Finding
+from .fixes import Edit
+from .mending import doubled_brackets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from regtools.errors import RegtoolsError
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
     from ..reading.schema import Path, Problem
+    from .fixes import Fix
     from .lenient import Sheet
 
-__all__ = ["faults", "old_format", "problems"]
+__all__ = ["as_mirrors", "bare", "faults", "old_format", "problems"]
 
+_YAML = re.compile(r"(?:\s*(?:#[^\n]*)?\n|---\s*\n)*[\w.-]+:\s*(?:#[^\n]*)?\n\s*(?:-|[\w\".-]+:)")
 FORMAT = (
     "version 1 and 2 are formats of this file, not of the registry API; up to podman 5 a drop-in in the old "
     "format and a file with both are refused, podman 6 refuses the old format always"
 )
-_WRITE = re.compile(
-    r"(?:write|put it in quotes:) ([A-Za-z][\w.-]* = [^;]+|\"[^\";]*\"|\[\[[a-z.]+\]\])(?:[; ].*)?"
-)
+_HEADER_ABOVE = "put the [[registry]] that it belongs to, with its location, above it"
+_LIST_HINT = "a search list holds hosts only; for a path below a host use the full name, or an alias"
 
 
 def faults(sheet: Sheet) -> Iterator[Finding]:
     """Yield what keeps the file from being read at all."""
-    for error in sheet.faults:
-        line = error.line or 0
-        mended = sheet.mended.get(line)
-        found = Finding.of(error, fix=mended.strip() if mended else _pasted(error))
-        # An earlier fault of the same line may have been mended before this one was found.
-        yield replace(found, source_line=sheet.source(line)) if mended else found
+    text = sheet.text or ""
+    for error, fix in sheet.faults:
+        found = Finding.of(error, fix=fix)
+        if text.lstrip().startswith("{"):
+            yield _docker(sheet, found)
+            return
+        if _YAML.match(text):
+            hint = "this looks like YAML; registries.conf is TOML: [[registry]] and key = value"
+            yield replace(found, hint=hint, fix=None)
+            return
+        yield found
 
 
-def _pasted(error: RegtoolsError) -> str | None:
-    """Take the corrected text out of a hint that has one."""
-    found = _WRITE.fullmatch(error.hint or "")
-    if found is None:
-        return None
-    line = error.source_line or ""
-    written = found[1]
-    key, equals, _ = line.partition("=")
-    if written.startswith('"') and equals and error.column and error.column > len(key):
-        end = error.end_column or len(line) + 1
-        return (line[: error.column - 1] + written + line[end - 1 :]).strip()
-    return written
+def _docker(sheet: Sheet, found: Finding) -> Finding:
+    """Return the fault of a JSON file: it is written for Docker, and can be converted as a whole."""
+    hint = "this is JSON, as Docker's daemon.json is; registries.conf is TOML"
+    try:
+        text = convert(sheet.text or "").text
+    except RegtoolsError as error:
+        return replace(found, hint=f"{hint}; {error.message}")
+    whole = sheet.edit(0, len(sheet.text or ""), text)
+    return replace(found, hint=f"{hint}: the same is", fix=sheet.fix(text.rstrip(), whole))
 
 
 def problems(sheet: Sheet) -> Iterator[Finding]:
     """Yield what podman refuses in a file that is good TOML."""
     for problem in sheet.problems:
+        code, hint, path = _code(sheet, problem), problem.hint, problem.path
         if problem.kind in ("v1-format", "mixed-v1-v2"):
             yield _refused_format(sheet, problem)
             continue
-        hint = problem.hint
         if problem.related is not None:
-            path, word = problem.related
-            beside = f"{word} stands on line {sheet.line(path)}"
+            other, word = problem.related
+            beside = f"{word} stands on line {sheet.line(other)}"
             hint = f"{hint}; {beside}" if hint else beside
-        code, fix = _code(sheet, problem), _fix(sheet, problem)
+        at_key = problem.at_key
         if code == "misplaced-key":
-            hint = f"move it above line {sheet.first_header()}, the first table header of the file"
-            fix = sheet.statement(problem.path)
-        at_key = problem.at_key or code == "misplaced-key"
-        yield sheet.finding(ERROR, code, problem.message, problem.path, at_key=at_key, hint=hint, fix=fix)
+            hint, at_key = (
+                f"move it above line {sheet.first_header()}, the first table header of the file",
+                True,
+            )
+        elif code == "bad-search-registry" and "/" in str(sheet.value(path)):
+            hint = _LIST_HINT
+        elif code == "table-for-list" and (sheet.statement(path) or "").startswith("[[registry.mirror"):
+            hint = _HEADER_ABOVE
+        mend = _MENDS.get(code)
+        fix = mend(sheet, path, sheet.value(path)) if mend else None
+        yield sheet.finding(code, problem.message, path, at_key=at_key, hint=hint, fix=fix, severity=ERROR)
 
 
 def _code(sheet: Sheet, problem: Problem) -> str:
-    """Give a type mismatch a word of its own where it is one of the usual ones."""
+    """Return the word for a type mismatch where it is one of the usual ones."""
     path, key = problem.path, problem.path[-1] if problem.path else ""
     below_aliases = fold_key(str(path[0])) == "aliases" if path else False
     if below_aliases and len(path) == 2 and fold_key(str(key)) in TOP:
         return "misplaced-key"
     if problem.kind != "type-mismatch":
         return problem.kind
-    value = sheet.value(path)
-    if below_aliases and isinstance(value, dict):
-        return "dotted-alias"
+    value, wanted = sheet.value(path), _wanted(path)
     if isinstance(value, dict):
-        return "table-for-list"
-    if "must be true or false" in problem.message and isinstance(value, str):
-        return "string-for-boolean"
-    if "must be a list" in problem.message and isinstance(value, str):
-        return "string-for-list"
+        return "dotted-alias" if below_aliases else "table-for-list"
+    if isinstance(value, str) and wanted in (bool, list):
+        return "string-for-boolean" if wanted is bool else "string-for-list"
     return problem.kind
 
 
-def _fix(sheet: Sheet, problem: Problem) -> str | None:
-    path = problem.path
-    value = sheet.value(path)
-    key = path[-1] if path else ""
-    if problem.kind == "type-mismatch" and len(path) == 2 and isinstance(value, dict) and value:
-        inner, target = next(iter(value.items()))
-        if path[0] == "aliases" and isinstance(target, str):
-            return f"{quote(f'{key}.{inner}')} = {quote(target)}"
-    found = _WRITE.fullmatch(problem.hint or "")
-    if found is None:
+def _wanted(path: Path) -> type | None:
+    """Return the type that a path must have."""
+    keys = [fold_key(part) for part in path if isinstance(part, str)]
+    if isinstance(path[-1], int):
+        return str if keys[-1] not in ("registry", "mirror") else dict
+    known = {1: TOP, 2: ENTRY, 3: MIRROR}.get(len(keys), {}) if keys[0] == "registry" else TOP
+    return known.get(keys[-1])
+
+
+# -- what to write instead: code → the fix, from the file, the path at fault, and its value -----------------
+
+
+def _retyped(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+    """Write a value in the type that podman wants."""
+    wanted = _wanted(path)
+    if str(path[-1]) == "mirror" and isinstance(value, str | list):
+        return as_mirrors(sheet, path, value)
+    if wanted is bool and value in ("true", "false", 0, 1):
+        return sheet.replaced(path, "true" if value in ("true", 1) else "false")
+    if wanted is list and isinstance(value, str):
+        return sheet.replaced(path, f"[{quote(value)}]")
+    if wanted is str and isinstance(value, int | float):
+        return sheet.replaced(path, quote(str(value).lower()))
+    return None
+
+
+def as_mirrors(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+    """Write a list of hosts in a ``[[registry]]`` as ``[[registry.mirror]]`` tables."""
+    hosts = [value] if isinstance(value, str) else value
+    if not hosts or not all(isinstance(host, str) for host in hosts):
         return None
-    written = found[1]
-    if not written.startswith('"') or not isinstance(key, str):
-        return written
-    return f"{key} = {written}" if isinstance(value, str) else None
+    text = "\n\n".join(f"[[registry.mirror]]\nlocation = {quote(bare(host))}" for host in hosts)
+    removal, below = sheet.removal(path), sheet.below(path[:2], text)
+    return sheet.fix(text, removal, below) if removal and below else None
+
+
+def _brackets(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+    """Write ``[registry]`` with two brackets."""
+    lines = (sheet.text or "").split("\n")
+    better = doubled_brackets(lines)
+    offsets = {index: sum(len(line) + 1 for line in lines[:index]) for index in better}
+    edits = [Edit(sheet.file, at, at + len(lines[index]), better[index]) for index, at in offsets.items()]
+    return sheet.fix("\n".join(line.strip() for line in better.values()), *edits)
+
+
+def _dotted(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+    """Write a dotted alias in quotes."""
+    if len(path) != 2 or not value:
+        return None
+    inner, target = next(iter(value.items()))
+    return sheet.renamed((*path, inner), quote(f"{path[-1]}.{inner}")) if isinstance(target, str) else None
+
+
+def bare(address: str) -> str:
+    """Return an address without scheme, version of the API and last slashes.
+
+    >>> bare("https://m.example/v2/")
+    'm.example'
+    """
+    address = address.partition("://")[2] or address
+    return address.rstrip("/").removesuffix("/v2").removesuffix("/v1").rstrip("/")
+
+
+def _bare(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+    return sheet.replaced(path, quote(bare(value))) if "://" in str(value) and bare(value) else None
+
+
+def _nearest(words: tuple[str, ...]) -> Callable[[Sheet, Path, Any], Fix | None]:
+    def nearest(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+        near = get_close_matches(str(value).lower(), words, 1)
+        return sheet.replaced(path, quote(near[0])) if near else None
+
+    return nearest
+
+
+def _wildcard(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+    host = str(value)[2:].partition("/")[0].partition(":")[0].partition("@")[0]
+    return sheet.replaced(path, quote(f"*.{host}"))
+
+
+def _alias(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+    """Write an alias's target without tag and digest."""
+    try:
+        _, _, tag, digest = split(str(value))
+    except RegtoolsError:
+        return None
+    bare_name = str(value).partition("@")[0].removesuffix(f":{tag}")
+    return sheet.replaced(path, quote(bare_name)) if tag or digest else None
+
+
+def _location(sheet: Sheet, path: Path, value: Any) -> Fix | None:
+    """Write the prefix as location."""
+    prefix, header = sheet.value((*path, "prefix")), sheet.header(path)
+    if not isinstance(prefix, str) or header is None:
+        return None
+    text = f"location = {quote(prefix)}"
+    return sheet.fix(text, sheet.insertion(header, text))
+
+
+_MENDS: dict[str, Callable[[Sheet, Path, Any], Fix | None]] = {
+    "type-mismatch": _retyped,
+    "string-for-boolean": _retyped,
+    "string-for-list": _retyped,
+    "table-for-list": _brackets,
+    "dotted-alias": _dotted,
+    "misplaced-key": lambda sheet, path, value: sheet.moved(path),
+    "scheme-not-allowed": _bare,
+    "bad-short-name-mode": _nearest(MODES),
+    "pull-from-mirror-value": _nearest(PULL_FROM_MIRROR),
+    "bad-wildcard-prefix": _wildcard,
+    "bad-alias": _alias,
+    "location-unset": _location,
+}
 
 
 # -- the old format --------------------------------------------------------------------------------------
@@ -115,31 +225,28 @@ def _fix(sheet: Sheet, problem: Problem) -> str | None:
 
 def _refused_format(sheet: Sheet, problem: Problem) -> Finding:
     hint = FORMAT
-    current = _first_current(sheet)
-    if current is not None:
-        key, line = current
+    keys = [key for key in sheet.raw or {} if fold_key(key) in TOP and fold_key(key) != "registries"]
+    lines = [(line, key) for key in keys if (line := sheet.line((key,)) or sheet.line((key, 0)))]
+    if lines:
+        line, key = min(lines)
         hint = (
             f"line {line} ({key}) is in the current format, line {sheet.line(problem.path)} in the old one; "
             f"replace the old tables by the text below; {FORMAT}"
         )
-    return sheet.finding(
-        ERROR, problem.kind, problem.message, problem.path, at_key=True, hint=hint, fix=_converted(sheet)
-    )
+    fix = _converted(sheet)
+    return sheet.finding(problem.kind, problem.message, problem.path, at_key=True, hint=hint, fix=fix)
 
 
-def _first_current(sheet: Sheet) -> tuple[str, int] | None:
-    keys = [key for key in sheet.raw or {} if fold_key(key) in TOP and fold_key(key) != "registries"]
-    places = [(line, key) for key in keys if (line := _line(sheet, (key,))) is not None]
-    return (min(places)[1], min(places)[0]) if places else None
-
-
-def _line(sheet: Sheet, path: Path) -> int | None:
-    line = sheet.line(path)
-    return line if line is not None else sheet.line((*path, 0))
-
-
-def _converted(sheet: Sheet) -> str | None:
-    return old_toml(old_lists(sheet.raw or {})) or None
+def _converted(sheet: Sheet) -> Fix | None:
+    """Write the whole file in the current format; print what stands for the old tables."""
+    lists = old_lists(sheet.raw or {})
+    if "all" in lists.get("block", ()) or sheet.document is None:
+        return None  # the current format cannot block everything
+    try:
+        text = convert(sheet.document.text).text
+    except RegtoolsError:
+        return None
+    return sheet.fix(old_toml(lists), sheet.edit(0, len(sheet.document.text), text)) if lists else None
 
 
 def old_format(sheet: Sheet) -> Iterator[Finding]:
@@ -152,5 +259,4 @@ def old_format(sheet: Sheet) -> Iterator[Finding]:
         "podman 6 refuses it, and then no image can be pulled"
     )
     hint = "replace the old tables by the text below, or run regtools convert"
-    path = ("registries", name)
-    yield sheet.finding(NOTE, "old-format", message, path, hint=hint, fix=_converted(sheet))
+    yield sheet.finding("old-format", message, ("registries", name), hint=hint, fix=_converted(sheet))

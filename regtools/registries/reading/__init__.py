@@ -1,1 +1,1 @@
-"""What registries.conf and its companions say: which files are read, by which rules, as values."""
+"""Reading registries.conf and its companions: which files, by which rules, into which values."""

@@ -1,4 +1,4 @@
-"""Aliases: what may stand on either side of one, in a configuration and in podman's own file of answers.
+"""Aliases: what is allowed on either side of one, in a configuration and in podman's own file of answers.
 
 Source: containers-registries.conf(5), "Short-name aliasing".
 """
@@ -19,25 +19,20 @@ __all__ = ["check_aliases"]
 
 
 def check_aliases(aliases: dict[str, str], targets: dict[str, str]) -> Iterator[Problem]:
-    """Yield one problem for all bad aliases together; put the good ones' targets in ``targets``."""
+    """Yield one problem for all bad aliases together; put the good ones' targets into ``targets``."""
     faults: list[tuple[str, str, str | None]] = []
     for name, value in aliases.items():
-        fault = _bad_name(name)
-        if fault:
+        if fault := _bad_name(name):
             faults.append((name, f"{name!r} {fault}", None))
             continue
         try:
             targets[name] = _target(value)
-        except _BadTargetError as error:
-            faults.append((name, f"{name!r} = {value!r}: {error.args[0]}", error.args[1]))
+        except RegtoolsError as error:
+            faults.append((name, f"{name!r} = {value!r}: {error.message}", error.hint))
     if faults:
         count = f"{len(faults)} bad aliases: " if len(faults) > 1 else "bad alias "
         message = count + "; ".join(fault for _, fault, _ in faults)
         yield Problem("bad-alias", message, ("aliases", faults[0][0]), faults[0][2], at_key=True)
-
-
-class _BadTargetError(Exception):
-    """Carries what is wrong with an alias's value, and a hint or None."""
 
 
 def _bad_name(name: str) -> str | None:
@@ -51,15 +46,17 @@ def _bad_name(name: str) -> str | None:
 
 
 def _target(value: str) -> str:
+    """Return the repository that an alias means; raise an error with words and hint if it means none."""
     if not value:
         return ""
-    try:
-        domain, path, tag, digest = split(value)
-    except RegtoolsError as error:
-        raise _BadTargetError(error.message, error.hint) from error
+    domain, path, tag, digest = split(value)
     if tag is not None or digest is not None:
         bare = value.partition("@")[0].removesuffix(f":{tag}")
-        raise _BadTargetError("the target has a tag or digest, which must be left out", f'write "{bare}"')
+        raise _bad_target("the target has a tag or digest, which must be left out", f'write "{bare}"')
     if not is_qualified(domain):
-        raise _BadTargetError("the target does not name a registry", f'for instance "docker.io/{value}"')
+        raise _bad_target("the target does not name a registry", f'for instance "docker.io/{value}"')
     return Reference(domain, path).normalized().name
+
+
+def _bad_target(message: str, hint: str) -> RegtoolsError:
+    return RegtoolsError(message, kind="bad-alias", stage="load", hint=hint)

@@ -1,6 +1,6 @@
-"""Where a login and certificates for a place would be found. Says that there is one; never what it is.
+"""Where a login and certificates for a place would be found: whether there is one, never what it is.
 
-Nothing secret leaves this module: of an entry it keeps the file and the key it stands under.
+Nothing secret leaves this module: of an entry it keeps the file and the entry's key.
 
 Sources: containers-auth.json(5), containers-certs.d(5); for what they leave open (``DOCKER_CONFIG``, a named
 file, Docker Hub's other names) the image library's ``pkg/docker/config`` and debug logs of podman 4.3.1.
@@ -8,6 +8,7 @@ file, Docker Hub's other names) the image library's ``pkg/docker/config`` and de
 
 from __future__ import annotations
 
+import json
 import posixpath
 import stat
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_HOST, HUB_OLD
 
 from .host import Surroundings
+from .releases import release
 
 if TYPE_CHECKING:
     import os
@@ -27,17 +29,9 @@ __all__ = ["AUTH_FILES", "Certificates", "Credentials", "Step", "certificates", 
 AUTH_FILES = "containers-auth.json"
 """In ``credential-helpers``: the place of the auth files among the programs."""
 
-# Whether a file named by a variable is the only one. Podman 4.3 still went on to the others after it.
-_NAMED_FILE_IS_ALONE = {"4": False, "5": True, "6": True}
-
-ENTRY, HELPER, EMPTY, NONE, MISSING, UNREADABLE = (
-    "entry",
-    "helper",
-    "empty-entry",
-    "no-entry",
-    "missing",
-    "unreadable",
-)
+AUTH = "containers/auth.json"
+ENTRY, HELPER, EMPTY, NONE = "entry", "helper", "empty-entry", "no-entry"
+MISSING, UNREADABLE = "missing", "unreadable"
 
 
 # Named tuples, not dataclasses: three of those would cost `regtools explain` a tenth of its start.
@@ -46,8 +40,8 @@ class Step(NamedTuple):
 
     Attributes:
         where: path of the file, or name of the program.
-        outcome: ``entry`` (a login stands there), ``helper`` (a program is asked, which may have one),
-            ``empty-entry`` (the key is there without a login), ``no-entry``, ``missing`` or ``unreadable``.
+        outcome: ``entry`` (it has a login), ``helper`` (a program is asked, which may have one),
+            ``empty-entry`` (it has the key without a login), ``no-entry``, ``missing`` or ``unreadable``.
         key: key of the entry, as written.
         helper: program that is asked, ``docker-credential-…``.
         problem: why the file cannot be used.
@@ -62,9 +56,8 @@ class Step(NamedTuple):
     named_by: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data, without what is unset."""
-        names = ("where", "outcome", "key", "helper", "problem", "named_by")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        """Return it as plain data, without what is unset."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Credentials(NamedTuple):
@@ -84,17 +77,12 @@ class Credentials(NamedTuple):
 
     @property
     def found(self) -> Step | None:
-        """The first step that has a login or asks a program; None where the pull is anonymous."""
+        """The first step that has a login or asks a program; None for an anonymous pull."""
         return next((step for step in self.steps if step.outcome in (ENTRY, HELPER)), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data."""
-        return {
-            "reference": self.reference,
-            "registry": self.registry,
-            "keys": list(self.keys),
-            "steps": [step.to_dict() for step in self.steps],
-        }
+        """Return it as plain data."""
+        return self._asdict() | {"keys": list(self.keys), "steps": [step.to_dict() for step in self.steps]}
 
 
 class Certificates(NamedTuple):
@@ -103,7 +91,7 @@ class Certificates(NamedTuple):
     Attributes:
         host: name of the directory that is looked for.
         searched: the directories, in order; the first that exists is the only one used.
-        directory: that one, or None: then the system's authorities alone count.
+        directory: that one; None if only the system's authorities count.
         authorities: names of its ``*.crt`` files.
         clients: names of its ``*.cert`` files that have a key of the same name.
         problems: what in it cannot work.
@@ -117,13 +105,9 @@ class Certificates(NamedTuple):
     problems: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain data."""
-        lists = ("searched", "authorities", "clients", "problems")
-        return {
-            "host": self.host,
-            "directory": self.directory,
-            **{name: list(getattr(self, name)) for name in lists},
-        }
+        """Return it as plain data."""
+        fields = self._asdict().items()
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in fields}
 
 
 def credentials(
@@ -135,10 +119,10 @@ def credentials(
     environ: Mapping[str, str] | None = None,
     uid: int | None = None,
 ) -> Credentials:
-    """Tell where podman would look for a login.
+    """Return where podman would look for a login.
 
     Args:
-        reference: the image's full name at the place that is contacted: of a mirror, the mirror's.
+        reference: the image's full name at the place that is contacted; for a mirror, its name there.
         helpers: ``credential-helpers`` of registries.conf.
         podman: release.
         root: directory that holds the file system looked at.
@@ -155,7 +139,8 @@ def credentials(
     steps: list[Step] = []
     for helper in helpers:
         if helper == AUTH_FILES:
-            steps += [_look(around, file, registry, keys) for file in _files(around, podman)]
+            files = _files(around, alone=release(podman).auth_variable_is_alone)
+            steps += [_look(around, file, registry, keys) for file in files]
         else:
             program = f"docker-credential-{helper}"
             steps.append(Step(program, HELPER, registry, program))
@@ -169,12 +154,12 @@ def certificates(
     environ: Mapping[str, str] | None = None,
     uid: int | None = None,
 ) -> Certificates:
-    """Tell where podman would look for certificates of the host in ``reference``.
+    """Return where podman would look for certificates of the host in ``reference``.
 
-    Docker Hub's directory is called ``docker.io``, after the name and not after the host that is contacted.
+    Docker Hub's directory is called ``docker.io`` after the name, not after the host that is contacted.
 
     Args:
-        reference, root, environ, uid: as of :func:`credentials`.
+        reference, root, environ, uid: as for :func:`credentials`.
 
     Source: containers-certs.d(5).
     """
@@ -184,27 +169,25 @@ def certificates(
     if around.home:
         bases.insert(0, f"{around.home}/.config/containers/certs.d")
     searched = tuple(f"{base}/{host}" for base in bases)
-    directory = next((path for path in searched if around.mode(path) is not None), None)
+    directory = next(filter(around.exists, searched), None)
     if directory is None:
         return Certificates(host, searched)
     try:
         names = around.names(directory)
     except RegtoolsError as error:
         return Certificates(host, searched, directory, problems=(error.message,))
-    certs, keys = _stems(names, ".cert"), _stems(names, ".key")
+    stems = {
+        end: [name.removesuffix(end) for name in names if name.endswith(end)] for end in (".cert", ".key")
+    }
     problems = [
-        f"{stem}.cert has no {stem}.key beside it: podman stops" for stem in certs if stem not in keys
-    ]
-    problems += [
-        f"{stem}.key has no {stem}.cert beside it: podman stops" for stem in keys if stem not in certs
+        f"{stem}{end} has no {stem}{other} beside it: podman stops"
+        for end, other in ((".cert", ".key"), (".key", ".cert"))
+        for stem in stems[end]
+        if stem not in stems[other]
     ]
     authorities = tuple(name for name in names if name.endswith(".crt"))
-    clients = tuple(f"{stem}.cert" for stem in certs if stem in keys)
+    clients = tuple(f"{stem}.cert" for stem in stems[".cert"] if stem in stems[".key"])
     return Certificates(host, searched, directory, authorities, clients, tuple(problems))
-
-
-def _stems(names: list[str], ending: str) -> list[str]:
-    return [name.removesuffix(ending) for name in names if name.endswith(ending)]
 
 
 # -- auth files ------------------------------------------------------------------------------------------
@@ -212,61 +195,56 @@ def _stems(names: list[str], ending: str) -> list[str]:
 
 class _File(NamedTuple):
     path: str
-    legacy: bool = False  # .dockercfg: the entries stand at the top, keys are hosts only
+    legacy: bool = False  # .dockercfg: the entries are at the top, keys are hosts only
     named_by: str | None = None
 
 
-def _files(around: Surroundings, podman: str) -> Iterator[_File]:
+def _files(around: Surroundings, *, alone: bool) -> Iterator[_File]:
+    """Yield the auth files in order; ``alone`` if a file that a variable names is the only one."""
     environ = around.environ
-    named = _named(environ)
-    primary = named or _primary(around)
-    if primary:
-        yield primary
-    if named and _NAMED_FILE_IS_ALONE[podman]:
-        return
-    config = environ.get("XDG_CONFIG_HOME") or (around.home and f"{around.home}/.config")
-    if config:
-        yield _File(posixpath.join(config, "containers", "auth.json"))
     docker = environ.get("DOCKER_CONFIG")
-    if docker and not (named and named.named_by == "DOCKER_CONFIG"):
-        yield _File(posixpath.join(docker, "config.json"), named_by="DOCKER_CONFIG")
-    elif around.home and not docker:
-        yield _File(f"{around.home}/.docker/config.json")
-    if around.home:
-        yield _File(f"{around.home}/.dockercfg", legacy=True)
-
-
-def _named(environ: Mapping[str, str]) -> _File | None:
+    in_docker = docker and _File(posixpath.join(docker, "config.json"), named_by="DOCKER_CONFIG")
+    named = in_docker
     if environ.get("REGISTRY_AUTH_FILE"):
-        return _File(environ["REGISTRY_AUTH_FILE"], named_by="REGISTRY_AUTH_FILE")
-    if environ.get("DOCKER_CONFIG"):
-        return _File(posixpath.join(environ["DOCKER_CONFIG"], "config.json"), named_by="DOCKER_CONFIG")
-    return None
+        named = _File(environ["REGISTRY_AUTH_FILE"], named_by="REGISTRY_AUTH_FILE")
+    if named:
+        yield named
+        if alone:
+            return
+    elif primary := _primary(around):
+        yield _File(primary)
+    home = around.home
+    config = environ.get("XDG_CONFIG_HOME") or (home and f"{home}/.config")
+    if config:
+        yield _File(posixpath.join(config, AUTH))
+    if in_docker and named != in_docker:
+        yield in_docker
+    elif home and not docker:
+        yield _File(f"{home}/.docker/config.json")
+    if home:
+        yield _File(f"{home}/.dockercfg", legacy=True)
 
 
-def _primary(around: Surroundings) -> _File | None:
-    """Give the file that ``podman login`` writes; a runtime directory that is missing has none."""
+def _primary(around: Surroundings) -> str | None:
+    """Return the file that ``podman login`` writes; None if the runtime directory does not exist."""
     runtime = around.environ.get("XDG_RUNTIME_DIR")
     if runtime:
-        return _File(posixpath.join(runtime, AUTH)) if around.mode(runtime) is not None else None
+        return posixpath.join(runtime, AUTH) if around.exists(runtime) else None
     session = f"/run/user/{around.uid}"  # podman sets the variable itself for users other than root
-    if around.uid and around.mode(session) is not None:
-        return _File(posixpath.join(session, AUTH))
-    return _File(f"/run/containers/{around.uid}/auth.json")
-
-
-AUTH = "containers/auth.json"
+    if around.uid and around.exists(session):
+        return posixpath.join(session, AUTH)
+    return f"/run/containers/{around.uid}/auth.json"
 
 
 def _look(around: Surroundings, file: _File, registry: str, keys: tuple[str, ...]) -> Step:
-    """Look into one file; of its content only the matching key leaves this function."""
+    """Read one file; of its content only the matching key leaves this function."""
 
     def step(outcome: str, **more: str) -> Step:
         return Step(file.path, outcome, named_by=file.named_by, **more)
 
     mode = around.mode(file.path)
     if mode is not None and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        return step(UNREADABLE, problem="no ordinary file; a pipe would be used up by looking")
+        return step(UNREADABLE, problem="not a regular file; reading a pipe would empty it")
     try:
         data = around.read(file.path)
     except RegtoolsError as error:
@@ -287,9 +265,7 @@ def _look(around: Surroundings, file: _File, registry: str, keys: tuple[str, ...
 
 
 def _tables(data: bytes, *, legacy: bool) -> tuple[dict[str, bool], dict[str, str]]:
-    """Give each key with whether a login stands there, and the programs for single registries."""
-    import json
-
+    """Return each key with whether it has a login, and the programs for single registries."""
     try:
         plain = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -302,17 +278,13 @@ def _tables(data: bytes, *, legacy: bool) -> tuple[dict[str, bool], dict[str, st
     helpers = {} if legacy else top.get("credhelpers") or {}
     if not isinstance(auths, dict) or not isinstance(helpers, dict):
         raise ValueError("its auths or credHelpers are no tables")
-    return (
-        {key: _has_login(entry) for key, entry in auths.items()},
-        {key: name for key, name in helpers.items() if isinstance(name, str)},
-    )
-
-
-def _has_login(entry: object) -> bool:
-    if not isinstance(entry, dict):
-        return False
-    # An identity token alone is none: podman wants user and password of the entry, if only "user:".
-    return any(bool(value) and name.lower() == "auth" for name, value in entry.items())
+    # An identity token alone is not a login: podman needs user and password of the entry, if only "user:".
+    logins = {
+        key: isinstance(entry, dict)
+        and any(value and name.lower() == "auth" for name, value in entry.items())
+        for key, entry in auths.items()
+    }
+    return logins, {key: name for key, name in helpers.items() if isinstance(name, str)}
 
 
 def _match(auths: Mapping[str, bool], registry: str, keys: Sequence[str], *, legacy: bool) -> str | None:
@@ -323,7 +295,7 @@ def _match(auths: Mapping[str, bool], registry: str, keys: Sequence[str], *, leg
 
 
 def _host(key: str, *, legacy: bool) -> str:
-    """Give the host that a key means; docker's keys may be addresses such as ``https://…/v1/``."""
+    """Return the host that a key means; docker's keys may be addresses such as ``https://…/v1/``."""
     bare = key.removeprefix("http://").removeprefix("https://")
     return _one_hub(bare.partition("/")[0] if legacy or bare != key else bare)
 
@@ -333,7 +305,7 @@ def _one_hub(host: str) -> str:
 
 
 def _keys(reference: str) -> tuple[str, tuple[str, ...]]:
-    """Give host and keys: the repository, then each of its leading parts, then the host."""
+    """Return the host, and the keys: the repository, then each of its leading parts, then the host."""
     match = GRAMMAR(reference)
     name = match["name"] if match else reference
     keys = [name]

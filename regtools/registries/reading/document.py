@@ -1,4 +1,4 @@
-"""One configuration file: read, checked, and able to say where each thing in it stands."""
+"""One configuration file: read, checked, and able to find where each thing in it is written."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError, Related, TomlError
+from regtools.toml.faults import error_at
+from regtools.toml.positions import locate
 from regtools.toml.reader import check_values, decode, parse
 
 from .schema import fold_key
@@ -13,7 +15,6 @@ from .validation import Checked, check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from regtools.toml.positions import Span
     from regtools.toml.reader import Note
@@ -21,13 +22,22 @@ if TYPE_CHECKING:
     from .releases import Release
     from .schema import Path, Problem
 
-__all__ = ["Document", "dialect"]
+__all__ = ["Document", "bom_error", "dialect"]
 
 
 def dialect(release: Release, environ: Mapping[str, str]) -> str:
-    """Give the TOML that ``release`` reads: "1.0" or "1.1"; a variable turns 1.1 on in podman 5."""
+    """Return the TOML that ``release`` reads: "1.0" or "1.1"; a variable turns 1.1 on in podman 5."""
     variable = release.toml11_variable
     return "1.1" if variable is not None and variable in environ else release.toml
+
+
+def bom_error(text: str, notes: tuple[Note, ...], release: Release, file: str | None) -> TomlError | None:
+    """Make the error of a text that starts with a byte-order mark, if this release refuses one."""
+    if release.accepts_bom or all(note.code != "bom" for note in notes):
+        return None
+    message = f"podman {release.name} refuses a file that starts with a byte-order mark"
+    hint = "save it as UTF-8 without signature"
+    return error_at(text, 0, 0, message, code="bom", file=file, hint=hint)
 
 
 class Document:
@@ -36,12 +46,12 @@ class Document:
     Attributes:
         file: its path as shown, or None for text without a file.
         text: its text without a byte-order mark.
-        notes: what is worth saying about accepted text.
+        notes: what is remarkable in accepted text.
         settings: what it sets, a :class:`~regtools.registries.reading.validation.Checked`.
         dropin: whether it is merged over the main file.
     """
 
-    __slots__ = ("_spans", "dropin", "file", "notes", "settings", "text")
+    __slots__ = ("_indices", "_spans", "dropin", "file", "notes", "settings", "text")
 
     def __init__(
         self, text: str, file: str | None, *, dropin: bool = False, notes: tuple[Note, ...] = ()
@@ -52,6 +62,7 @@ class Document:
         self.notes = notes
         self.settings = Checked()
         self._spans: dict[Path, Span] | None = None
+        self._indices: dict[int, int] | None = None
 
     @classmethod
     def read(
@@ -62,6 +73,7 @@ class Document:
         file: str | None = None,
         dropin: bool = False,
         toml: str | None = None,
+        answers: bool = False,
     ) -> Document:
         """Read and check one file as ``release`` does.
 
@@ -71,70 +83,43 @@ class Document:
             file: path to show in errors.
             dropin: whether it is a drop-in.
             toml: dialect, if not the release's own.
+            answers: whether podman keeps answers to its question in it; only its aliases count then.
 
         Raises:
-            TomlError: no TOML, or not in that dialect.
-            RegtoolsError: the first thing that podman refuses, stage ``load``.
+            TomlError: not TOML, or not in that dialect.
+            RegtoolsError: the first thing that podman refuses. The stage of both errors is ``load``, but
+                ``resolve`` for ``answers``, which podman reads for short names only.
         """
-        document, data = cls._parse(source, release, file, toml, dropin=dropin)
-        document._check(data, release, "load")
-        return document
-
-    @classmethod
-    def read_aliases(
-        cls, source: str | bytes, release: Release, *, file: str | None = None, toml: str | None = None
-    ) -> Document:
-        """Read the file in which podman keeps answers to its question; only its aliases count.
-
-        Raises:
-            RegtoolsError: as :meth:`read`, but stage ``resolve``: podman reads it for short names only.
-        """
+        stage = "resolve" if answers else "load"
         try:
-            document, data = cls._parse(source, release, file, toml, dropin=True)
-            aliases = {key: value for key, value in data.items() if fold_key(key) == "aliases"}
-            document._check(aliases, release, "resolve")
-        except TomlError as error:
-            error.stage = "resolve"
-            raise
-        return document
-
-    @classmethod
-    def _parse(
-        cls, source: str | bytes, release: Release, file: str | None, toml: str | None, *, dropin: bool
-    ) -> tuple[Document, dict[str, Any]]:
-        text, notes = decode(source, file=file)
-        if not release.accepts_bom and any(note.code == "bom" for note in notes):
-            from regtools.toml.faults import error_at
-
-            message = f"podman {release.name} refuses a file that starts with a byte-order mark"
-            hint = "save it as UTF-8 without signature"
-            raise error_at(text, 0, 0, message, code="bom", file=file, hint=hint)
-        try:
+            text, notes = decode(source, file=file)
+            if error := bom_error(text, notes, release, file):
+                raise error
             data = parse(text, toml=toml or release.toml, file=file)
+            if answers:
+                data = {key: value for key, value in data.items() if fold_key(key) == "aliases"}
+            document = cls(text, file, dropin=dropin or answers, notes=notes)
+            refused = next(check(data, document.settings, release, dropin=document.dropin), None)
+            if refused or document.settings.unusual:
+                # What podman does not know has not been looked at, and TOML's own limits come first.
+                check_values(parse(text), text, file=file)
         except TomlError as error:
             if release.takes_last_list and error.code == "duplicate-key" and _is_list(error):
                 error.hint = f"{error.hint or 'keep one'}; podman {release.name} would silently take the last"
+            error.stage = stage
             raise
-        return cls(text, file, dropin=dropin, notes=notes), data
-
-    def _check(self, data: dict[str, Any], release: Release, stage: str) -> None:
-        refused = next(check(data, self.settings, release, dropin=self.dropin), None)
-        if refused or self.settings.unusual:
-            # What podman does not know has not been looked at, and TOML's own limits come first.
-            check_values(parse(self.text), self.text, file=self.file)
         if refused:
-            raise self.error(refused, stage=stage)
+            raise document.error(refused, stage=stage)
+        return document
 
     @property
     def name(self) -> str:
-        """The file's path, or what stands for it."""
+        """The file's path, or ``<text>``."""
         return self.file or "<text>"
 
     def span(self, path: Path) -> Span | None:
         """Find where ``path`` is written; known keys may be in any case. Scans the text at first use."""
         if self._spans is None:
-            from regtools.toml.positions import locate
-
             self._spans = locate(self.text)
         found = self._spans.get(path)
         if found is None and path:
@@ -145,7 +130,7 @@ class Document:
         return found
 
     def place(self, path: Path, *, at_key: bool = False) -> Place:
-        """Give file, line and column of a key's value, of the key itself, or of a table's header."""
+        """Return file, line and column of a key's value, of the key itself, or of a table's header."""
         span = self.span(path)
         if span is None:
             return Place(self.file)
@@ -154,12 +139,13 @@ class Document:
         return Place(self.file, span.value_line, span.value_column)
 
     def entry_path(self, prefix: str) -> Path:
-        """Give the path of the entry with this prefix, the first of several."""
+        """Return the path of the entry with this prefix, the first of several."""
         settings = self.settings
         if settings.old_format:
             return settings.old_paths[prefix]
-        wanted = settings.entries[prefix]
-        return ("registry", next(i for i, table in enumerate(settings.tables) if table is wanted))
+        if self._indices is None:  # all at once: to look for one takes as long
+            self._indices = {id(table): index for index, table in enumerate(settings.tables)}
+        return ("registry", self._indices[id(settings.entries[prefix])])
 
     def error(self, problem: Problem, *, stage: str = "load") -> RegtoolsError:
         """Turn a problem into an error that shows the line."""
@@ -174,21 +160,19 @@ class Document:
         if shown is not None:
             error.where = Place(self.file, shown.line, shown.column)
             error.source_line, error.end_column = shown.source_line, shown.end_column
-        other = problem.related and self._shown(problem.related[0], at_key=True)
-        if problem.related and other:
-            error.related = (other._replace(text=problem.related[1]),)
+        if problem.related:
+            other = self._shown(problem.related[0], at_key=True, text=problem.related[1])
+            error.related = (other,) if other else ()
         return error
 
-    def _shown(self, path: Path, *, at_key: bool) -> Related | None:
-        """Give the place of a key or value with its line, ready to be shown with a caret."""
+    def _shown(self, path: Path, *, at_key: bool, text: str = "") -> Related | None:
+        """Return the place of a key or value with its line, ready to be shown with a caret."""
         span = self.span(path)
         if span is None:
             return None
-        from regtools.toml.faults import error_at
-
         start, end = (span.key_start, span.key_end) if at_key else (span.value_start, span.value_end)
         found = error_at(self.text, start, end, "", code="")
-        return Related(found.line or 1, found.column or 1, "", found.source_line or "", found.end_column)
+        return Related(found.line or 1, found.column or 1, text, found.source_line or "", found.end_column)
 
 
 def _is_list(error: TomlError) -> bool:

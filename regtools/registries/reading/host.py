@@ -1,7 +1,7 @@
 """A machine as podman would see it: its file system below some root, its environment, its user.
 
-So another machine's files can be read as that machine would read them: absolute paths and absolute links
-lie inside the root, and are shown without it.
+Another machine's files can so be read as that machine would read them: absolute paths and absolute links are
+inside the root, and are shown without it.
 """
 
 # Paths are text here: pathlib would fold "a/../b" and "./a", and they are shown as podman knows them.
@@ -11,6 +11,11 @@ from __future__ import annotations
 import errno
 import os
 from typing import TYPE_CHECKING
+
+try:
+    import pwd
+except ImportError:  # only Unix has a user database
+    pwd = None  # type: ignore[assignment]
 
 from regtools.errors import Place, RegtoolsError
 from regtools.toml.to_json import read_file
@@ -49,12 +54,12 @@ class Surroundings:
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # This process's environment cannot travel; where it arrives, that process's own counts.
+        # This process's environment cannot be pickled; the process that unpickles uses its own.
         environ = None if self.environ is os.environ else dict(self.environ)
         return type(self), (self.root, environ, self._uid)
 
     def real(self, path: str) -> str:
-        """Give the path outside the root; links are followed as if the root were ``/``."""
+        """Return the path outside the root; links are followed as if the root were ``/``."""
         if self.root == "/":
             return path
         todo, done, links = _parts(path), list[str](), 0
@@ -91,7 +96,7 @@ class Surroundings:
             raise
 
     def mode(self, path: str, *, follow: bool = True) -> int | None:
-        """Give the file mode bits, or None where there is nothing (a link to nowhere included)."""
+        """Return the file mode bits, or None if nothing is there; a link to nowhere is nothing."""
         try:
             if follow:
                 return os.stat(self.real(path)).st_mode
@@ -99,6 +104,10 @@ class Surroundings:
             return os.lstat(os.path.join(self.real(head or "."), tail)).st_mode
         except (OSError, ValueError):
             return None
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is anything at a path; a link to nowhere is nothing."""
+        return self.mode(path) is not None
 
     def names(self, path: str) -> list[str]:
         """List a directory in byte order.
@@ -115,16 +124,13 @@ class Surroundings:
 
     @property
     def home(self) -> str | None:
-        """The user's home directory: ``HOME``, else by the user database."""
-        return self.environ.get("HOME") or self._home_by_database()
-
-    def _home_by_database(self) -> str | None:
-        if self.root == "/":
+        """The user's home directory: ``HOME``, else from the user database."""
+        if self.environ.get("HOME"):
+            return self.environ["HOME"]
+        if self.root == "/" and pwd is not None:
             try:
-                import pwd
-
                 return pwd.getpwuid(self.uid).pw_dir
-            except (ImportError, KeyError, OverflowError):
+            except (KeyError, OverflowError):
                 return None
         try:
             lines = self.read("/etc/passwd").decode(errors="replace").splitlines()

@@ -1,6 +1,7 @@
-"""Which files podman reads, in which order, and which ones lie there in vain.
+"""Which files podman reads, in which order, and which exist but are not read.
 
-Only this and :mod:`regtools.registries.reading.host` touch the file system.
+This module and :mod:`regtools.registries.reading.credentials` are the only ones that read files, through
+:class:`~regtools.registries.reading.host.Surroundings`.
 
 Source: containers-registries.conf(5), containers-registries.conf.d(5); podman 6's order of directories.
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from regtools.errors import RegtoolsError
 
+from ..entries import Value
 from .host import Surroundings
 from .releases import RELEASES
 
@@ -38,11 +40,27 @@ class Found(NamedTuple):
     dropin: bool
 
 
-class Ignored(NamedTuple):
-    """A file or directory that is there but not read, and why not."""
+class Ignored(Value):
+    """A file or directory that exists but is not read: it unpacks into path and reason.
 
-    path: str
-    why: str
+    Attributes:
+        path: as podman knows it.
+        why: the reason in words.
+        code: the reason for programs: ``misnamed-drop-in``, ``misnamed-main``, ``masked``, ``nested``,
+            ``not-a-directory``, ``linked``, ``dangling``, ``missing``, ``elsewhere`` (only another release
+            reads it), ``variable`` (only another release obeys the variable that names it), ``other-user``,
+            ``other-main``, ``hidden`` (something that is read switches it off) or ``not-named``.
+    """
+
+    __slots__ = ("code", "path", "why")
+
+    def __init__(self, path: str, why: str, code: str) -> None:
+        self.path = path
+        self.why = why
+        self.code = code
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((self.path, self.why))
 
     def __str__(self) -> str:
         return f"{self.path}: {self.why}"
@@ -53,29 +71,31 @@ class Files:
 
     Attributes:
         read: the files in the order of merging.
-        ignored: what is there and not read.
-        main_file: path of the main file, there or not.
-        alias_file, aliases: path of the file with remembered answers, and its bytes, None where it is
-            missing, or what is wrong with it.
+        ignored: what exists but is not read.
+        main_file: path of the main file, whether it exists or not.
+        alias_file, aliases: path of the file with remembered answers, and its bytes, or the error of reading
+            it, or None if it does not exist.
     """
 
     __slots__ = ("alias_file", "aliases", "ignored", "main_file", "read")
 
-    def __init__(self, main_file: str | None = None, aliases: bytes | None = None) -> None:
+    def __init__(
+        self, main_file: str | None = None, alias_file: str | None = None, aliases: bytes | None = None
+    ) -> None:
         self.read: list[Found] = []
         self.ignored: list[Ignored] = []
         self.main_file = main_file
-        self.alias_file: str | None = None
+        self.alias_file = alias_file
         self.aliases: bytes | RegtoolsError | None = aliases
 
-    def ignore(self, path: str, why: str) -> None:
-        """Note a path once; the first reason stands."""
-        if all(path != item.path for item in self.ignored) and all(path != item.path for item in self.read):
-            self.ignored.append(Ignored(path, why))
+    def ignore(self, path: str, why: str, code: str) -> None:
+        """Note a path, if it is not read and not yet noted."""
+        if path not in {*(item.path for item in self.ignored), *(item.path for item in self.read)}:
+            self.ignored.append(Ignored(path, why, code))
 
 
 class Places(NamedTuple):
-    """Where a release looks without being told: main files and drop-in directories, strongest first."""
+    """Where a release looks by itself: main files and drop-in directories, strongest first."""
 
     user: str | None
     mains: list[str]
@@ -95,9 +115,9 @@ def look_up(
     Args:
         release: whose rules.
         around: the machine.
-        path: main file; only what is named is read then. It and the next two are paths of this machine.
-        dropins: the only drop-in directory, or None.
-        aliases: the alias cache file, or None.
+        path: main file; then only what is named is read. It and the next two are paths of this machine.
+        dropins: the only drop-in directory.
+        aliases: the file with remembered answers.
 
     Raises:
         RegtoolsError: ``file-missing`` for a named main file, ``file-unreadable``.
@@ -108,41 +128,46 @@ def look_up(
         files.main_file = path
         files.read.append(Found(path, here.read(path), dropin=False))
     if dropins is not None:
-        if here.mode(dropins) is None:
-            files.ignore(dropins, "there is no such directory")
+        if not here.exists(dropins):
+            files.ignore(dropins, "there is no such directory", "missing")
         if path is None:
             _find_main(release, around, files)
         _take_dropins(release, here, [dropins], files)
     elif path is None:
         _find_main(release, around, files)
         _find_dropins(release, around, files)
-        _take_override(release, around, files)
+        if value := around.environ.get(release.override_variable or ""):
+            _read_named(around, release.override_variable, value, files, dropin=True)
     if path is None:
         _ignore_elsewhere(release, around, files)
     else:
-        _ignore_neighbours(here, path, dropins, files)
+        if dropins is None:
+            _ignore_dropins(here, [f"{path}.d"], files, "only the files named are read", "not-named")
+        _ignore_misnamed(here, path, files)
     _take_aliases(here if aliases or path is not None else around, path, aliases, files)
     return files
+
+
+def _read_named(around: Surroundings, variable: str | None, path: str, files: Files, *, dropin: bool) -> None:
+    try:
+        files.read.append(Found(path, around.read(path), dropin))
+    except RegtoolsError as error:
+        error.hint = f"the environment variable {variable} names this file"
+        raise
 
 
 def _find_main(release: Release, around: Surroundings, files: Files) -> None:
     variable, value = _main_variable(release, around)
     if value:
         files.main_file = value
-        try:
-            files.read.append(Found(value, around.read(value), dropin=False))
-        except RegtoolsError as error:
-            error.hint = f"the environment variable {variable} names this file"
-            raise
-    places = _places(release, around)
-    for path in places.mains:
-        if files.read:
-            if around.mode(path) is not None:
-                cause = f"{variable} names another file" if value else f"{files.read[0].path} is used instead"
-                files.ignore(path, f"{cause}; main files are not merged")
-        elif around.mode(path) is not None:
+        _read_named(around, variable, value, files, dropin=False)
+    for path in filter(around.exists, _places(release, around).mains):
+        if not files.read:
             files.main_file = path
             files.read.append(Found(path, around.read(path), dropin=False))
+            continue
+        cause = f"{variable} names another file" if value else f"{files.read[0].path} is used instead"
+        files.ignore(path, f"{cause}; main files are not merged", "other-main")
     if files.main_file is None:
         files.main_file = f"{release.system_roots[0]}/{NAME}"
 
@@ -152,28 +177,31 @@ def _find_dropins(release: Release, around: Surroundings, files: Files) -> None:
     variable, value = _main_variable(release, around)
     directories = places.dropins
     if value and release.variable_drops_dropins:
-        _ignore_dropins(around, directories, files, f"{variable} is set, which switches drop-ins off")
+        why = f"{variable} is set, which switches drop-ins off"
+        _ignore_dropins(around, directories, files, why, "hidden")
         return
     if release.user_file_hides_system and places.user and files.main_file == places.user and not value:
         hidden = [path for path in directories if path != f"{places.user}.d"]
-        _ignore_dropins(around, hidden, files, f"{places.user} exists, which hides the system's drop-ins")
+        why = f"{places.user} exists, which hides the system's drop-ins"
+        _ignore_dropins(around, hidden, files, why, "hidden")
         directories = [f"{places.user}.d"]
     _take_dropins(release, around, directories, files)
 
 
 def _take_dropins(release: Release, around: Surroundings, directories: list[str], files: Files) -> None:
-    """Read drop-ins; ``directories`` are given strongest first."""
+    """Read drop-ins, the directories strongest first."""
     taken: dict[str, str] = {}  # base name → path; used where names mask each other
     paths: list[str] = []
     for directory in directories:
         linked = stat.S_ISLNK(around.mode(directory, follow=False) or 0)
         if linked and not release.follows_linked_directory:
-            files.ignore(directory, f"podman {release.name} does not follow a linked drop-in directory")
+            why = f"podman {release.name} does not follow a linked drop-in directory"
+            files.ignore(directory, why, "linked")
             continue
         for name in _conf_names(release, around, directory, files):
             path = f"{directory}/{name}"
             if release.masks_by_name and name in taken:
-                files.ignore(path, f"{taken[name]} has the same name and is stronger")
+                files.ignore(path, f"{taken[name]} has the same name and is stronger", "masked")
                 continue
             taken[name] = path
             paths.append(path)
@@ -188,33 +216,22 @@ def _take_dropins(release: Release, around: Surroundings, directories: list[str]
             if release.dangling_link_is_fatal:
                 error.hint = "remove the link, or make the file that it points to"
                 raise
-            files.ignore(path, "a link to a file that does not exist")
+            files.ignore(path, "a link to a file that does not exist", "dangling")
 
 
 def _conf_names(release: Release, around: Surroundings, directory: str, files: Files) -> Iterator[str]:
     if not release.masks_by_name and not stat.S_ISDIR(around.mode(directory) or stat.S_IFDIR):
-        files.ignore(directory, "a file; drop-ins need a directory")
+        files.ignore(directory, "a file; drop-ins need a directory", "not-a-directory")
         return
     for name in around.names(directory):
         path = f"{directory}/{name}"
         if stat.S_ISDIR(around.mode(path, follow=False) or 0):
             if not (release.splits_by_user and name.isdigit()):
-                files.ignore(path, "a directory inside a drop-in directory is not entered")
+                files.ignore(path, "a directory inside a drop-in directory is not entered", "nested")
         elif not name.endswith(".conf"):
-            files.ignore(path, "the name of a drop-in must end in .conf")
+            files.ignore(path, "the name of a drop-in must end in .conf", "misnamed-drop-in")
         else:
             yield name
-
-
-def _take_override(release: Release, around: Surroundings, files: Files) -> None:
-    value = around.environ.get(release.override_variable or "")
-    if not value:
-        return
-    try:
-        files.read.append(Found(value, around.read(value), dropin=True))
-    except RegtoolsError as error:
-        error.hint = f"the environment variable {release.override_variable} names this file"
-        raise
 
 
 def _take_aliases(around: Surroundings, path: str | None, aliases: str | None, files: Files) -> None:
@@ -237,7 +254,7 @@ def _take_aliases(around: Surroundings, path: str | None, aliases: str | None, f
 
 
 def _main_variable(release: Release, around: Surroundings) -> tuple[str, str]:
-    """Give the variable that is set, and its value; set but empty means the ordinary look-up."""
+    """Return the variable that is set, and its value; set but empty means the ordinary look-up."""
     for variable in release.main_variables:
         if variable in around.environ:
             return variable, around.environ[variable]
@@ -245,7 +262,7 @@ def _main_variable(release: Release, around: Surroundings) -> tuple[str, str]:
 
 
 def _places(release: Release, around: Surroundings) -> Places:
-    """Give where this release looks; drop-in directories strongest first, or as they are read."""
+    """Return where this release looks; drop-in directories strongest first, or as they are read."""
     user: str | None = None
     if release.obeys_xdg and "XDG_CONFIG_HOME" in around.environ:
         user = os.path.join(around.environ["XDG_CONFIG_HOME"], "containers", NAME)
@@ -277,57 +294,47 @@ def _system_root(root: str) -> str:
 def _ignore_elsewhere(release: Release, around: Surroundings, files: Files) -> None:
     """Note what other releases, other users or other variables would read, and misnamed neighbours."""
     mine = _places(release, around)
+    why = f"podman {release.name} does not look here"
     for other in reversed(RELEASES.values()):
         places = _places(other, around)
-        why = f"podman {release.name} does not look here"
-        for path in [path for path in places.mains if path not in mine.mains]:
-            if around.mode(path) is not None:
-                files.ignore(path, why)
-        _ignore_dropins(around, [path for path in places.dropins if path not in mine.dropins], files, why)
+        for path in filter(around.exists, places.mains):
+            if path not in mine.mains:
+                files.ignore(path, why, "elsewhere")
+        directories = [path for path in places.dropins if path not in mine.dropins]
+        _ignore_dropins(around, directories, files, why, "elsewhere")
         for variable in (*other.main_variables, other.override_variable or ""):
             value = around.environ.get(variable)
-            if value and around.mode(value) is not None:
-                files.ignore(value, f"podman {release.name} does not read it for {variable}'s sake")
+            if value and around.exists(value):
+                text = f"podman {release.name} does not read it for {variable}'s sake"
+                files.ignore(value, text, "variable")
     if release.splits_by_user:
         kind, whose = ("rootless", "users other than root") if around.uid == 0 else ("rootful", "root")
         paths = [f"{_system_root(root)}/registries.{kind}.conf.d" for root in release.system_roots]
-        _ignore_dropins(around, paths, files, f"this directory is for {whose}")
+        _ignore_dropins(around, paths, files, f"this directory is for {whose}", "other-user")
     for path in mine.mains:
         _ignore_misnamed(around, path, files)
 
 
-def _ignore_neighbours(here: Surroundings, path: str, dropins: str | None, files: Files) -> None:
-    if dropins is None:
-        _ignore_dropins(here, [f"{path}.d"], files, "only the files named are read")
-    _ignore_misnamed(here, path, files)
-
-
-def _ignore_dropins(around: Surroundings, directories: list[str], files: Files, why: str) -> None:
+def _ignore_dropins(around: Surroundings, directories: list[str], files: Files, why: str, code: str) -> None:
     for directory in directories:
         try:
             for name in around.names(directory):
                 if name.endswith(".conf"):
-                    files.ignore(f"{directory}/{name}", why)
-        except RegtoolsError:  # not read anyway
-            files.ignore(directory, why)
+                    files.ignore(f"{directory}/{name}", why, code)
+        except RegtoolsError:  # it is not read anyway
+            files.ignore(directory, why, code)
 
 
 def _ignore_misnamed(around: Surroundings, path: str, files: Files) -> None:
-    """Note neighbours whose names look as if somebody wanted them to be read."""
+    """Note neighbours whose names look as if they were meant to be read."""
     directory, name = os.path.split(path)
-    known = {
-        name,
-        NAME,
-        f"{NAME}.d",
-        "registries.rootful.conf.d",
-        "registries.rootless.conf.d",
-        "registries.d",
-    }
+    kinds = ("rootful.conf.d", "rootless.conf.d", "conf", "conf.d", "d")
+    known = {name, *(f"registries.{kind}" for kind in kinds)}
     try:
         names = around.names(directory or ".")
     except RegtoolsError:
         return
     for other in names:
         if other.lower().startswith(("registries", "registry.")) and other not in known:
-            where = os.path.join(directory, other)
-            files.ignore(where, f"only the name {NAME} is read here")
+            path = os.path.join(directory, other)
+            files.ignore(path, f"only the name {NAME} is read here", "misnamed-main")

@@ -1,8 +1,8 @@
 """The keys of a registries.conf and their types.
 
-Podman compares its keys without regard to case and converts no type. What it does not know it ignores; two
-spellings of one key are settled by chance, so here they are an error. Dictionaries are checked in place,
-with a fast path for tables that hold nothing out of the ordinary.
+Podman compares keys without regard to case and converts no type. It ignores keys that it does not know, and
+takes one of two spellings of a key by chance, so here they are an error. Dictionaries are checked in place,
+with a fast path for tables without anything unusual.
 
 Source: containers-registries.conf(5).
 """
@@ -57,8 +57,8 @@ _FOUND = {str: "text", bool: "a boolean", list: "a list", dict: "a table", int: 
 class Problem(NamedTuple):
     """One thing that podman refuses: stable kind, words for a person, and where.
 
-    ``path`` leads to the key at fault, or to a table's header where a key is missing; ``at_key`` asks for
-    the key itself to be marked, not its value. ``related`` leads to a second place, with a word about it.
+    ``path`` is that of the faulty key, or of a table's header if a key is missing; ``at_key`` asks for the
+    key itself to be marked, not its value. ``related`` is the path of a second place, with a word about it.
     """
 
     kind: str
@@ -82,9 +82,9 @@ class Shape:
     """Checks the types of one file's values.
 
     Attributes:
-        top: the values, known keys in their usual spelling; what has a wrong type is taken out.
+        top: the values, known keys in their usual spelling; values of a wrong type are taken out.
         unusual: whether there is anything that podman does not know or accept. Such values have not been
-            looked at, so their numbers may be out of TOML's range.
+            checked, so their numbers may be out of TOML's range.
     """
 
     def __init__(self, data: Table, *, layer_helper: bool) -> None:
@@ -94,7 +94,7 @@ class Shape:
         self.unusual = False
 
     def check(self) -> Iterator[Problem]:
-        """Yield every wrong type and every key that is there twice."""
+        """Yield every wrong type and every key that is written twice."""
         self.top = dict(self.data)
         yield from self._fold(self.top, self.known, ())
         for key, kind in self.known.items():
@@ -130,7 +130,7 @@ class Shape:
             table[name] = table.pop(key)
 
     def _tables(self, tables: Any, name: str, known: dict[str, type], path: Path) -> Iterator[Problem]:
-        """Check a list of tables; most hold nothing odd, which is quickly seen."""
+        """Check a list of tables; most are as usual, which is seen fast."""
         for index, table in enumerate(tables):
             if not _fits(table, known):
                 self.unusual = True
@@ -139,14 +139,14 @@ class Shape:
     def _odd_table(
         self, tables: list[Any], index: int, known: dict[str, type], here: Path
     ) -> Iterator[Problem]:
-        """Look closer at a table with an unknown key, a key in another case, or a wrong type."""
+        """Check a table with an unknown key, a key in another case, or a wrong type."""
         table = tables[index]
         if type(table) is not dict:
             header = "[[registry.mirror]]" if known is MIRROR else "[[registry]]"
             message = f"each item of {here[-2]!r} must be a table, not {_found(table)}"
             # podman names the list, so the list is where people are sent
             yield Problem("type-mismatch", message, here[:-1], f"write {header} and the keys below it")
-            tables[index] = None  # keeps the place of those after it
+            tables[index] = None  # so that those after it keep their numbers
             return
         yield from self._fold(table, known, here)
         for key, kind in known.items():
@@ -194,7 +194,7 @@ class Shape:
 
 
 def _fits(table: Any, known: dict[str, type]) -> bool:
-    """Say whether a table has known keys in their usual spelling only, with values of the right types."""
+    """Return whether a table has only known keys in their usual spelling, with values of the right types."""
     if type(table) is not dict:
         return False
     for key, value in table.items():
@@ -232,7 +232,7 @@ def _mismatch(path: Path, key: str, kind: type, value: Any) -> Problem:
 
 def _alias_hint(name: str, value: Any) -> str | None:
     if fold_key(name) in TOP:
-        return f"{name} stands below [aliases] and so is an alias; move it above the first [table]"
+        return f"{name} is below [aliases] and so is an alias; move it above the first [table]"
     if type(value) is dict and value:
         return f'a dot in a key without quotes makes a table; write "{name}.{next(iter(value))}" = "..."'
     return None

@@ -1,6 +1,6 @@
 """What podman checks in one file, in its order, as problems that are found one after the other.
 
-Loading stops at the first problem, as podman does; a checker may go on and collect them all. Positions are
+Loading stops at the first problem, as podman does; a checker may go on and collect all of them. Positions are
 paths into the text (:mod:`regtools.toml.positions`), looked up only when a problem is shown.
 
 Source: containers-registries.conf(5); the order is that of podman's image library.
@@ -8,15 +8,16 @@ Source: containers-registries.conf(5); the order is that of podman's image libra
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from regtools.reference import is_host
 
 from .aliases import check_aliases
-from .schema import TOP, Problem, Shape
+from .schema import OLD_LISTS, TOP, Problem, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from .releases import Release
@@ -30,17 +31,17 @@ _SCHEMES = ("http://", "https://")
 
 
 class Checked:
-    """What one file sets, after its checks. None where the file says nothing.
+    """What one file sets, after its checks.
 
     Attributes:
         entries: prefix → its ``[[registry]]`` table; of equal prefixes the first.
         tables: all ``[[registry]]`` tables in the order of the file.
-        search: the search list.
-        mode: ``short-name-mode``, empty where it is not set.
+        search: the search list; None, like ``helpers``, if the file does not set it.
+        mode: ``short-name-mode``, empty if it is not set.
         aliases: short name → normalised repository, or empty.
         helpers, layer_helper: the programs for logins.
         old_format: whether the file was converted from the old format.
-        old_paths: of a converted file: prefix → where it came from.
+        old_paths: of a converted file: prefix → the path that it came from.
         unusual: whether there is anything that podman does not know or accept.
     """
 
@@ -68,6 +69,12 @@ class Checked:
         self.old_format = False
         self.old_paths: dict[str, Path] = {}
         self.unusual = False
+
+    @property
+    def search_path(self) -> Path:
+        """Where the search list is written."""
+        old: Path = ("registries", "search", "registries")
+        return old if self.old_format else ("unqualified-search-registries",)
 
 
 def check(data: Table, checked: Checked, release: Release, *, dropin: bool) -> Iterator[Problem]:
@@ -98,13 +105,13 @@ def check(data: Table, checked: Checked, release: Release, *, dropin: bool) -> I
         tables, checked.old_paths = _convert(old)
         checked.search = old.get("search", [])
     checked.tables = tables
-    paths = list(checked.old_paths.values())
-    yield from _entries(tables, paths, checked.entries, release)
+    where = list(checked.old_paths.values()).__getitem__ if old else _registry
+    yield from _entries(tables, where, checked.entries, release)
     yield from _search(checked)
     if checked.mode and checked.mode not in MODES:
         message = f"short-name-mode {checked.mode!r} is not one of {', '.join(MODES)}"
         yield Problem("bad-short-name-mode", message, ("short-name-mode",), _nearest(checked.mode, MODES))
-    yield from _wildcards(checked.entries, tables, paths)
+    yield from _wildcards(checked.entries, tables, where)
     yield from check_aliases(top.get("aliases", {}), checked.aliases)
 
 
@@ -112,12 +119,10 @@ def check(data: Table, checked: Checked, release: Release, *, dropin: bool) -> I
 
 
 def _old_lists(top: Table, release: Release) -> dict[str, list[str]]:
-    """Give the lists of the old format that count; none where the file is in the current format."""
+    """Return the lists of the old format that count; none if the file is in the current format."""
     tables = top.get("registries", {})
     lists: dict[str, list[str]] = {
-        name: tables[name]["registries"]
-        for name in ("search", "insecure", "block")
-        if "registries" in tables.get(name, ())
+        name: tables[name]["registries"] for name in OLD_LISTS if "registries" in tables.get(name, ())
     }
     return lists if release.empty_old_list_counts or any(lists.values()) else {}
 
@@ -152,12 +157,12 @@ def _instead(name: str) -> str:
 
 
 def _counts(value: Any, release: Release) -> bool:
-    """Say whether a setting of the current format makes a file in the old one a mixed one."""
+    """Return whether a setting of the current format makes a file in the old format a mixed one."""
     return bool(value) or (release.empty_new_list_counts and not isinstance(value, str))
 
 
 def _convert(old: dict[str, list[str]]) -> tuple[list[Table], dict[str, Path]]:
-    """Turn the old lists into entries, and tell for each place where it came from."""
+    """Return the old lists as entries, and for each place the path that it came from."""
     tables: dict[str, Table] = {}
     paths: dict[str, Path] = {}
     for name, flag in (("block", "blocked"), ("insecure", "insecure")):
@@ -172,7 +177,7 @@ def _convert(old: dict[str, list[str]]) -> tuple[list[Table], dict[str, Path]]:
 
 
 def _entries(
-    tables: list[Any], paths: list[Path], entries: dict[str, Table], release: Release
+    tables: list[Any], where: Callable[[int], Path], entries: dict[str, Table], release: Release
 ) -> Iterator[Problem]:
     """Check the entries one by one, then against one another."""
     first_at: dict[str, int] = {}
@@ -183,24 +188,24 @@ def _entries(
         location, prefix = table.get("location", ""), table.get("prefix", "")
         named = prefix != ""
         if location[-1:] == "/" or location[:4] == "http" or prefix[-1:] == "/" or prefix[:4] == "http":
-            yield from _addresses(table, ("location", "prefix"), _path(paths, index))
+            yield from _addresses(table, ("location", "prefix"), where(index))
             location, prefix = table.get("location", ""), table.get("prefix", "")
         if not named:
             prefix = location
         if not location and prefix[:2] != "*.":
-            yield _no_location(prefix, _path(paths, index), named=named)
+            yield _no_location(prefix, where(index), named=named)
         if "pull-from-mirror" in table or ("mirror" in table and not _plain(table["mirror"])):
-            yield from _mirrors(table, prefix, _path(paths, index), release)
+            yield from _mirrors(table, prefix, where(index), release)
         entries.setdefault(prefix, table)
         first = first_at.setdefault(location or prefix, index)
         if first != index and first not in conflicts and _differ(tables[first], table):
             conflicts[first] = index
     for first in sorted(conflicts):
-        yield _conflict(tables, paths, first, conflicts[first])
+        yield _conflict(tables, where, first, conflicts[first])
 
 
 def _plain(mirrors: list[Any]) -> bool:
-    """Say whether all mirrors have a location that needs no closer look, and no pull-from-mirror."""
+    """Return whether all mirrors have a location that needs no closer look, and no pull-from-mirror."""
     for mirror in mirrors:
         location = mirror and mirror.get("location")
         if not location or location[-1] == "/" or location[:4] == "http" or "pull-from-mirror" in mirror:
@@ -208,8 +213,13 @@ def _plain(mirrors: list[Any]) -> bool:
     return True
 
 
-def _path(paths: list[Path], index: int) -> Path:
-    return paths[index] if paths else ("registry", index)
+def _registry(index: int) -> Path:
+    return "registry", index
+
+
+def _key(path: Path, key: str) -> Path:
+    """Return the path of an entry's key; an entry of the old format is a text without keys."""
+    return path if path[0] == "registries" else (*path, key)
 
 
 def _addresses(table: Table, keys: tuple[str, ...], path: Path, *, keep: bool = False) -> Iterator[Problem]:
@@ -219,8 +229,8 @@ def _addresses(table: Table, keys: tuple[str, ...], path: Path, *, keep: bool = 
         if text.startswith(_SCHEMES):
             bare = text.partition("://")[2].rstrip("/")
             hint = f'write "{bare}"' + ("; http is allowed by insecure = true" if text[:5] == "http:" else "")
-            where = path if path[0] == "registries" else (*path, key)
-            yield Problem("scheme-not-allowed", f"{key} {text!r} has a scheme, a host is wanted", where, hint)
+            message = f"{key} {text!r} has a scheme, a host is wanted"
+            yield Problem("scheme-not-allowed", message, _key(path, key), hint)
         if text and not keep:
             table[key] = text.rstrip("/")
 
@@ -236,7 +246,7 @@ def _no_location(prefix: str, path: Path, *, named: bool) -> Problem:
 
 def _mirrors(table: Table, prefix: str, path: Path, release: Release) -> Iterator[Problem]:
     if table.get("pull-from-mirror"):
-        message = f"pull-from-mirror stands in the [[registry]] {prefix!r}, but belongs to a mirror"
+        message = f"pull-from-mirror is in the [[registry]] {prefix!r}, but belongs to a mirror"
         hint = "move it below a [[registry.mirror]] header"
         yield Problem("pull-from-mirror-on-registry", message, (*path, "pull-from-mirror"), hint, at_key=True)
     by_digest = table.get("mirror-by-digest-only", False)
@@ -271,51 +281,44 @@ def _differ(one: Table, other: Table) -> bool:
     return any(one.get(flag, False) != other.get(flag, False) for flag in ("insecure", "blocked"))
 
 
-def _conflict(tables: list[Table], paths: list[Path], first: int, second: int) -> Problem:
+def _conflict(tables: list[Table], where: Callable[[int], Path], first: int, second: int) -> Problem:
     one, other = tables[first], tables[second]
     flag = "insecure" if one.get("insecure", False) != other.get("insecure", False) else "blocked"
-    place = one.get("location") or one["prefix"]
+    place = one.get("location") or one.get("prefix", "")
     message = f"two entries lead to {place!r}, and only one of them says {flag} = true"
-    path = _path(paths, second)
-    where = (*path, flag) if flag in other and not paths else path
+    path = _key(where(second), flag) if flag in other else where(second)
     hint = f"give both the same value of {flag}"
-    return Problem(f"conflicting-{flag}", message, where, hint, related=(_path(paths, first), "the other"))
+    return Problem(f"conflicting-{flag}", message, path, hint, related=(where(first), "the other"))
 
 
-def _wildcards(entries: dict[str, Table], tables: list[Table], paths: list[Path]) -> Iterator[Problem]:
+def _wildcards(
+    entries: dict[str, Table], tables: list[Table], where: Callable[[int], Path]
+) -> Iterator[Problem]:
     bad = [p for p in entries if p[:2] == "*." and ("/" in p or "@" in p or ":" in p)]
     for prefix in sorted(bad):
         index = next(i for i, table in enumerate(tables) if table is entries[prefix])
-        path = _path(paths, index)
-        where = path if paths else (*path, "prefix" if tables[index].get("prefix") else "location")
+        path = _key(where(index), "prefix" if tables[index].get("prefix") else "location")
         message = f"a prefix that starts with *. may only be a host, without port or path: {prefix!r}"
         host = "*." + prefix[2:].partition("/")[0].partition(":")[0].partition("@")[0]
-        yield Problem("bad-wildcard-prefix", message, where, f'write "{host}"')
+        yield Problem("bad-wildcard-prefix", message, path, f'write "{host}"')
 
 
 def _search(checked: Checked) -> Iterator[Problem]:
-    key: Path = (
-        ("registries", "search", "registries") if checked.old_format else ("unqualified-search-registries",)
-    )
     for index, entry in enumerate(checked.search or ()):
+        path = (*checked.search_path, index)
         host = entry.rstrip("/")
+        first, slash, _ = host.partition("/")
         if host.startswith(_SCHEMES):
             message = f"search list entry {entry!r} has a scheme, a host is wanted"
-            yield Problem("scheme-not-allowed", message, (*key, index), f'write "{host.partition("://")[2]}"')
+            yield Problem("scheme-not-allowed", message, path, f'write "{host.partition("://")[2]}"')
         elif not is_host(host):
-            what = "is empty" if not host else "is not HOST or HOST:PORT"
-            hint = (
-                f'write "{host.partition("/")[0]}"'
-                if "/" in host and is_host(host.partition("/")[0])
-                else None
-            )
-            yield Problem("bad-search-registry", f"search list entry {entry!r} {what}", (*key, index), hint)
+            what = "is not HOST or HOST:PORT" if host else "is empty"
+            hint = f'write "{first}"' if slash and is_host(first) else None
+            yield Problem("bad-search-registry", f"search list entry {entry!r} {what}", path, hint)
     if checked.search:
         checked.search = [entry.rstrip("/") for entry in checked.search]
 
 
 def _nearest(word: str, words: tuple[str, ...]) -> str | None:
-    from difflib import get_close_matches
-
     near = get_close_matches(word.lower(), words, 1)
     return f'write "{near[0]}"' if near else None

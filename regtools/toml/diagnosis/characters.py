@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .failure import Finding, complete_values
+from .failure import Fault, complete_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,30 +29,26 @@ _SPACES: Final = {
     "\u2009": "THIN SPACE",
 }
 _ESCAPES: Final = re.compile(r"\\(?:(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[btnfre\"\\\s])|(.))")
-_UNCLOSED: Final = (
-    "Unterminated string",
-    "Illegal character '\\n'",
-    'Expected "\'"',
-    "Expected \"'''\"",
-)
+_UNCLOSED: Final = ("Unterminated string", "Illegal character '\\n'", 'Expected "\'"', "Expected \"'''\"")
 
 
-def typographic_quote(f: Failure) -> Finding | None:
+def typographic_quote(f: Failure) -> Fault | None:
     """``location = “docker.io”``, also where a plain quote opened and a typographic one should close."""
-    found = f.pos if f.at() and f.at() in _CURLY else None
-    if found is None and _unclosed_quote(f) is not None and f.value is not None:
-        line_end = f.line_end(f.pos - 1 if f.at() == "\n" else f.pos)
-        found = next((i for i in range(f.value, line_end) if f.text[i] in _CURLY), None)
-    if found is None:
-        return None
+    found = f.pos
+    if not f.at() or f.at() not in _CURLY:
+        curly = re.compile(f"[{_CURLY}]")
+        inside = curly.search(f.text, f.value, f.pos) if f.value and _unclosed_quote(f) is not None else None
+        if inside is None:
+            return None
+        found = inside.start()
     char = f.text[found]
     message = f'{char} (U+{ord(char):04X}) is a typographic quote, not "'
-    return Finding(
+    return Fault(
         "curly-quote", found, found + 1, message, "retype both quotes with the plain key, input method off"
     )
 
 
-def full_width_punctuation(f: Failure) -> Finding | None:
+def full_width_punctuation(f: Failure) -> Fault | None:
     """``["a"， "b"]``: the input method's comma."""
     char = f.at()
     plain = _WIDE.get(char) or (chr(ord(char) - 0xFEE0) if char and ord(char) in _WIDE_FORMS else None)
@@ -64,50 +60,49 @@ def full_width_punctuation(f: Failure) -> Finding | None:
     if ord(char) not in _WIDE_FORMS and char not in "、。【】〔〕":
         message = f"{char} (U+{ord(char):04X}) is typographic; TOML needs {plain} (U+{ord(plain):04X})"
     hint = f"switch the input method to half-width; replace {char} with {plain}"
-    return Finding("wide-punctuation", f.pos, f.pos + 1, message, hint)
+    return Fault("wide-punctuation", f.pos, f.pos + 1, message, hint)
 
 
-def odd_space(f: Failure) -> Finding | None:
-    """A space that is none to TOML."""
+def odd_space(f: Failure) -> Fault | None:
+    """A character that looks like a space and is not one to TOML."""
     char = f.at()
-    if char not in _SPACES or not char:
+    if char not in _SPACES:
         return None
     message = f"U+{ord(char):04X} {_SPACES[char]} is not a space to TOML"
-    return Finding("odd-space", f.pos, f.pos + 1, message, "delete it and type a plain space")
+    return Fault("odd-space", f.pos, f.pos + 1, message, "delete it and type a plain space")
 
 
-def lone_carriage_return(f: Failure) -> Finding | None:
+def lone_carriage_return(f: Failure) -> Fault | None:
     """Line ends of an old Mac."""
     if f.at() != "\r":
         return None
-    message = "carriage return without line feed"
-    return Finding("lone-cr", f.pos, f.pos + 1, message, "convert line ends to LF")
+    return Fault("lone-cr", f.pos, f.pos + 1, "carriage return without line feed", "convert line ends to LF")
 
 
-def control_character(f: Failure) -> Finding | None:
-    """NUL, escape and their like may stand nowhere in TOML."""
+def control_character(f: Failure) -> Fault | None:
+    """NUL, escape and other control characters, which TOML allows nowhere."""
     char = f.at()
     if not char or char in "\t\n" or not (ord(char) < 32 or ord(char) == 127):
         return None
     message = f"control character U+{ord(char):04X} is not allowed"
     in_string = f.value is not None and f.pos > f.value
     hint = f"delete it, or write \\u{ord(char):04x} inside double quotes" if in_string else "delete it"
-    return Finding("control-character", f.pos, f.pos + 1, message, hint)
+    return Fault("control-character", f.pos, f.pos + 1, message, hint)
 
 
-def doubled_quote(f: Failure) -> Finding | None:
-    """``''registry.example'``: an empty string, and text behind it."""
+def doubled_quote(f: Failure) -> Fault | None:
+    """``''registry.example'``: an empty string with text after it."""
     pair = f.text[max(f.pos - 2, 0) : f.pos]
     if pair not in ("''", '""') or not re.match(r"[\w./:*-]", f.at() or " "):
         return None
     quote = pair[0]
     word = f.word(f.pos)
     message = "two quotes in a row are an empty string, so the text after them is unexpected"
-    return Finding("doubled-quote", f.pos - 2, f.pos, message, f"write {quote}{word}{quote}")
+    return Fault("doubled-quote", f.pos - 2, f.pos, message, f"write {quote}{word}{quote}")
 
 
-def bad_escape(f: Failure) -> Finding | None:
-    r"""``"C:\Users"``: a backslash is no ordinary character between double quotes."""
+def bad_escape(f: Failure) -> Fault | None:
+    r"""``"C:\Users"``: between double quotes a backslash begins an escape."""
     if not f.msg.startswith(("Unescaped '\\'", "Invalid hex", "Escaped character")):
         return None
     bad = [e for e in _ESCAPES.finditer(f.text, f.value or f.start, f.line_end(f.pos)) if e[2]]
@@ -122,34 +117,28 @@ def bad_escape(f: Failure) -> Finding | None:
     quoted = re.finditer(r'"([^"\n]*)"', f.text[f.line_start(start) : f.line_end(start)])
     inside = next((m[1] for m in quoted if m.start() < start - f.line_start(start) < m.end()), None)
     hint = f"use single quotes: '{inside}'" if inside and "'" not in inside else "write the backslash twice"
-    return Finding("bad-escape", start, start + 2, f"`\\{letter}` {what}", hint)
+    return Fault("bad-escape", start, start + 2, f"`\\{letter}` {what}", hint)
 
 
-def unclosed_string(f: Failure) -> Finding | None:
-    """A quote that no other one answers on its line."""
+def unclosed_string(f: Failure) -> Fault | None:
+    """A quote without a closing quote on its line."""
     opening = _unclosed_quote(f)
     if opening is None:
         return None
     quote = f.text[opening]
     if f.text[opening : opening + 3] == quote * 3:
         hint = f"close it with {quote * 3}"
-        return Finding("unclosed-string", opening, opening + 3, "multi-line string is never closed", hint)
+        return Fault("unclosed-string", opening, opening + 3, "multi-line string is never closed", hint)
     word = f.word(opening + 1)
     end = f.line_end(opening)
     message = "string is not closed on this line"
     hint = f"add the missing {quote} after {word}" if word else f"add the missing {quote}"
-    return Finding("unclosed-string", opening, end, message, hint)
+    return Fault("unclosed-string", opening, end, message, hint)
 
 
 def _unclosed_quote(f: Failure) -> int | None:
-    """Find the quote of the string that tomli did not see the end of."""
-    unclosed = f.msg in (
-        "Unterminated string",
-        "Illegal character '\\n'",
-        'Expected "\'"',
-        "Expected \"'''\"",
-    )
-    if not unclosed or f.value is None or f.at() not in ("", "\n"):
+    """Return the offset of the quote that opens the string whose end tomli did not find."""
+    if f.msg not in _UNCLOSED or f.value is None or f.at() not in ("", "\n"):
         return None
     values = complete_values(f.text, f.value, f.pos)
     pos = values[-1][1] if values else f.value
@@ -157,20 +146,20 @@ def _unclosed_quote(f: Failure) -> int | None:
     return min(openings, default=None)
 
 
-def missing_opening_quote(f: Failure) -> Finding | None:
+def missing_opening_quote(f: Failure) -> Fault | None:
     """``location = quay.io"``."""
     if f.msg != "Invalid value":
         return None
     word = f.word(f.pos)
     after = f.text[f.pos + len(word) : f.pos + len(word) + 1]
-    if not word or after not in ("'", '"') or not after:
+    if not word or after not in ("'", '"'):
         return None
     message = "this value ends with a quote but does not start with one"
     end = f.pos + len(word) + 1
-    return Finding("missing-opening-quote", f.pos, end, message, f.rewrite(f"{after}{word}{after}"))
+    return Fault("missing-opening-quote", f.pos, end, message, f.rewrite(f"{after}{word}{after}"))
 
 
-RULES: Final[tuple[Callable[[Failure], Finding | None], ...]] = (
+RULES: Final[tuple[Callable[[Failure], Fault | None], ...]] = (
     typographic_quote,
     full_width_punctuation,
     odd_space,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..positions import key_parts
-from .failure import Finding, Other, statement_path
+from .failure import Fault, Other
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,15 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["RULES"]
 
 
-def duplicate_key(f: Failure) -> Finding | None:
+def duplicate_key(f: Failure) -> Fault | None:
     """The same key twice in one table."""
     if f.msg != "Cannot overwrite a value" or f.key is None or f.value is None:
         return None
-    path = statement_path(f)
-    known = next((path[:n] for n in range(len(f.header) + 1, len(path) + 1) if path[:n] in f.spans), None)
+    path = f.path
+    prefixes = [path[:n] for n in range(len(f.header) + 1, len(path) + 1)]
+    spans = f.spans(prefixes)
+    known = next(filter(spans.get, prefixes), None)
     if known is None:
         return None
-    first = f.spans[known]
+    first = spans[known]
     name = ".".join(map(str, known[len(f.header) :]))
     hint = "keep one"
     if f.in_list() and f.text[first.value_start] == "[":
@@ -36,45 +37,48 @@ def duplicate_key(f: Failure) -> Finding | None:
     else:
         message = f"`{name}` is already set on line {first.line}"
     related = (Other(first.key_start, first.key_end, "first set here"),)
-    return Finding("duplicate-key", f.key.start(), f.key.end(), message, hint, related)
+    return Fault("duplicate-key", f.key.start(), f.key.end(), message, hint, related)
 
 
-def closed_inline_table(f: Failure) -> Finding | None:
+def closed_inline_table(f: Failure) -> Fault | None:
     """``a = { ... }`` and later ``a.b = ...``."""
     if not f.msg.startswith("Cannot mutate immutable namespace"):
         return None
-    path = statement_path(f) if f.key else tuple(key_parts(f.table[2])) if f.table else ()
-    known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in f.spans), None)
+    path = f.path
+    prefixes = [path[:n] for n in range(len(path), 0, -1)]
+    spans = f.spans(prefixes)
+    known = next(filter(spans.get, prefixes), None)
     if known is None:
         return None
-    first = f.spans[known]
+    first = spans[known]
     extent = f.key or f.table
     start, end = (extent.start(), extent.end()) if extent else (f.start, f.pos)
     kind = "list" if f.text[first.value_start] == "[" else "table"
     message = f"`{_dotted(known)}` is a complete {kind} on line {first.line} and takes nothing more"
     related = (Other(first.key_start, first.key_end, "completed here"),)
-    return Finding("closed-inline-table", start, end, message, "write it all in one place", related)
+    return Fault("closed-inline-table", start, end, message, "write it all in one place", related)
 
 
-def table_trouble(f: Failure) -> Finding | None:
-    """A header for something that is there already, as the same or as another kind of table."""
+def table_trouble(f: Failure) -> Fault | None:
+    """A header for something that exists already, as the same or as another kind of table."""
     trouble = f.msg == "Cannot overwrite a value" or f.msg.startswith("Cannot declare")
     if not trouble or f.table is None or f.key is not None:
         return None
-    path = _resolved(f, key_parts(f.table[2]))
-    first = f.spans.get(path)
+    path = f.path
+    spans = f.spans((path, (*path, 0)))
+    first = spans.get(path)
     if first is None:
         return None
     opened = f.text[first.key_start : first.key_end]
-    was_list, is_list = (*path, 0) in f.spans, f.table[1] == "[["
-    name = _dotted(key_parts(f.table[2]))
+    was_list, is_list = (*path, 0) in spans, f.table[1] == "[["
+    name = _dotted(path)
     code, message, hint = _table_words(name, opened, first.line, was_list=was_list, is_list=is_list)
     related = (Other(first.key_start, first.key_end, "first opened here"),)
-    return Finding(code, f.table.start(), f.table.end(), message, hint, related)
+    return Fault(code, f.table.start(), f.table.end(), message, hint, related)
 
 
 def _table_words(name: str, opened: str, line: int, *, was_list: bool, is_list: bool) -> tuple[str, str, str]:
-    """Give code, message and hint for a header whose table was ``opened`` on ``line``."""
+    """Return code, message and hint for a header whose table was ``opened`` on ``line``."""
     both = f"use `[[{name}]]` in both places"
     if not opened.startswith("["):
         return (
@@ -107,48 +111,35 @@ def _table_words(name: str, opened: str, line: int, *, was_list: bool, is_list: 
     )
 
 
-def _resolved(f: Failure, parts: tuple[str, ...]) -> Path:
-    """Give a header's path; a part that is a list of tables means its last table."""
-    path: Path = ()
-    for part in parts[:-1]:
-        path = (*path, part)
-        count = 0
-        while (*path, count) in f.spans:
-            count += 1
-        if count:
-            path = (*path, count - 1)
-    return (*path, parts[-1])
-
-
 def _dotted(path: Path) -> str:
     return ".".join(str(part) for part in path if isinstance(part, str))
 
 
-def spaced_header(f: Failure) -> Finding | None:
+def spaced_header(f: Failure) -> Fault | None:
     """``[ [registry] ]``."""
-    found = re.compile(r"\[[ \t]+\[[ \t]*([^\]\n]*?)[ \t]*\]").match(f.text, f.start)
+    found = re.compile(r"\[[ \t]++\[([^\]\n]*+)\]").match(f.text, f.start)
     if not found or f.pos > f.line_end(f.start):
         return None
-    second = f.text.index("[", f.start + 1)
     message = "no space may stand between the two brackets"
-    return Finding("spaced-header", f.start, second + 1, message, f"write [[{found[1]}]]")
+    hint = "write [[" + found[1].strip(" \t") + "]]"
+    return Fault("spaced-header", f.start, found.start(1), message, hint)
 
 
-def unclosed_header(f: Failure) -> Finding | None:
+def unclosed_header(f: Failure) -> Fault | None:
     """``[[registry]``."""
     if not re.match(r"Expected '\]\]?' at the end of", f.msg) or f.table is None:
         return None
     opened = f.table[1]
     closing = "]" * len(opened)
-    rest = f.text[f.pos : f.line_end(f.pos)].strip()
+    rest = f.rest(f.pos)
     if rest.strip("] \t") and not rest.startswith(("]", "#")):
         return None
     message = f"header needs `{closing}` to close `{opened}`"
     hint = f"write {opened}{f.table[2]}{closing}"
-    return Finding("unclosed-header", f.pos, f.pos + max(len(rest.split("#")[0].rstrip()), 1), message, hint)
+    return Fault("unclosed-header", f.pos, f.pos + max(len(rest.split("#")[0].rstrip()), 1), message, hint)
 
 
-RULES: Final[tuple[Callable[[Failure], Finding | None], ...]] = (
+RULES: Final[tuple[Callable[[Failure], Fault | None], ...]] = (
     duplicate_key,
     closed_inline_table,
     table_trouble,

@@ -1,0 +1,182 @@
+"""The boundary to the outside: text from a server becomes a value, and secrets are kept from being shown.
+
+Whatever a server sends as a URL, a number, a date or a header passes through this module. Text that makes no
+sense is None or a :class:`~regtools.errors.RegtoolsError`, so that the source fails and the next one is
+tried; it never raises anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import quote, urlsplit
+
+from regtools.errors import Place, RegtoolsError
+
+__all__ = [
+    "Address",
+    "Secret",
+    "is_local",
+    "pull_error",
+    "read_date",
+    "read_ip",
+    "read_seconds",
+    "read_text",
+    "read_url",
+    "read_whole",
+]
+
+LONGEST_S = 1e9  # a server that names a longer time means "never"
+_PORTS = {"http": 80, "https": 443}
+_KEPT = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}"  # printable ASCII besides letters, digits and _.-~
+_DIGITS = re.compile(r"[0-9]{1,18}")  # below 2**63, which every column of a journal can hold
+# RFC 9110, section 5.6.7: the format to be sent, and the two obsolete ones to be understood.
+_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # no repr: a URL may hold a password
+class Address:
+    """A URL that can be sent: ASCII without blanks, its port a number.
+
+    Attributes:
+        url: the whole, bytes outside of printable ASCII percent-encoded.
+        scheme, host: in lower case; empty if the URL has none.
+        port: as written, or the scheme's own; 0 if it has none.
+        shown: host and port as written, without user and password.
+    """
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    shown: str
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: what a secret is bound to."""
+        return self.scheme, self.host, self.port
+
+
+def read_url(text: str | bytes) -> Address:
+    """Read a URL of any origin.
+
+    >>> read_url("https://me:secret@Quay.io/v2/").shown
+    'Quay.io'
+    >>> read_url("https://Quay.io/v2/").origin
+    ('https', 'quay.io', 443)
+    >>> read_url(b"http://a.example:99999/")
+    Traceback (most recent call last):
+        ...
+    regtools.errors.RegtoolsError: error: 'http://a.example:99999/' is not a usable address [bad-url]
+
+    Raises:
+        RegtoolsError: kind ``bad-url``: no port has that number, an open bracket, text that is not Unicode.
+    """
+    try:
+        url = quote(text, safe=_KEPT)
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+        return Address(url, parts.scheme, parts.hostname or "", port, parts.netloc.rpartition("@")[2])
+    except ValueError:
+        shown = read_text(text) if isinstance(text, bytes) else text
+    raise pull_error("bad-url", f"{shown[:100]!r} is not a usable address")
+
+
+def read_text(raw: bytes) -> str:
+    """Return what a header line says: UTF-8, or ISO 8859-1 if it is not that."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def read_whole(text: str) -> int | None:
+    """Read a whole number of at most 18 digits.
+
+    >>> read_whole("206"), read_whole("-1"), read_whole("9" * 5000)
+    (206, None, None)
+    """
+    return int(text) if _DIGITS.fullmatch(text) else None
+
+
+def read_seconds(value: object) -> float | None:
+    """Read a number of seconds, at most 1e9; negative ones as 0; None for anything but a number.
+
+    >>> read_seconds(300), read_seconds(10**400), read_seconds("soon"), read_seconds(float("nan"))
+    (300.0, 1000000000.0, None, None)
+    """
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return LONGEST_S
+    except (TypeError, ValueError):
+        return None
+    return min(max(number, 0.0), LONGEST_S) if number == number else None  # NaN is not itself
+
+
+def read_date(text: str) -> datetime | None:
+    """Read a date of HTTP (RFC 9110, section 5.6.7); None for anything else."""
+    for form in _DATES:
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
+
+
+def read_ip(host: str) -> IPv4Address | IPv6Address | None:
+    """Read an IP address; None for a name."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def is_local(host: str) -> bool:
+    """Return whether a host is this machine: ``localhost`` or a loopback address."""
+    address = read_ip(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def pull_error(kind: str, message: str, hint: str | None = None, *, file: object = None) -> RegtoolsError:
+    """Return an error of the stage ``pull``; ``file`` is the file or the program at fault."""
+    where = None if file is None else Place(str(file))
+    return RegtoolsError(message, kind=kind, stage="pull", where=where, hint=hint)
+
+
+class Secret:
+    """A password, a token, or a header that holds one. Only the code that sends it calls :meth:`reveal`.
+
+    It does not show in a repr, nor in a traceback that prints variables.
+
+    >>> Secret("s3cr3t")
+    Secret(…)
+    >>> f"{Secret('s3cr3t')}"
+    'Secret(…)'
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a secret is not written anywhere")

@@ -1,0 +1,143 @@
+"""Fixes as data: edits of a file's text, and the text that a person can paste.
+
+An edit replaces the characters from ``start`` to ``end`` of one file: offsets from 0 into its text without a
+byte-order mark. Fixes of one file are
+applied together in one pass, so none of them moves the others; edits that overlap are refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Edit", "Fix", "OverlapError", "apply", "apply_all", "compatible", "difference", "joined"]
+
+
+class OverlapError(ValueError):
+    """Raised for two different edits of the same characters."""
+
+
+class Edit(NamedTuple):
+    """One replacement in the text of one file; equal offsets insert."""
+
+    file: str | None
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that removes a finding.
+
+    Attributes:
+        text: what to write, as it is printed.
+        edits: the change itself; all of them are in one file.
+        source: the text of that file before the change.
+        effect: one sentence about what changes for names, or None.
+        waits: whether it is proven alone, but cannot be applied together with the other fixes of this run.
+    """
+
+    text: str
+    edits: tuple[Edit, ...]
+    source: str = field(repr=False, compare=False)
+    effect: str | None = field(default=None, compare=False)
+    waits: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def file(self) -> str | None:
+        """The file that is changed, None for text without a file."""
+        return self.edits[0].file
+
+    def apply(self, text: str) -> str:
+        """Return the file's text with this fix.
+
+        Raises:
+            OverlapError: two edits overlap.
+        """
+        return apply(text, self.edits)
+
+    def diff(self) -> str:
+        """Return the change as a unified diff."""
+        return difference(self.file or "<text>", self.source, self.apply(self.source))
+
+
+def joined(edits: Iterable[Edit]) -> list[Edit]:
+    """Return edits of one file in the order of the text, equal ones once.
+
+    Raises:
+        OverlapError: two edits overlap.
+    """
+    ordered = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
+    for one, other in pairwise(ordered):
+        if other.start < one.end:
+            raise OverlapError(f"two edits of the characters {other.start} to {one.end} overlap")
+    return ordered
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """Return a text with all edits.
+
+    >>> apply("a = b", [Edit(None, 4, 5, '"b"')])
+    'a = "b"'
+
+    Raises:
+        OverlapError: two edits overlap.
+    """
+    parts, pos = [], 0
+    for edit in joined(edits):
+        parts += [text[pos : edit.start], edit.text]
+        pos = edit.end
+    return "".join((*parts, text[pos:]))
+
+
+def compatible(fixes: Iterable[Fix], *, largest: bool = False) -> list[Fix]:
+    """Return fixes that do not overlap, choosing the smallest or the largest first."""
+    chosen: list[Fix] = []
+    edits: dict[str | None, list[Edit]] = {}
+    extent = {fix: sum(edit.end - edit.start for edit in fix.edits) for fix in fixes}
+    for fix in sorted(extent, key=extent.__getitem__, reverse=largest):
+        taken = edits.setdefault(fix.file, [])
+        if not any(_meets(taken, edit) for edit in fix.edits):
+            for edit in fix.edits:
+                insort(taken, edit)
+            chosen.append(fix)
+    return chosen
+
+
+def _meets(taken: list[Edit], edit: Edit) -> bool:
+    """Return whether an edit overlaps another one in a sorted list; an equal one is the same."""
+    at = bisect_left(taken, edit)
+    if taken[at : at + 1] == [edit]:
+        return False
+    before = max((other.end for other in taken[max(at - 2, 0) : at]), default=0)
+    return before > edit.start or any(other.start < edit.end for other in taken[at : at + 1])
+
+
+def apply_all(fixes: Iterable[Fix]) -> dict[str | None, str]:
+    """Return the changed texts: file → text with all these fixes."""
+    edits: dict[str | None, list[Edit]] = {}
+    sources: dict[str | None, str] = {}
+    for fix in fixes:
+        sources[fix.file] = fix.source
+        edits.setdefault(fix.file, []).extend(fix.edits)
+    return {file: apply(source, edits[file]) for file, source in sources.items()}
+
+
+def difference(file: str, before: str, after: str) -> str:
+    """Return two texts of a file as a unified diff."""
+    name = file.lstrip("/")
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    found = difflib.unified_diff(old, new, fromfile=f"a/{name}", tofile=f"b/{name}")
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found
+    )
