@@ -175,7 +175,7 @@ def load(folder: Path) -> Settings:
     kinds = {field.name: type(field.default) for field in fields(Settings)}
     for key, value in data.items():
         if type(value) is not kinds.get(key):
-            raise bad(f"{key} = {value!r} is not a setting of a cache", REMAKE, file)
+            raise bad(f"{key} is not a setting of a cache, or has a value of the wrong type", REMAKE, file)
     return Settings(**data)
 
 
@@ -192,16 +192,16 @@ def failed(message: str, hint: str | None = None) -> RegtoolsError:
 
 def _check_upstream(url: str) -> None:
     hint = f"write it as https://host[:port], e.g. {DOCKER_HUB}"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise bad(f"the upstream is no address: {error}", hint) from error
-    if parts.username is not None or parts.password is not None:
+    if "@" in url or "%40" in url:  # however mistyped: the address is not quoted
         raise bad(
             "the upstream's address holds a login, which would end up in the configuration",
             "give --username, and the password by --password-file or --password-stdin",
         )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # its text may quote a password
+        raise bad("the upstream is no address: its host or its port is malformed", hint) from None
     if parts.scheme not in ("http", "https") or not host:
         raise bad(f"{url!r} is no upstream", hint)
     shown = f"[{host}]" if ":" in host else host

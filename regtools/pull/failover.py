@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .http.fetch import FetchError
 from .http.logins import find_login
+from .http.proxies import proxy_secrets
 from .http.trust import find_trust
 from .http.values import pull_error
 from .repository import Repository
@@ -48,6 +49,7 @@ def open_source(
     """
     if source.blocked_by is not None:
         raise pull_error("blocked", f"blocked by the configuration of {source.blocked_by}")
+    lane.run.hide(*proxy_secrets(conf.surroundings.environ))
     login = find_login(conf, source.reference)
     if login is not None:
         lane.run.hide(login.password, login.identity_token, login.basic())

@@ -10,12 +10,12 @@ import resource
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
-from .http.values import Secret, pull_error
+from .http.values import Censor, pull_error
 from .meter import Meter
 from .records import Failure, Pull, Request
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .http.transport import Exchange, Limits
+    from .http.values import Secret
     from .manifests import Image
 
     Span = tuple[float, float]
@@ -37,8 +38,6 @@ _RATE_HEADERS = (
     "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "docker-ratelimit-source",
 )  # fmt: skip
 
-SHORTEST_SECRET = 4  # characters; hiding a shorter one would garble every sentence and protect nothing
-
 
 class Run:
     """The state of one pull. Times are seconds since its start.
@@ -46,7 +45,6 @@ class Run:
     Attributes:
         meter: the progress.
         attempts: the sources tried, in order.
-        failures: why sources and candidates did not deliver.
         cancelled: whether the whole pull is to end.
         ended_s: when the last stage ended.
     """
@@ -57,7 +55,6 @@ class Run:
         self.limits = limits
         self.origin = time.perf_counter()
         self.attempts: list[str] = []
-        self.failures: list[Failure] = []
         self.retries = 0
         self.hash_cpu_s = 0.0
         self.cancelled = False
@@ -69,7 +66,8 @@ class Run:
         self._stages: list[tuple[str, Span]] = []
         self._stage: tuple[str, float] = ("auth", 0.0)
         self._failed: set[tuple[int, str]] = set()
-        self._secrets: frozenset[Secret] = frozenset()
+        self._failures: list[Failure] = []
+        self._censor = Censor()
 
     def now(self) -> float:
         """Return the seconds since the start."""
@@ -129,7 +127,7 @@ class Run:
             return  # stopped because another blob failed: that failure is the reason
         reference = self.attempts[attempt]
         if isinstance(error, RegtoolsError):
-            failure = Failure(reference, kind, self.discreet(error.message))
+            failure = Failure(reference, kind, error.message)
         else:
             message = (
                 f"regtools cannot handle what this source sent ({type(error).__name__}); please report it"
@@ -138,7 +136,16 @@ class Run:
         with self._lock:
             if (attempt, kind) not in self._failed:
                 self._failed.add((attempt, kind))
-                self.failures.append(failure)
+                self._failures.append(failure)
+
+    def give_up(self, failure: Failure) -> None:
+        """Record why a candidate has no source."""
+        self._failures.append(failure)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Why sources and candidates did not deliver; without secrets."""
+        return tuple(replace(each, message=self._censor(each.message)) for each in self._failures)
 
     def wait(self, seconds: float) -> None:
         """Pause; a stop ends the pause and raises an error of kind ``cancelled``."""
@@ -155,16 +162,12 @@ class Run:
         return 0.75 + os.urandom(1)[0] / 510
 
     def hide(self, *secrets: Secret | None) -> None:
-        """Remove these secrets, and the headers that hold them, from everything that a registry sends."""
-        texts = (each.reveal() for each in secrets if each is not None)
-        words = (text.removeprefix("Basic ").removeprefix("Bearer ") for text in texts)
-        self._secrets |= {Secret(word) for word in words if len(word) >= SHORTEST_SECRET}
+        """Remove these secrets, and the headers that hold them, from everything that the pull tells.
 
-    def discreet(self, text: str) -> str:
-        """Return a text without the secrets that a server has put into it."""
-        for secret in self._secrets:
-            text = text.replace(secret.reveal(), "…")
-        return text
+        That includes what was recorded before: an answer may name the token that it brings.
+        """
+        with self._lock:
+            self._censor.hide(*secrets)
 
     def record(self, exchange: Exchange, **known: Any) -> None:
         """Record a row for one exchange."""
@@ -172,8 +175,6 @@ class Run:
         for column, names in (("cache_header", _CACHE_HEADERS), ("rate_limit", _RATE_HEADERS)):
             told = [f"{name}: {exchange.headers[name]}" for name in names if name in exchange.headers]
             row[column] = "; ".join(told) or None
-        if self._secrets:
-            row = {name: self.discreet(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         with self._lock:
             self._rows.append(row)
 
@@ -183,9 +184,15 @@ class Run:
             self.hash_cpu_s += seconds
 
     def requests(self) -> tuple[Request, ...]:
-        """Return the rows, numbered in the order in which the requests began."""
+        """Return the rows, numbered in the order in which the requests began; without secrets."""
         ordered = sorted(self._rows, key=lambda row: row["t0_s"])
-        return tuple(Request(run_id=self.id, seq=number, **row) for number, row in enumerate(ordered))
+        return tuple(
+            Request(run_id=self.id, seq=number, **{name: self._clean(cell) for name, cell in row.items()})
+            for number, row in enumerate(ordered)
+        )
+
+    def _clean(self, cell: Any) -> Any:
+        return self._censor(cell) if isinstance(cell, str) else cell
 
 
 def idle(waits: Iterable[Span], busy: Iterable[Span]) -> list[Span]:

@@ -153,9 +153,9 @@ class _Walk:
         return self._pull(image, place)
 
     def _work(self) -> None:
-        run, environ = self.run, self.resolution.conf.surroundings.environ
+        run, around = self.run, self.resolution.conf.surroundings  # no variable holds the environment
         clients = [
-            Client(run.origin, limits=run.limits, cancelled=lambda: run.stopped, environ=environ)
+            Client(run.origin, limits=run.limits, cancelled=lambda: run.stopped, environ=around.environ)
             for _ in range(self.workers)
         ]
         lanes = [Lane(number, client, run) for number, client in enumerate(clients)]
@@ -174,7 +174,7 @@ class _Walk:
         """Try one candidate; return whether the pull is over."""
         run = self.run
         if candidate.error is not None:
-            run.failures.append(Failure(candidate.name, candidate.error.kind, candidate.error.message))
+            run.give_up(Failure(candidate.name, candidate.error.kind, candidate.error.message))
             return False
         run.resume()
         self.image = None

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regtools.pull.http.proxies import proxy_for
-from regtools.pull.http.values import read_url
+from regtools.pull.http.proxies import Proxy, proxy_for
+from regtools.pull.http.values import Secret, read_url
 from regtools.pull.recorder import idle
 
 SPANS = st.lists(
@@ -55,7 +55,12 @@ PROXY = "http://user:pass@proxy.example:3128"
     ],
 )
 def test_a_proxy_is_chosen_by_gos_rules(url: str, environ: dict[str, str], used: bool) -> None:
-    assert proxy_for(read_url(url), environ) == ((PROXY, "proxy.example:3128") if used else ("", None))
+    found = proxy_for(read_url(url), environ)
+    assert found == (
+        Proxy("http://proxy.example:3128", "proxy.example:3128", Secret("user"), Secret("pass"))
+        if used
+        else Proxy()
+    )
 
 
 def test_a_proxy_is_used_and_recorded_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 
-from ..http.values import pull_error
+from ..http.proxies import proxy_secrets
+from ..http.values import Censor, pull_error
 from ..manifests import Image, read_manifest
 from ..recorder import Usage, conclude
 from ..records import Failure
@@ -175,7 +176,10 @@ def _pull(
     user, sys = sum(run.user_s for run in runs), sum(run.sys_s for run in runs)
     after = replace(own, user_s=own.user_s + user, sys_s=own.sys_s + sys)
     manifest = served[1] if served else None
-    failures = [failure for run in runs for failure in _failures(engine, run)]
+    censor = Censor(*proxy_secrets(os.environ))
+    failures = [
+        replace(each, message=censor(each.message)) for run in runs for each in _failures(engine, run)
+    ]
     failures += [Failure(each.name, each.error.kind, each.error.message) for each in hopeless if each.error]
     attempts = [each for run in runs for each in run.story.attempts]
     spent = Counter[str]()

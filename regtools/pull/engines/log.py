@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from regtools.display import visible
 
+from ..http.values import clipped
 from ..records import Failure
 
 if TYPE_CHECKING:
@@ -164,4 +165,4 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _safe(text: str) -> str:
-    return visible(_QUERY.sub("?…", text[:LONGEST].replace("\n", "; ")))[:500]
+    return clipped(visible(_QUERY.sub("?…", clipped(text, LONGEST).replace("\n", "; "))), 500)

@@ -24,8 +24,8 @@ from regtools.display import visible
 from regtools.errors import RegtoolsError
 
 from .receiving import DIGEST, Body, Wanted
-from .tokens import Authorizer
-from .values import Secret, read_date, read_seconds, read_url, read_whole
+from .tokens import Authorizer, tokens_in
+from .values import Secret, clipped, read_date, read_seconds, read_url, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,11 +122,11 @@ def renew(
         )
         kept = BytesIO()
         fetch(lane, token, Body(token, kept), trust, order.grant)
-        return Secret(kept.getvalue().decode("utf-8", "replace"))
+        brought = Secret(kept.getvalue().decode("utf-8", "replace"))
+        lane.run.hide(*tokens_in(brought))
+        return brought
 
-    renewed = authorizer.answer(header, get, stale=stale)
-    lane.run.hide(authorizer.header)
-    return renewed
+    return authorizer.answer(header, get, stale=stale)
 
 
 def _follow(
@@ -208,7 +208,7 @@ def _judge(exchange: Exchange, wanted: Wanted, body: Body, offset: int) -> Fault
         return None
     code, message = _said(exchange)
     said = message or code
-    told = f": {visible(said)[:200]}" if said else ""
+    told = f": {clipped(visible(said), 200)}" if said else ""
     return f"http-{exchange.status}", f"the registry answers {exchange.status}{told}"
 
 

@@ -2,44 +2,102 @@
 
 ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` (or lower case) count; ``localhost`` and loopback addresses
 are never proxied. ``ALL_PROXY`` is a variable of curl, not of Go.
+
+A proxy's password is in none of the URLs, messages and columns that follow from these variables.
 """
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
+from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from .values import is_local, read_ip, read_url, read_whole
+from regtools.errors import RegtoolsError
+
+from .values import Secret, is_local, pull_error, read_ip, read_url, read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .values import Address
 
-__all__ = ["proxy_for"]
+__all__ = ["Proxy", "proxy_for", "proxy_secrets"]
+
+_NAMES = ("http_proxy", "https_proxy", "all_proxy")
+_SCHEMES = ("http", "https", "socks5", "socks5h")
+_PARTS = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?(?:(.*)@)?([^@]*)", re.DOTALL)
 
 
-def proxy_for(target: Address, environ: Mapping[str, str]) -> tuple[str, str | None]:
-    """Return the proxy's URL for libcurl ("" for none), and its host and port without user and password.
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy: its URL without user and password ("" for none), and these two.
+
+    Attributes:
+        url: for libcurl.
+        shown: host and port for rows; None without a proxy.
+        user, password: decoded; None if the variable names none.
+    """
+
+    url: str = ""
+    shown: str | None = None
+    user: Secret | None = None
+    password: Secret | None = None
+
+
+def proxy_for(target: Address, environ: Mapping[str, str]) -> Proxy:
+    """Return the proxy for an address.
 
     >>> quay = read_url("https://quay.io/v2/")
     >>> proxy_for(quay, {"HTTPS_PROXY": "http://me:secret@proxy.example:3128"})
-    ('http://me:secret@proxy.example:3128', 'proxy.example:3128')
-    >>> proxy_for(quay, {"HTTPS_PROXY": "proxy.example:3128", "NO_PROXY": ".io"})
-    ('', None)
+    Proxy(url='http://proxy.example:3128', shown='proxy.example:3128', user=Secret(…), password=Secret(…))
+    >>> proxy_for(quay, {"HTTPS_PROXY": "proxy.example:3128", "NO_PROXY": ".io"}).shown
 
     Raises:
         RegtoolsError: kind ``bad-url``: the variable does not hold a usable address.
     """
     name = f"{target.scheme}_proxy"
-    proxy = environ.get(name.upper()) or environ.get(name) or ""
-    if not proxy or is_local(target.host):
-        return "", None
+    proxy = Secret(environ.get(name.upper()) or environ.get(name) or "")
     rules = (environ.get("NO_PROXY") or environ.get("no_proxy") or "").lower().split(",")
-    if any(_matches(rule.strip(), target) for rule in rules):
-        return "", None
-    found = read_url(proxy if "://" in proxy else f"http://{proxy}")
-    return found.url, found.shown
+    del environ  # a traceback that prints variables would show the password
+    if not proxy or is_local(target.host) or any(_matches(rule.strip(), target) for rule in rules):
+        return Proxy()
+    return _read(proxy, name.upper())
+
+
+def proxy_secrets(environ: Mapping[str, str]) -> Iterator[Secret]:
+    """Yield users' names and passwords of all proxies, and their parts, in the forms that may be shown.
+
+    A password with an unescaped ``#``, ``/``, ``?`` or ``@`` ends too early for Go and libcurl, whose
+    messages then quote a part of it.
+    """
+    for value in filter(None, (environ.get(each) for name in _NAMES for each in (name.upper(), name))):
+        if pair := _PARTS.fullmatch(value)[2]:  # type: ignore[index]
+            user, _, password = pair.partition(":")
+            plain = f"{unquote(user)}:{unquote(password)}".encode("utf-8", "surrogateescape")
+            yield Secret(b64encode(plain).decode())
+            yield from map(Secret, (pair, password, unquote(password), *re.split("[#/?@:]", password)))
+
+
+def _read(text: Secret, name: str) -> Proxy:
+    """Read a variable; its text is in no message, because any part of it may be the password."""
+    scheme, pair, host = (Secret(part or "") for part in _PARTS.fullmatch(text.reveal()).groups())  # type: ignore[union-attr]
+    problem = "it is no address of a host and a port"
+    if scheme and scheme.reveal().lower() not in _SCHEMES:
+        problem = "its scheme is not http, https or socks5"
+    elif re.search("[#/?]", pair.reveal()):
+        problem = "its user or password contains '#', '/' or '?'; write %23, %2F or %3F"
+    else:
+        with suppress(RegtoolsError):
+            address = read_url(f"{scheme.reveal() or 'http'}://{host.reveal()}")
+            user, colon, password = pair.reveal().partition(":")
+            named = (Secret(unquote(user)), Secret(unquote(password))) if user or colon else (None, None)
+            user = password = ""
+            return Proxy(address.url, address.shown, *named)
+    raise pull_error("bad-url", f"the proxy in {name} cannot be used: {problem}")
 
 
 def _matches(rule: str, target: Address) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from .values import Secret, is_local, pull_error, read_seconds, read_url
+from .values import Secret, clipped, is_local, pull_error, read_seconds, read_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .logins import Login
     from .values import Address
 
-__all__ = ["Authorizer", "Challenge", "Grant", "Order", "parse_challenges"]
+__all__ = ["Authorizer", "Challenge", "Grant", "Order", "parse_challenges", "tokens_in"]
 
 TOKEN_LIFE_S = 60.0  # the protocol's default if the answer names no life
 _EARLY_S = 5.0  # a token is renewed that long before its end, because the request has to travel
@@ -98,7 +98,7 @@ def _order(challenge: Challenge, scope: str, login: Login | None) -> Order:
     address = read_url(realm)
     secure = address.scheme == "https" or (address.scheme == "http" and is_local(address.host))
     if not address.host or not secure:
-        message = f"the registry asks for a token from {realm[:100]!r}, which is not an https address"
+        message = f"the registry asks for a token from {clipped(realm, 100)!r}, which is not an https address"
         raise pull_error("auth", message, "tokens are fetched over https only")
     service = challenge.parameters.get("service")
     query = [*([("service", service)] if service else []), ("scope", scope)]
@@ -112,6 +112,18 @@ def _order(challenge: Challenge, scope: str, login: Login | None) -> Order:
         grant = Grant(address, login.basic()) if login.password else None
     asked = urlencode(query, errors="surrogateescape")
     return Order(f"{address.url}{'&' if '?' in address.url else '?'}{asked}", grant)
+
+
+def tokens_in(body: Secret) -> list[Secret]:
+    """Return every token in the answer of a token service, usable or not, so that none of them is shown."""
+    try:
+        return [
+            Secret(value)
+            for name, value in json.loads(body.reveal()).items()
+            if name.endswith("token") and isinstance(value, str)
+        ]
+    except (ValueError, AttributeError, RecursionError):
+        return []
 
 
 def _read_token(body: Secret) -> tuple[Secret, float]:

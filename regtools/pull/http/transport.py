@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from .proxies import Proxy
     from .receiving import Begin
     from .trust import Trust
     from .values import Address
@@ -170,7 +171,7 @@ class Client:
             form: fields to post, as ``application/x-www-form-urlencoded``.
             fresh: whether to open a new connection in any case.
         """
-        proxy, shown_proxy = proxy_for(address, self._environ)
+        proxy = proxy_for(address, self._environ)
         receiver = Receiver(begin, expected, self._limits.low_speed, self._limits.low_speed_s)
         self._configure(address.url, headers, trust, proxy)
         curl = self._curl
@@ -196,9 +197,9 @@ class Client:
             raise receiver.failed
         if tls:
             self._tls_versions[address.shown] = tls[0]
-        return self._exchange(address, receiver, error, detail, shown_proxy)
+        return self._exchange(address, receiver, error, detail, proxy.shown)
 
-    def _configure(self, url: str, headers: Mapping[str, str | Secret], trust: Trust, proxy: str) -> None:
+    def _configure(self, url: str, headers: Mapping[str, str | Secret], trust: Trust, proxy: Proxy) -> None:
         curl, limits = self._curl, self._limits
         curl.reset()  # keeps connections, the DNS cache and TLS sessions
         curl.setopt(pycurl.URL, url)
@@ -212,7 +213,10 @@ class Client:
             ],
         )
         curl.setopt(pycurl.USERAGENT, "regtools")
-        curl.setopt(pycurl.PROXY, proxy)  # even if empty: libcurl reads the environment differently
+        curl.setopt(pycurl.PROXY, proxy.url)  # even if empty: libcurl reads the environment differently
+        if proxy.user is not None and proxy.password is not None:  # not in the URL, which libcurl may quote
+            curl.setopt(pycurl.PROXYUSERNAME, _sendable(proxy.user))
+            curl.setopt(pycurl.PROXYPASSWORD, _sendable(proxy.password))
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.NOPROGRESS, 0)
         curl.setopt(pycurl.BUFFERSIZE, BUFFER)
@@ -267,6 +271,10 @@ class Client:
         }
         moved = self._curl.getinfo_raw(pycurl.REDIRECT_URL) or b""
         return Exchange(status, receiver.headers, bytes(receiver.kept), moved, kind, detail, repeatable, wire)
+
+
+def _sendable(secret: Secret) -> bytes:
+    return secret.reveal().encode("utf-8", "surrogateescape").replace(b"\0", b"")
 
 
 def _note_tls(kind: int, text: bytes, found: list[str]) -> None:

@@ -8,16 +8,20 @@ tried; it never raises anything else.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
+from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
 
 __all__ = [
     "Address",
+    "Censor",
     "Secret",
+    "clipped",
     "is_local",
     "pull_error",
     "read_date",
@@ -28,6 +32,7 @@ __all__ = [
     "read_whole",
 ]
 
+SHORTEST_SECRET = 4  # characters; hiding a shorter one would garble every sentence and protect nothing
 LONGEST_S = 1e9  # a server that names a longer time means "never"
 _PORTS = {"http": 80, "https": 443}
 _KEPT = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}"  # printable ASCII besides letters, digits and _.-~
@@ -81,7 +86,7 @@ def read_url(text: str | bytes) -> Address:
         return Address(url, parts.scheme, parts.hostname or "", port, parts.netloc.rpartition("@")[2])
     except ValueError:
         shown = read_text(text) if isinstance(text, bytes) else text
-    raise pull_error("bad-url", f"{shown[:100]!r} is not a usable address")
+    raise pull_error("bad-url", f"{clipped(shown, 100)!r} is not a usable address")
 
 
 def read_text(raw: bytes) -> str:
@@ -180,3 +185,56 @@ class Secret:
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a secret is not written anywhere")
+
+
+def clipped(text: str, most: int) -> str:
+    """Return the first ``most`` characters; "…" marks the cut, so that a :class:`Censor` recognises it."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+class Censor:
+    """Removes secrets from text that others have written: servers, libcurl, podman.
+
+    A secret is found as it is, percent-encoded, escaped and in base64, with or without padding; and its
+    beginning where a text was clipped.
+
+    >>> censor = Censor(Secret("Basic YW5uOnBhL3Nz"), Secret("pa/ss"))
+    >>> censor("you are YW5uOnBhL3Nz, with pa%2Fss and pa/s…")
+    'you are …, with … and …'
+    """
+
+    __slots__ = ("_words",)
+
+    def __init__(self, *secrets: Secret | None) -> None:
+        self._words: tuple[Secret, ...] = ()
+        self.hide(*secrets)
+
+    def hide(self, *secrets: Secret | None) -> None:
+        """Remove these secrets, too, and the headers that hold them."""
+        texts = {
+            each.reveal().removeprefix("Basic ").removeprefix("Bearer ")
+            for each in secrets
+            if each is not None
+        }
+        found = {Secret(word) for text in texts for word in _spellings(text) if len(word) >= SHORTEST_SECRET}
+        longest_first = sorted({*self._words, *found}, key=lambda word: -len(word.reveal()))
+        self._words = tuple(longest_first)
+
+    def __call__(self, text: str) -> str:
+        """Return the text with "…" in place of each secret."""
+        for word in self._words:
+            text = text.replace(word.reveal(), "…")
+        for word in self._words if "…" in text else ():
+            for length in range(len(word.reveal()) - 1, SHORTEST_SECRET - 1, -1):
+                text = text.replace(f"{word.reveal()[:length]}…", "…")
+        return text
+
+
+def _spellings(secret: str) -> set[str]:
+    raw = secret.encode("utf-8", "surrogatepass")
+    packed = {b64encode(raw, altchars).decode().rstrip("=") for altchars in (None, b"-_")}
+    return {
+        *(secret, secret.rstrip("="), visible(secret), repr(secret)[1:-1]),
+        *(quote(raw, safe=""), quote(raw), quote_plus(raw)),
+        *packed,
+    }
