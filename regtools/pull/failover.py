@@ -106,6 +106,8 @@ class Failover:
                 image = repository.image(asking, platform)
             except Exception as error:
                 run.fail(attempt, error)
+                if run.failures[-1:] and run.failures[-1].kind == "resources":
+                    run.cancel()  # the next source would fail in the same way
                 continue
             self._open.append((repository, attempt))
             if not moves_on:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .http.receiving import DIGEST
-from .http.values import pull_error
+from .http.values import clipped, pull_error
 from .records import LARGEST
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ _IMAGES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 ACCEPT = ", ".join((*_IMAGES, *_INDEXES))
+# The names that count, by their lower case: Go, and so podman, reads names in any case.
+_NAMES = {
+    name.casefold(): name
+    for name in (
+        *("schemaVersion", "mediaType", "config", "layers", "manifests", "digest", "size", "urls"),
+        *("platform", "os", "architecture", "variant"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,9 @@ class Index:
 
 
 def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
-    """Read a manifest or an index.
+    """Read a manifest or an index as podman reads it: JSON as Go's ``encoding/json`` understands it.
+
+    That is UTF-8 without a byte order mark, broken bytes replaced; names in any case; NaN is no number.
 
     Args:
         raw: the bytes, already verified.
@@ -108,14 +118,18 @@ def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
         RegtoolsError: kinds ``bad-manifest`` and ``unsupported-manifest``.
     """
     try:
-        value = json.loads(raw)
+        text = raw.decode("utf-8", "replace")
+        value = json.loads(text, object_pairs_hook=_named, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise _bad("the manifest is not JSON") from None
     if not isinstance(value, dict):
         raise _bad("the manifest is not a JSON object")
-    if value.get("schemaVersion") != 2:
-        message = f"manifests of schema {value.get('schemaVersion')!r} are not supported"
+    schema = value.get("schemaVersion")
+    if type(schema) is not int or schema != 2:
+        message = f"manifests of schema {clipped(repr(schema), 40)} are not supported"
         raise pull_error("unsupported-manifest", message)
+    if not isinstance(value.get("mediaType"), str | None):
+        raise _bad("the manifest's mediaType is not text")
     media_type = value.get("mediaType") or content_type.partition(";")[0].strip().lower()
     if media_type not in _INDEXES and media_type not in _IMAGES:
         media_type = _INDEXES[0] if "manifests" in value else _IMAGES[0] if "layers" in value else media_type
@@ -132,6 +146,14 @@ def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
     return image
 
 
+def _named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {_NAMES.get(name.casefold(), name): value for name, value in pairs}
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
 def _member(value: Any) -> dict[str, Any]:
     _blob(value, None)
     platform = value.get("platform")
@@ -143,7 +165,8 @@ def _member(value: Any) -> dict[str, Any]:
 def _blob(value: Any, layer: int | None) -> Blob:
     if not isinstance(value, dict):
         raise _bad("the manifest lacks a descriptor")
-    digest, size, media_type = value.get("digest"), value.get("size"), value.get("mediaType", "")
+    digest, size, media_type = value.get("digest"), value.get("size"), value.get("mediaType")
+    media_type = "" if media_type is None else media_type
     if not isinstance(digest, str) or DIGEST.fullmatch(digest) is None:
         raise _bad(f"the manifest names a blob by {str(digest)[:80]!r}, which is not a digest")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
-from .http.values import Censor, pull_error
+from .http.values import Censor, exhausted, pull_error
 from .meter import Meter
 from .records import Failure, Pull, Request
 
@@ -126,7 +126,10 @@ class Run:
         if kind == "cancelled" and not self.cancelled:
             return  # stopped because another blob failed: that failure is the reason
         reference = self.attempts[attempt]
-        if isinstance(error, RegtoolsError):
+        if limit := exhausted(error):
+            kind = "resources"  # of ours: no fault of the source
+            failure = Failure(reference, kind, limit)
+        elif isinstance(error, RegtoolsError):
             failure = Failure(reference, kind, error.message)
         else:
             message = (

@@ -187,7 +187,7 @@ class _Walk:
             self._blobs(failover, lanes, self.image, candidate)
         except Exception as error:
             run.fail(attempt, error)
-            return run.cancelled or run.failures[-1].kind in ("disk", "file-unwritable")
+            return run.cancelled or run.failures[-1].kind in ("disk", "file-unwritable", "resources")
         self.reference, self.served_by = candidate.name, source.reference
         return True
 

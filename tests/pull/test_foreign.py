@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from base64 import b64encode
 from pathlib import Path
@@ -343,3 +345,45 @@ def test_an_index_may_name_any_size(server: Server) -> None:
         )
     )
     assert pulled.error_kind == "bad-manifest"
+
+
+LIMITED = """
+import os, resource, sys
+from regtools.pull.http.transport import Limits
+from regtools.pull.timing import time_pull
+from tests.support.confs import leading_to
+host, mirror, more = sys.argv[1:]
+conf = leading_to(host, mirrors=[mirror])
+time_pull(f"{host}/team/small:1", conf)
+most = len(os.listdir("/proc/self/fd")) - 1 + int(more)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+pulled = time_pull(f"{host}/team/small:1", conf, limits=Limits(backoff_s=0.001))
+print(pulled.error_kind, {each.kind for each in pulled.failures}, pulled.failures[-1].message)
+"""
+
+
+@pytest.mark.parametrize("more", [0, 1, 2, 3])
+def test_too_few_files_are_our_limit_and_no_fault_of_a_mirror(server: Server, more: int) -> None:
+    # was: "transport", "Out of memory", or "connect"; and the next source was tried
+    with Server() as mirror:
+        mirror.script.put("team/small", "1", SMALL)
+        done = subprocess.run(
+            [sys.executable, "-c", LIMITED, server.host, mirror.host, str(more)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.stdout.startswith("resources {'resources'}"), done
+    assert "ulimit -n" in done.stdout
+
+
+def test_memory_that_runs_out_is_our_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(Body, "take", no_memory)
+    with Server() as mirror:
+        conf = leading_to(server.host, mirrors=[mirror.host])
+        pulled = check(time_pull(f"{server.host}/team/small:1", conf, limits=FAST))
+    assert [each.kind for each in pulled.failures] == ["resources"]
+    assert "ulimit -v" in pulled.failures[0].message

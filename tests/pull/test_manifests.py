@@ -71,6 +71,53 @@ def test_a_manifest_with_something_wrong_in_it_is_refused(raw: bytes) -> None:
     assert (caught.value.kind, caught.value.stage) == ("bad-manifest", "pull")
 
 
+PLAIN = MADE.manifest.decode()
+MARK = changed(annotations={"a": "X"})
+# Odd bytes → whether podman 4.3.1 pulls them (tests/real/test_manifests.py asks it); ours must say the same.
+ODD: dict[str, tuple[bytes, bool]] = {
+    "a byte order mark": (b"\xef\xbb\xbf" + MADE.manifest, False),  # was: taken, as all of the first ten
+    "UTF-16": (PLAIN.encode("utf-16"), False),
+    "UTF-16 without a mark": (PLAIN.encode("utf-16-le"), False),
+    "UTF-32": (PLAIN.encode("utf-32"), False),
+    "a number as mediaType": (changed(mediaType=7), False),
+    "a list as mediaType": (changed(mediaType=[]), False),
+    "false as mediaType": (changed(mediaType=False), False),
+    "an object as mediaType": (changed(mediaType={}), False),
+    "NaN": (MARK.replace(b'"X"', b"NaN"), False),
+    "a schema with a point": (changed(schemaVersion=2.0), False),
+    "true as schema": (changed(schemaVersion=True), False),
+    "text as schema": (changed(schemaVersion="2"), False),
+    "a number as a layer's mediaType": (changed(layers=[{"mediaType": 7, "digest": DIGEST, "size": 1}]), False),
+    "something after the end": (MADE.manifest + b" {}", False),
+    "a zero byte after the end": (MADE.manifest + b"\0", False),
+    "a control character": (MARK.replace(b"X", b"\x01"), False),
+    "broken UTF-8": (MARK.replace(b"X", b"\xe9"), True),  # was: refused
+    "half a surrogate pair": (MARK.replace(b"X", b"\\ud800"), True),
+    "names in another case": (PLAIN.replace("schemaVersion", "SchemaVersion").encode(), True),  # was: refused
+    "null as mediaType": (changed(mediaType=None), True),
+    "no text as mediaType": (changed(mediaType=""), True),
+    "an unknown mediaType": (changed(mediaType="text/plain"), True),
+    "a name twice": (MADE.manifest[:-1] + b',"schemaVersion":2}', True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_json_is_taken_if_podman_takes_it(name: str) -> None:
+    raw, taken = ODD[name]
+    try:
+        found = isinstance(read_manifest(raw, MADE.media_type, DIGEST), Image)
+    except RegtoolsError as error:
+        assert error.kind in ("bad-manifest", "unsupported-manifest")
+        found = False
+    assert found == taken
+
+
+def test_a_layer_s_mediatype_may_be_null() -> None:
+    found = read_manifest(changed(layers=[{"mediaType": None, "digest": DIGEST, "size": 1}]), "", DIGEST)
+    assert isinstance(found, Image)
+    assert found.layers[0].media_type == ""
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (

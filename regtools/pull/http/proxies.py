@@ -79,7 +79,10 @@ def proxy_secrets(environ: Mapping[str, str]) -> Iterator[Secret]:
             user, _, password = pair.partition(":")
             plain = f"{unquote(user)}:{unquote(password)}".encode("utf-8", "surrogateescape")
             yield Secret(b64encode(plain).decode())
-            yield from map(Secret, (pair, password, unquote(password), *re.split("[#/?@:]", password)))
+            yield from map(
+                Secret,
+                (pair, password, unquote(password), *re.split("[#/?@:]", f"{password}@{unquote(password)}")),
+            )
 
 
 def _read(text: Secret, name: str) -> Proxy:

@@ -62,6 +62,7 @@ _FAILURES: dict[int, tuple[str, bool]] = {
     pycurl.E_FTP_WEIRD_SERVER_REPLY: ("transport", True),  # not only of FTP
     pycurl.E_UNSUPPORTED_PROTOCOL: ("bad-url", False),
     pycurl.E_URL_MALFORMAT: ("bad-url", False),
+    pycurl.E_OUT_OF_MEMORY: ("resources", False),
     pycurl.E_WRITE_ERROR: ("stopped", False),
     pycurl.E_ABORTED_BY_CALLBACK: ("cancelled", False),
 }

@@ -7,7 +7,9 @@ tried; it never raises anything else.
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ __all__ = [
     "Censor",
     "Secret",
     "clipped",
+    "exhausted",
     "is_local",
     "pull_error",
     "read_date",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 SHORTEST_SECRET = 4  # characters; hiding a shorter one would garble every sentence and protect nothing
+SPARE_FILES = 8  # what one request opens at most: sockets, a resolver's files, certificates
 LONGEST_S = 1e9  # a server that names a longer time means "never"
 _PORTS = {"http": 80, "https": 443}
 _KEPT = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}"  # printable ASCII besides letters, digits and _.-~
@@ -149,6 +153,25 @@ def pull_error(kind: str, message: str, hint: str | None = None, *, file: object
     """Return an error of the stage ``pull``; ``file`` is the file or the program at fault."""
     where = None if file is None else Place(str(file))
     return RegtoolsError(message, kind=kind, stage="pull", where=where, hint=hint)
+
+
+def exhausted(error: Exception) -> str | None:
+    """Return which resource of this process an error is due to; None if it is not.
+
+    libcurl and the operating system say "out of memory", "could not connect" or nothing at all where no more
+    files may be opened, so the open files are counted.
+    """
+    kind = error.kind if isinstance(error, RegtoolsError) else "unforeseen"
+    if kind in ("connect", "credentials", "dns", "resources", "unforeseen"):
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        try:
+            crowded = len(os.listdir("/dev/fd")) + SPARE_FILES >= most  # noqa: PTH208 - a count
+        except OSError:
+            crowded = True  # listing them needs one more
+        if crowded:
+            return f"this process may open no more files than {most} (see ulimit -n)"
+    memory = kind == "resources" or isinstance(error, MemoryError)
+    return "this process has no memory left (see ulimit -v)" if memory else None
 
 
 class Secret:
