@@ -194,6 +194,8 @@ def read_measurements(paths: Sequence[str | os.PathLike[str]]) -> tuple[pd.DataF
 def _read(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     where = Place(os.fspath(path))
     try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise OSError(0, "it is not a regular file")
         with Path(path).open("rb") as file:
             head = file.read(256)
     except OSError as error:

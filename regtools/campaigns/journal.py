@@ -16,6 +16,7 @@ import os
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 _IRREGULAR = "a journal must be a regular file"
+LONGEST_LINE = 16 << 20  # bytes; a pull with thousands of layers has a thousandth of that
 
 
 class JournalWarning(UserWarning):
@@ -230,7 +232,10 @@ def _lines(path: Pathlike) -> Iterator[tuple[int, bytes]]:
         if Path(path).exists() and not Path(path).is_file():
             raise OSError(0, _IRREGULAR)
         with Path(path).open("rb") as file:
-            yield from enumerate(file, 1)
+            for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
+                if len(line) == LONGEST_LINE:
+                    raise OSError(0, f"line {number} has {LONGEST_LINE} bytes or more, which no row has")
+                yield number, line
     except OSError as error:
         raise RegtoolsError(
             f"the journal cannot be read: {error.strerror}",

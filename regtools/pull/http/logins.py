@@ -11,7 +11,9 @@ and no repr.
 from __future__ import annotations
 
 import json
+import threading
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Login", "find_login"]
 
 HELPER_S = 30.0  # seconds; enough to type a passphrase. podman sets no limit
+MOST_ANSWER = 1 << 20  # characters of a login
 # What every helper program prints for "not logged in".
 _NOT_FOUND = "credentials not found in native keychain"
 
@@ -147,30 +150,43 @@ def _run(program: str, registry: str, around: Surroundings) -> Login | None:
 
     if around.root != "/":
         raise _unusable(program, f"it belongs to the machine below {around.root}, and is not run on this one")
+    hint = f"try: echo {registry} | {program} get"
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             [program, "get"],
-            input=registry.encode(),
             env=dict(around.environ),
-            capture_output=True,
-            timeout=HELPER_S,
-        )
-        status, output = done.returncode, Secret(done.stdout.decode("utf-8", "replace"))
-        del done
-    except subprocess.TimeoutExpired:
-        problem = f"it gave no answer in {HELPER_S:g} s"
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            timer = threading.Timer(HELPER_S, process.kill)
+            timer.start()
+            assert process.stdin is not None and process.stdout is not None
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(registry.encode())
+            output = Secret(process.stdout.read(MOST_ANSWER + 1).decode("utf-8", "replace"))
+            too_long = len(output.reveal()) > MOST_ANSWER
+            if too_long:
+                process.kill()
+            status = process.wait()
+            late = not timer.is_alive()
+            timer.cancel()
     except FileNotFoundError:
-        hint = "install it, or remove it from the file"
-        raise _unusable(program, "there is no such program on PATH", hint) from None
+        problem, hint = "there is no such program on PATH", "install it, or remove it from the file"
     except OSError as error:
         problem = f"it cannot be run: {error.strerror}"
     else:
-        if not status:
+        if too_long:
+            problem = f"its answer is longer than {MOST_ANSWER} bytes"
+        elif late:
+            problem = f"it gave no answer in {HELPER_S:g} s"
+        elif not status:
             return _answer(program, output)
-        if output.reveal().strip() == _NOT_FOUND:
+        elif output.reveal().strip() == _NOT_FOUND:
             return None
-        problem = f"it failed with status {status}"  # its output may hold a secret
-    raise _unusable(program, problem, f"try: echo {registry} | {program} get")
+        else:
+            problem = f"it failed with status {status}"  # its output may hold a secret
+    raise _unusable(program, problem, hint)
 
 
 def _answer(program: str, output: Secret) -> Login | None:
