@@ -56,7 +56,7 @@ def test_the_readme_names_the_two_commands_of_the_makefile(root: Path) -> None:
     assert {"lab", "test", "test-long"} <= named <= targets(root)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_links_lead_somewhere(root: Path, page: str) -> None:
     for target in LINK.findall((root / page).read_text("utf-8")):
         assert (root / target).exists(), target
@@ -104,3 +104,9 @@ def test_the_table_of_parts_tells_what_failed_and_the_sum() -> None:
         "23",
         str(parts.BUDGET["lint"] + parts.BUDGET["types"]),
     ]
+
+
+def test_the_tests_that_the_security_page_names_are_there(root: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (root / "SECURITY.md").read_text("utf-8"))
+    assert len(named) >= 4
+    assert all((root / each).exists() for each in named)
