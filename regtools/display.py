@@ -20,6 +20,7 @@ __all__ = [
     "columns",
     "escape",
     "html_table",
+    "printable",
     "seconds",
     "size",
     "snippet",
@@ -42,6 +43,11 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(_draw(char) for char in text)
+
+
+def printable(text: str) -> str:
+    """Return text of one or several lines with control characters as escapes; line feeds and tabs stay."""
+    return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
 
 
 def snippet(

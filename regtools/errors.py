@@ -44,7 +44,7 @@ class Place(Value):
         self._set(file, line, column)
 
     def __str__(self) -> str:
-        parts = [self.file or "<text>"]
+        parts = [visible(self.file or "<text>")]
         if self.line is not None:
             parts.append(str(self.line))
             if self.column is not None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from regtools.display import visible
+
 from .pairing import image_conflicts
 from .verdicts import MIN_ROUNDS, plural
 
@@ -32,7 +34,7 @@ class Caution(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return self.text
+        return visible(self.text)
 
 
 def cautions(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:

@@ -20,7 +20,7 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from regtools.display import size
+from regtools.display import printable, size, visible
 
 from .settings import failed
 
@@ -100,7 +100,7 @@ class Stored:
     bytes: int
 
     def __str__(self) -> str:
-        return f"{size(self.bytes)} in {self.files} manifests and blobs, {self.path}"
+        return visible(f"{size(self.bytes)} in {self.files} manifests and blobs, {self.path}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class Status:
         engine = f"by {self.engine}" if self.engine else "not running"
         lines = [f"cache {self.name} of {self.upstream}, {engine}"]
         lines += [f"  {what:<10} {value}" for what, value in rows.items()]
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+        return printable("\n".join([*lines, *(f"  note: {note}" for note in self.notes)]))
 
 
 class _Answer(NamedTuple):

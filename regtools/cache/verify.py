@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from regtools.display import size
+from regtools.display import printable, size
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
 from regtools.pull.timing import time_pull
 from regtools.reference import Reference
@@ -89,7 +89,7 @@ class Verification:
             f"  podman used it    {told}: {self.podman_note}",
             f"  {'The cache works.' if self.ok else 'The cache does not work as it should.'}",
         ]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 def full_name(image: str, settings: Settings) -> str:

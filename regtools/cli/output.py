@@ -17,7 +17,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from regtools.display import size, terminal_width, visible
+from regtools.display import printable, size, terminal_width, visible
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 
@@ -47,7 +47,7 @@ def say(text: object = "", *, bold: bool = False, end: str = "\n") -> None:
         bold: whether it is a heading, drawn bold on a terminal that shows colours.
         end: what follows.
     """
-    shown = _escaped(str(text))
+    shown = printable(str(text))
     print(f"\x1b[1m{shown}\x1b[0m" if bold and wants_colour(sys.stdout) else shown, end=end, flush=True)
 
 
@@ -56,7 +56,7 @@ def complain(trouble: object) -> None:
     if isinstance(trouble, RegtoolsError):
         show(trouble, sys.stderr)
     else:
-        print(_escaped(str(trouble)), file=sys.stderr)
+        print(printable(str(trouble)), file=sys.stderr)
 
 
 def show(diagnostic: RegtoolsError | Finding, stream: TextIO | None = None) -> None:
@@ -103,10 +103,6 @@ def wants_colour(stream: object) -> bool:
     """Return whether ``stream`` is a terminal that shows colours and NO_COLOR is not set (no-color.org)."""
     isatty = getattr(stream, "isatty", None)
     return bool(isatty and isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _escaped(text: str) -> str:
-    return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
 
 
 # -- files -------------------------------------------------------------------------------------------------

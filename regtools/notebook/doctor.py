@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from regtools.display import escape, html_table, text_table
+from regtools.display import escape, html_table, printable, text_table
 
 if TYPE_CHECKING:
     from typing import Any
@@ -177,13 +177,13 @@ class Checkup:
         }
 
     def __str__(self) -> str:
-        return "\n".join([*text_table(self._rows()), "", *self._closing()])
+        return printable("\n".join([*text_table(self._rows()), "", *self._closing()]))
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        closing = "".join(f"<p>{escape(line)}</p>" for line in self._closing())
+        closing = "".join(f"<p>{escape(printable(line))}</p>" for line in self._closing())
         return html_table(self._rows()) + closing
 
     def _rows(self) -> list[tuple[str, ...]]:

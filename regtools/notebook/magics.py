@@ -16,7 +16,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regtools.display import columns
+from regtools.display import columns, printable
 from regtools.errors import RegtoolsError, TomlError
 from regtools.registries.checks import check_texts
 from regtools.registries.reading.releases import release
@@ -72,8 +72,8 @@ class Beside:
     dialect: str
 
     def __repr__(self) -> str:
-        left = [f"TOML {self.dialect}", *self.toml.expandtabs(4).splitlines()]
-        right = ["JSON", *self.json.splitlines()]
+        left = [f"TOML {self.dialect}", *printable(self.toml.expandtabs(4)).splitlines()]
+        right = ["JSON", *printable(self.json).splitlines()]
         left += [""] * (len(right) - len(left))
         right += [""] * (len(left) - len(right))
         width = max(map(columns, left))
@@ -83,7 +83,7 @@ class Beside:
     def _repr_html_(self) -> str:
         # JupyterLab shades every second row and boxes every <pre>; both would cut the picture into pieces.
         titles = (f"TOML {self.dialect}", "JSON")
-        texts = (self.toml.rstrip("\n"), self.json.rstrip("\n"))
+        texts = (printable(self.toml.rstrip("\n")), printable(self.json.rstrip("\n")))
         head = "".join(f'<th style="{_TOP_LEFT}">{title}</th>' for title in titles)
         body = "".join(
             f'<td style="{_TOP_LEFT}"><pre style="background:none">{escape(text, quote=False)}</pre></td>'

@@ -204,15 +204,18 @@ def idle(waits: Iterable[Span], busy: Iterable[Span]) -> list[Span]:
     >>> idle([(0, 4), (3, 6)], [(1, 2), (5, 9)])
     [(0, 1), (2, 5)]
     """
-    working = _union(busy)
+    working, first = _union(busy), 0
     found: list[Span] = []
     for start, end in _union(waits):
-        for begin, stop in working:
-            if stop <= start or begin >= end:
-                continue
+        while first < len(working) and working[first][1] <= start:
+            first += 1  # over before this pause, and so before all later ones
+        at = first
+        while at < len(working) and working[at][0] < end:
+            begin, stop = working[at]
             if begin > start:
                 found.append((start, begin))
             start = max(start, stop)
+            at += 1
         if start < end:
             found.append((start, end))
     return found

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from regtools.display import html_table, seconds, size
+from regtools.display import html_table, printable, seconds, size, visible
 from regtools.errors import RegtoolsError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Failure:
     cause: Exception | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.reference}: {self.message} [{self.kind}]"
+        return visible(f"{self.reference}: {self.message} [{self.kind}]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +227,7 @@ class Pull:
     def __str__(self) -> str:
         lines = [f"{self.reference or self.image}: {self._verdict}"]
         lines += [f"  {name + ':':<11}{value}" for name, value in _facts(self)]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def _repr_html_(self) -> str:
         caption = f"{self.reference or self.image}: {self._verdict}"

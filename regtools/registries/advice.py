@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from regtools.display import visible
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference
 
@@ -36,7 +37,7 @@ class Note(NamedTuple):
     toml: str = ""
 
     def __str__(self) -> str:
-        return f"{self.text} ({self.where})" if self.where else self.text
+        return visible(f"{self.text} ({self.where})" if self.where else self.text)
 
 
 def advice(res: Resolution) -> tuple[Note, ...]:

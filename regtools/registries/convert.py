@@ -9,6 +9,7 @@ Source: containers-registries.conf(5), "VERSION 1"; Docker's documentation of do
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from regtools.errors import Place, RegtoolsError
@@ -94,8 +95,10 @@ def old_toml(lists: Mapping[str, list[str]]) -> str:
 
 def _old_entries(lists: Mapping[str, list[str]]) -> list[Registry]:
     """Make entries of the lists of blocked and insecure places, as podman 4 and 5 do."""
-    blocked, insecure = ([_bare(each) for each in lists.get(name, ())] for name in ("block", "insecure"))
-    places = filter(None, dict.fromkeys([*blocked, *insecure]))
+    blocked, insecure = (
+        dict.fromkeys(_bare(each) for each in lists.get(name, ())) for name in ("block", "insecure")
+    )
+    places = filter(None, blocked | insecure)
     return [Registry("", place, place in insecure, place in blocked) for place in places]
 
 
@@ -115,7 +118,7 @@ def _from_old(text: str, file: str | None) -> Conversion:
     notes += [
         f"search list entry {entry!r} is no host and was not carried over"
         for entry in search
-        if entry not in good
+        if not is_host(entry)
     ]
     notes += [
         f"{location!r}: the scheme was left out; an entry is a host"
@@ -134,7 +137,8 @@ def _from_old(text: str, file: str | None) -> Conversion:
     current, head = _folded(raw).get(SEARCH), ""
     if "search" in lists:
         if isinstance(current, list):
-            good = [*current, *(entry for entry in good if entry not in current)]
+            known_already = {each for each in current if isinstance(each, str)}
+            good = [*current, *(entry for entry in good if entry not in known_already)]
             notes.append(f"the file had two search lists; {SEARCH} has the entries of both")
         head = f"{SEARCH} = {array(good)}"
     has_tables = any(span.header_line is not None for span in locate(rest).values())
@@ -153,10 +157,14 @@ def _without_old(text: str, *, drop_search: bool) -> tuple[str, list[str]]:
         for _, _, path in cut
         if _unknown(path)
     ]
+    breaks = [at for at, char in enumerate(text) if char == "\n"]
     gone: set[int] = set()
+    covered = 0  # the values of a list lie within the list's own lines
     for start, end, _ in cut:
-        gone.update(range(text.count("\n", 0, start), text.count("\n", 0, end) + 1))
-    ends = {text.count("\n", 0, end): end for _, end, _ in sorted(cut, key=lambda item: item[1])}
+        if end > covered:
+            gone.update(range(bisect_left(breaks, start), bisect_left(breaks, end) + 1))
+            covered = end
+    ends = {bisect_left(breaks, end): end for _, end, _ in sorted(cut, key=lambda item: item[1])}
     kept: list[str] = []
     offset = 0
     for number, line in enumerate(text.split("\n")):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from regtools.display import visible
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference, is_qualified
 
@@ -38,7 +39,7 @@ class Reason(NamedTuple):
     where: Place | None = None
 
     def __str__(self) -> str:
-        return f"{self.text} ({self.where})" if self.where else self.text
+        return visible(f"{self.text} ({self.where})" if self.where else self.text)
 
 
 # -- why -------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
 
 from .entries import best_prefix, build
@@ -198,7 +199,9 @@ class Settings:
 
     def __repr__(self) -> str:
         files = ", ".join(self.files_read) or "no file"
-        return f"<{type(self).__name__} of podman {self.podman}: {len(self._entries)} entries; {files}>"
+        return (
+            f"<{type(self).__name__} of podman {self.podman}: {len(self._entries)} entries; {visible(files)}>"
+        )
 
 
 def _sets(document: Document, path: Path) -> bool:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regtools.display import printable
 from regtools.errors import RegtoolsError
 from regtools.pull.engines.private import containers_conf, new_folder, remove_folder, storage_conf
 
@@ -67,7 +68,7 @@ class Said:
 
     def __str__(self) -> str:
         # A terminal would hide a status; in a lesson a failure must not look like an empty answer.
-        return self.text + (f"exit status {self.status}\n" if self.status else "")
+        return printable(self.text) + (f"exit status {self.status}\n" if self.status else "")
 
     def __repr__(self) -> str:
         return str(self).rstrip("\n")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tomli
 
+from regtools.display import visible
 from regtools.errors import Place
 
 from . import faults
@@ -163,7 +164,7 @@ class Note(NamedTuple):
     where: Place
 
     def __str__(self) -> str:
-        return f"{self.where}: note: {self.message} [{self.code}]"
+        return visible(f"{self.where}: note: {self.message} [{self.code}]")
 
 
 class TomlDocument(NamedTuple):

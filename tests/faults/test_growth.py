@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from regtools import RegistriesConf, RegtoolsError, cli
+from regtools import RegistriesConf, RegtoolsError
 from regtools.campaigns.journal import JournalWarning, read_journal
 from regtools.display import text_table, visible
 from regtools.pull.engines.log import Story
@@ -26,7 +26,6 @@ from regtools.reference import PullName, Reference
 from regtools.registries.checks import check_texts
 from regtools.registries.convert import convert
 from regtools.registries.reading.releases import release
-from tests.cli.test_boundary import ask
 from tests.support.growth import assert_linear
 
 QUAY = read_url("https://quay.io/v2/")
@@ -59,7 +58,7 @@ def docker(n: int) -> str:
 
 
 def check(text: str) -> None:
-    findings = check_texts(release("6"), [("a.conf", text, False)])
+    findings = check_texts(release("6"), [("a.conf", text, False)]).findings
     str(findings)
     findings.fixed()
 
@@ -170,7 +169,7 @@ FAMILIES: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] =
     "a log of escapes": (log_lines, repeated('\\"', SAID), 64_000),
     "a log of failures": (log_lines, repeated(SAID + 'Accessing \\"r{}\\" failed: no such host"\n'), 16_000),
     "control characters": (visible, repeated("\x1b"), 16_000),
-    "a table": (lambda rows: text_table(["a", "b"], rows), lambda n: [["x" * 9, str(i)] for i in range(n // 10)], 8_000),
+    "a table": (text_table, lambda n: [["x" * 9, str(i)] for i in range(n // 10)], 8_000),
     "pauses and work": (lambda both: idle(*both), spans, 1_000),  # was: quadratic, over many repetitions
     "pauses within work": (lambda both: idle(both[0], [(0.0, 1e9)]), spans, 1_000),
     "work within pauses": (lambda both: idle([(0.0, 1e9)], both[1]), spans, 1_000),
@@ -210,11 +209,3 @@ JOURNALS = {
 )
 def test_a_journal_is_read_in_time_that_grows_with_it(name: str, tmp_path: Path) -> None:
     assert_linear(lambda text: journal(text, tmp_path), JOURNALS[name], size=30_000)
-
-
-@pytest.mark.parametrize(
-    "command",
-    [pytest.param(each, marks=() if each == "check" else pytest.mark.long) for each in sorted(cli.COMMANDS)],
-)
-def test_arguments_are_read_in_time_that_grows_with_them(command: str) -> None:
-    assert_linear(lambda n: ask(command, *["--no-such-option"] * n), lambda n: n, size=500)

@@ -73,7 +73,7 @@ class Finding:
         word = f"{self.severity}:"
         word = f"\x1b[1;{_INKS[self.severity][0]}m{word}\x1b[0m" if colour else word
         place = visible(str(self.where)) + ": " if self.where else ""
-        lines = [f"{place}{word} {visible(self.message)} [{self.code}]", *self._snippet]
+        lines = [f"{place}{word} {visible(self.message)} [{visible(self.code)}]", *self._snippet]
         if self.hint:
             lines.append(f"  hint: {visible(self.hint)}")
         if self.fix:

@@ -15,6 +15,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from regtools.display import visible
 from regtools.errors import RegtoolsError
 
 from ..entries import Value
@@ -63,7 +64,7 @@ class Ignored(Value):
         return iter((self.path, self.why))
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.why}"
+        return visible(f"{self.path}: {self.why}")
 
 
 class Files:
