@@ -47,7 +47,9 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--copy-only", action="store_true", help="copy the notebooks and stop")
     parser.add_argument("--no-open", action="store_true", help="open no browser, print the address")
-    parser.add_argument("--port", type=number(0, 65535), metavar="N", help="port (default: 8888 or the next free one)")
+    parser.add_argument(
+        "--port", type=number(0, 65535), metavar="N", help="port (default: 8888 or the next free)"
+    )
     parser.add_argument(
         "--lab-option",
         metavar="OPTION",
@@ -56,7 +58,7 @@ def configure(parser: ArgumentParser) -> None:
         help="one more option for JupyterLab itself, as --lab-option=--debug; may be repeated",
     )
     parser.epilog = ending(
-        "0, with JupyterLab that of JupyterLab; 1 it is not installed or a file cannot be written; 2 wrong usage.",
+        "0 or that of JupyterLab, 1 it is not installed or a file cannot be written, 2 wrong usage.",
         "regtools lab",
         "regtools lab ~/lessons --copy-only",
     )

@@ -233,4 +233,4 @@ def part(tag: str) -> Part:
     for each in PARTS:
         if each.tag == tag:
             return each
-    raise KeyError(f"no external program has the tag {tag!r}; there are {', '.join(each.tag for each in PARTS)}")
+    raise KeyError(f"no external program has the tag {tag!r}, only {', '.join(each.tag for each in PARTS)}")
