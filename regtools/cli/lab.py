@@ -97,7 +97,7 @@ def _lab_options(options: Namespace, folder: Path) -> list[str]:
     if options.port is not None:
         chosen.append(f"--port={options.port}")
     if os.geteuid() == 0:
-        # JupyterLab refuses root unless told; root is usual inside a container, and it listens on loopback.
+        # JupyterLab refuses root without it; root is usual inside a container, and it listens on loopback.
         chosen.append("--allow-root")
     return chosen + list(options.lab_option)
 
