@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.notebook.share import is_checkout, notebooks_dir
 
@@ -127,13 +127,9 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
             record[name] = _hash(fresh)
         write_file(target / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
     except OSError as error:
-        raise RegtoolsError(
-            f"cannot put the notebooks there: {error.strerror}",
-            kind="file-unreadable",
-            stage="load",
-            where=Place(error.filename or str(target)),
-            hint="name another folder: regtools lab DIR",
-        ) from error
+        problem = unwritable(error.filename or target, error, what="the copy of the notebooks")
+        problem.hint = "name another folder: regtools lab DIR"
+        raise problem from error
     yield f"{wrote} file{'' if wrote == 1 else 's'} written to {target}"
 
 
