@@ -12,9 +12,10 @@ pair in which both failed is only counted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,9 +24,6 @@ from .statistics import shift, win_shares
 from .verdicts import MIN_ROUNDS, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
     import pandas as pd
     from numpy.typing import NDArray
 

@@ -6,9 +6,10 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
@@ -23,9 +24,6 @@ from .status import Status, Traffic
 from .verify import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Self
-
     from .engines import Engine
 
 __all__ = ["ENGINES", "Cache"]

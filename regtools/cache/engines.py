@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from .settings import failed
 from .texts import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .settings import Settings
 
 __all__ = ["Engine", "Podman"]

@@ -14,10 +14,11 @@ import gc
 import json
 import os
 import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.pull.frames import Table
@@ -27,9 +28,6 @@ from .parquet import read_parquet
 from .rows import COLUMNS, checked_row, pull_rows, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import BinaryIO
-
     import pandas as pd
 
     from regtools.pull.records import Pull

@@ -8,15 +8,13 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.pull.frames import Table
 from regtools.pull.records import PULL_COLUMNS, REQUEST_COLUMNS
 
 if TYPE_CHECKING:
-    from typing import Any
-
     import pandas as pd
 
 __all__ = ["read_parquet", "write_parquet"]

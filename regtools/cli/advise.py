@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,6 @@ from .output import NO, OK, complain, say, write
 from .parser import ending, file, misuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from regtools.analysis.advice.vantages import Advice
 
 __all__ = ["configure", "run"]

@@ -9,6 +9,7 @@ import json
 import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,8 +28,6 @@ from .output import NO, OK, bar, complain, duration, progress, pull_line, say, s
 from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
 
     from regtools.campaigns.campaign import Progress

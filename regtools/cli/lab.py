@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from regtools.errors import Place, RegtoolsError
 from regtools.files import write_file
@@ -20,8 +21,6 @@ from regtools.notebook.share import is_checkout, notebooks_dir
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
-    from typing import NoReturn
 
 __all__ = ["configure", "copy_notebooks", "run"]
 

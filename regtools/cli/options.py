@@ -7,15 +7,12 @@ A command calls :func:`configuration` for the options that name a configuration,
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.reading.host import Surroundings
 
 from .parser import file, number
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ALL = ("4", "5", "6")
 NEWEST = ALL[-1]

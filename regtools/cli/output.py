@@ -14,17 +14,15 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from regtools.display import size, terminal_width, visible
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import TextIO
-
     from regtools.pull.meter import Meter
     from regtools.registries.checks import Finding
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from regtools.display import terminal_width
@@ -12,8 +13,6 @@ from regtools.errors import RegtoolsError
 from .output import complain, say, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from _typeshed import SupportsWrite
 
 

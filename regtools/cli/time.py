@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from statistics import median
@@ -20,8 +21,6 @@ from .output import NO, OK, progress, pull_line, save_chart, say, say_json
 from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from regtools.pull.records import Pull
 
 __all__ = ["configure", "run"]

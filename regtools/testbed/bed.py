@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,8 +30,6 @@ from .process import Closing, Helper, bad
 from .store import Count, Counters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .images import Hello, Payload
 
 __all__ = ["DEFAULT_MIRRORS", "NAME", "ORIGIN", "Place", "Testbed", "check_name", "registries_conf"]

@@ -11,12 +11,9 @@ from __future__ import annotations
 import math
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .process import Helper, bad
-
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["Link", "Links"]
 

@@ -8,6 +8,7 @@ speed. The registry itself stays last, where podman asks it in any case.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, overload
 
 from regtools.display import visible
@@ -22,8 +23,6 @@ from .mirrors import NoChoice, cases, evidence, no_advice
 from .vantages import Advice, common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     import pandas as pd
 
     from regtools.pull.records import Pull

@@ -11,6 +11,7 @@ of their findings.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..reading.document import dialect
@@ -28,8 +29,6 @@ from .refused import faults, old_format, problems
 from .rules import RULES, Rule, rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from ..reading.host import Surroundings
     from ..reading.releases import Release
 

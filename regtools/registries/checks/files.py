@@ -9,6 +9,7 @@ Source: containers-registries.conf(5), containers-registries.conf.d(5).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,6 @@ from .finding import NOTE, Finding
 from .rules import rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..reading.lookup import Ignored
     from ..reading.releases import Release
     from .lenient import Sheet

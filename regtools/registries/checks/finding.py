@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import escape, snippet, visible
 
 from .fixes import apply_all, difference
 
 if TYPE_CHECKING:
-    from typing import Any
-
     import pandas as pd
 
     from regtools.errors import Place, RegtoolsError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError, TomlError
 from regtools.toml.faults import error_at
@@ -20,8 +20,6 @@ from .mending import blanked, mended
 from .rules import rule
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from regtools.toml.positions import Span
 
     from ..reading.releases import Release

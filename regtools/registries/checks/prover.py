@@ -8,6 +8,7 @@ merged configuration may be new if podman refused the files before.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,8 +20,6 @@ from .fixes import OverlapError, apply_all, compatible
 from .rules import WHOLE, rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from ..settings import Settings
     from .finding import Finding
     from .fixes import Fix
