@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .pairing import image_conflicts
-from .verdicts import MIN_ROUNDS, plural
+from .pairing import MIN_ROUNDS, image_conflicts, plural
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from regtools.display import columns, escape, html_table, seconds, size, terminal_width, text_table, visible
 
-from .verdicts import named, plural
+from .pairing import named, plural
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regtools.campaigns.journal import read_journal
-from regtools.campaigns.parquet import read_parquet
+from regtools.campaigns.journal import read_journal, read_parquet
 from regtools.errors import Place, RegtoolsError
 from regtools.pull.records import Pull, frames
 

@@ -16,7 +16,7 @@ from regtools.registries.conf import RegistriesConf
 from regtools.testbed.bed import Place
 from regtools.testbed.process import Closing
 
-from . import files, starting, status, texts, verify
+from . import files, starting, status, verify
 from .binaries import Binaries
 from .engines import STATE, Podman
 from .settings import DOCKER_HUB, Settings, bad, failed, load
@@ -133,7 +133,7 @@ class Cache(Closing):
     @property
     def conf_text(self) -> str:
         """The drop-in as text: the cache first, the origin last."""
-        return texts.drop_in(self.settings)
+        return files.drop_in(self.settings)
 
     @property
     def conf(self) -> RegistriesConf:
@@ -143,7 +143,7 @@ class Cache(Closing):
     @property
     def place(self) -> Place:
         """The place that leads to the cache and nowhere else, not even to the origin."""
-        text = texts.only_the_cache(self.settings)
+        text = files.only_the_cache(self.settings)
         return Place(self.settings.name, RegistriesConf.from_toml(text, file="registries.conf"), text)
 
     @property

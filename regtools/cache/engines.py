@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import SCRIPT
+from .files import LABEL, SCRIPT
 from .settings import failed
-from .texts import LABEL
 
 if TYPE_CHECKING:
     from .settings import Settings

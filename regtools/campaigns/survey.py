@@ -21,8 +21,7 @@ from .plan import bad_campaign
 
 if TYPE_CHECKING:
     from regtools.pull.manifests import Platform
-    from regtools.pull.meter import Meter
-    from regtools.pull.records import Failure, Pull
+    from regtools.pull.records import Failure, Meter, Pull
     from regtools.registries.resolution import Candidate, Resolution, Source
 
 __all__ = ["Bench", "Tried", "bench", "source_places"]

@@ -131,7 +131,7 @@ def _run(arguments: list[str]) -> int:
         complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
         return USAGE
     module = import_module(f"{__name__}.{name}")
-    from .parser import Parser
+    from .options import Parser
 
     parser = Parser(f"regtools {name}", COMMANDS[name])
     module.configure(parser)

@@ -14,9 +14,8 @@ from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.toml.to_json import read_file
 
-from .options import configuration, load, release
+from .options import configuration, ending, file, load, misuse, release
 from .output import NO, OK, complain, say, write
-from .parser import ending, file, misuse
 
 if TYPE_CHECKING:
     from regtools.analysis.advice.vantages import Advice

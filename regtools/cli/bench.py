@@ -21,11 +21,10 @@ from regtools.campaigns.hosts.local import LocalFleet, connect
 from regtools.campaigns.survey import bench, source_places
 from regtools.display import seconds, size, text_table
 from regtools.pull.manifests import parse_platform
-from regtools.pull.meter import Meter
+from regtools.pull.records import Meter
 
-from .options import configuration, load, pulling, release
+from .options import configuration, ending, file, load, misuse, number, pulling, release
 from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
-from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
     import pandas as pd

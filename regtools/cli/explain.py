@@ -23,9 +23,8 @@ from regtools.registries.reading.lookup import look_up
 from regtools.registries.reading.releases import release
 from regtools.registries.resolve import resolve
 
-from .options import ALL, configuration, load, named_files, releases, surroundings
+from .options import ALL, configuration, ending, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
-from .parser import ending
 
 if TYPE_CHECKING:
     from regtools.registries.reading.credentials import Certificates, Credentials

@@ -23,7 +23,7 @@ from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 
 if TYPE_CHECKING:
-    from regtools.pull.meter import Meter
+    from regtools.pull.records import Meter
     from regtools.registries.checks import Finding
 
 # Exit statuses; 70 is EX_SOFTWARE of sysexits.h.
@@ -208,7 +208,7 @@ def progress(text: Callable[[float], str]) -> Iterator[None]:
 def pull_line(meter: Meter, seconds: float) -> str:
     """Return the line of one pull: bytes, rate, layers done.
 
-    >>> from regtools.pull.meter import Meter
+    >>> from regtools.pull.records import Meter
     >>> meter = Meter()
     >>> meter.begin("quay.io/team/app:1")
     >>> pull_line(meter, 1.0)

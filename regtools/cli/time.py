@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from regtools.analysis import charts
 from regtools.campaigns.journal import append
 from regtools.display import seconds
-from regtools.pull.meter import Meter
+from regtools.pull.records import Meter
 from regtools.pull.timing import time_pull
 
-from .options import configuration, load, pulling, release
+from .options import configuration, ending, file, load, misuse, number, pulling, release
 from .output import NO, OK, progress, pull_line, save_chart, say, say_json
-from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
     from regtools.pull.records import Pull

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 
 from .http.values import Secret, pull_error
-from .meter import Meter
-from .records import Failure, Pull, Request
+from .records import Failure, Meter, Pull, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

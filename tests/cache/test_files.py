@@ -13,10 +13,20 @@ import yaml
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.cache import Cache
-from regtools.cache.files import File, plan, read_secrets, secrets_env, write
+from regtools.cache.files import (
+    BLOCK,
+    TEMPLATES,
+    File,
+    drop_in,
+    filled,
+    only_the_cache,
+    plan,
+    read_secrets,
+    secrets_env,
+    write,
+)
 from regtools.cache.settings import Settings, load
 from regtools.cache.status import traffic
-from regtools.cache.texts import BLOCK, TEMPLATES, drop_in, filled, only_the_cache
 
 # The keys below the top that distribution's "Configuring a registry" documents, for what is used here.
 COMMON = {

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from regtools import RegtoolsError, cli
 from regtools.campaigns.journal import JournalWarning
 from regtools.cli import COMMANDS, main, output
-from regtools.cli.parser import Parser
+from regtools.cli.options import Parser
 
 ANOTHERS = {"lab"}  # its module does not yet print through output.py
 # Commands that touch neither network nor servers nor programs: these run; of the others only the parser does.

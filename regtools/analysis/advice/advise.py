@@ -16,7 +16,7 @@ from regtools.registries.writing import entries_toml
 from regtools.version import __version__
 
 from ..measurements import period
-from ..verdicts import plural
+from ..pairing import plural
 from .choice import best, decide, described, ending
 from .expected import FAILURE_S, SILENCE_S
 from .mirrors import NoChoice, cases, evidence, no_advice

@@ -22,7 +22,7 @@ from regtools.errors import RegtoolsError
 
 from ..failures import COLUMNS, failed_attempts
 from ..measurements import prepared
-from ..verdicts import MIN_ROUNDS
+from ..pairing import MIN_ROUNDS
 from .expected import Measured, failure_cost
 
 if TYPE_CHECKING:

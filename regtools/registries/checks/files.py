@@ -20,8 +20,7 @@ from ..reading.host import Surroundings
 from ..reading.lookup import Files, look_up
 from ..reading.releases import RELEASES
 from ..settings import Settings
-from .finding import NOTE, Finding
-from .rules import rule
+from .finding import NOTE, Finding, rule
 
 if TYPE_CHECKING:
     from ..reading.lookup import Ignored

@@ -14,10 +14,9 @@ from regtools.toml.reader import check_values, decode, parse
 from ..reading.document import Document
 from ..reading.schema import fold_key
 from ..reading.validation import check
-from .finding import Finding
+from .finding import Finding, rule
 from .fixes import Edit, Fix
 from .mending import blanked, mended
-from .rules import rule
 
 if TYPE_CHECKING:
     from regtools.toml.positions import Span

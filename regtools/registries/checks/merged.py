@@ -20,8 +20,7 @@ from ..resolve import resolve
 from ..settings import SEARCH
 from ..writing import quote
 from .entries import never
-from .finding import NOTE, Finding
-from .rules import rule
+from .finding import NOTE, Finding, rule
 
 if TYPE_CHECKING:
     from ..entries import Registry

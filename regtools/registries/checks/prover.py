@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from regtools.errors import RegtoolsError
 
 from ..resolve import resolve
-from .finding import NOTE
+from .finding import NOTE, WHOLE, rule
 from .fixes import OverlapError, apply_all, compatible
-from .rules import WHOLE, rule
 
 if TYPE_CHECKING:
     from ..settings import Settings
