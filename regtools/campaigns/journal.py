@@ -9,7 +9,6 @@ apart from transfers, and with many hosts ``vantage``, a line for each host that
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
 import os
@@ -25,6 +24,9 @@ from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
 
 from .parquet import read_parquet
 from .rows import COLUMNS, checked_row, pull_rows, row_of
+
+with suppress(ImportError):  # Windows, where journals are read only
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
