@@ -186,7 +186,7 @@ def test_stop_switches_let_what_is_under_way_come_home(
     assert set(stopped["run_id"]) <= set(whole["run_id"])
 
 
-def test_a_vantage_point_that_reaches_nothing_has_failed_pulls_and_the_others_their_verdict(
+def test_a_vantage_point_that_reaches_nothing_spoils_no_other(
     bed: Testbed, client: Any, places: Any, tmp_path: Path
 ) -> None:
     cut_off = rt.RegistriesConf.from_toml(registries_conf("127.0.0.1:1", {}))

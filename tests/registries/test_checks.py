@@ -312,7 +312,7 @@ def test_a_fault_in_one_file_does_not_hide_those_of_another() -> None:
     assert report.stops
 
 
-def test_a_misplaced_key_names_its_table_the_line_to_move_to_and_what_is_in_force() -> None:
+def test_a_misplaced_key_names_its_table_its_right_line_and_the_effect() -> None:
     text = 'short-name-mode = "disabled"\n\n[[registry]]\nlocation = "a.io"\nshort-name-mode = "enforcing"\n'
     finding = check(text).findings[0]
     assert "[[registry]] opened on line 3" in finding.message
