@@ -23,7 +23,7 @@ from tests.support.scripted import Server
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Testbed]:
-    with Testbed({"near": Link(rtt_ms=1), "far": Link(rtt_ms=6, mbit=200)}) as bed:
+    with Testbed({"near": Link(rtt_ms=1), "far": Link(rtt_ms=30, mbit=100)}) as bed:
         yield bed
 
 
