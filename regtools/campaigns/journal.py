@@ -12,7 +12,6 @@ with the extra ``parquet``, reads and writes them.
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
 import os
@@ -29,6 +28,9 @@ from regtools.pull.frames import Table
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
 
 from .rows import COLUMNS, checked_row, pull_rows, row_of
+
+with suppress(ImportError):  # Windows, where journals are read only
+    import fcntl
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -71,7 +71,7 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("release", ["2", "3"])
-def test_the_configuration_has_the_documented_keys_of_its_release_and_no_others(release: str) -> None:
+def test_the_configuration_has_the_documented_keys_of_its_release_only(release: str) -> None:
     settings = Settings(registry=release)
     assert set(keys(config(settings))) == COMMON | OWN[release]
 
