@@ -76,7 +76,7 @@ def check_port(address: str) -> None:
     """Raise if another program listens at ``host:port``."""
     host, _, port = address.rpartition(":")
     with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as found:
-        # If nobody listens, the system may choose this very port for the question, which then meets itself.
+        # If no process listens, the system may choose this port for our end, which then meets itself.
         if found.getsockname() != found.getpeername():
             raise failed(
                 f"another program answers at {address} already",

@@ -207,7 +207,7 @@ def _read_one(path: Pathlike) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[int, str]]]:
-    """Read the rows of some kinds into tables; return these, and the lines that are no rows.
+    """Read the rows of some kinds into tables; return these, and the lines that are not rows.
 
     A table checks its columns in bulk, by the same rules as :func:`~regtools.campaigns.rows.checked_row`.
     """
