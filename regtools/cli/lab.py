@@ -19,8 +19,8 @@ from regtools.errors import Place, RegtoolsError
 from regtools.files import write_file
 from regtools.notebook.share import is_checkout, notebooks_dir
 
+from .options import ending, file, number
 from .output import OK, say
-from .parser import ending, file, number
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
