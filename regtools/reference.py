@@ -24,13 +24,10 @@ be left out.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.values import Value
-
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["GRAMMAR", "PullName", "Reference", "is_host", "physical_host", "split"]
 

@@ -8,18 +8,15 @@ has then count as unknown.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from regtools.campaigns.journal import read_journal
-from regtools.campaigns.parquet import read_parquet
+from regtools.campaigns.journal import read_journal, read_parquet
 from regtools.errors import Place, RegtoolsError
 from regtools.pull.records import Pull, frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any
-
     import pandas as pd
 
 __all__ = ["bad_table", "period", "prepared", "pulls_frame", "read_measurements", "time_column"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from .charts.pulls import pulls_to_draw
 from .charts.style import figure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure

@@ -12,13 +12,13 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 with contextlib.suppress(ImportError):  # Windows, where nothing is started
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["end", "pid", "start"]

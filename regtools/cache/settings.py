@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import tomli
@@ -14,7 +14,6 @@ from regtools.errors import Place, RegtoolsError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
 __all__ = ["DOCKER_HUB", "FILE", "Settings", "bad", "failed", "load"]
 

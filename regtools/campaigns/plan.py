@@ -11,10 +11,10 @@ of them would pull from the same place at the same time.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError
 from regtools.registries.writing import effective_toml
@@ -22,9 +22,6 @@ from regtools.registries.writing import effective_toml
 from .job import CACHE_STATES, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
     from regtools.registries.conf import RegistriesConf
 
     from .rows import Row

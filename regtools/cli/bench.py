@@ -9,6 +9,7 @@ import json
 import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,15 +21,12 @@ from regtools.campaigns.hosts.local import LocalFleet, connect
 from regtools.campaigns.survey import bench, source_places
 from regtools.display import seconds, size, text_table
 from regtools.pull.manifests import parse_platform
-from regtools.pull.meter import Meter
+from regtools.pull.records import Meter
 
-from .options import configuration, load, pulling, release
+from .options import configuration, ending, file, load, misuse, number, pulling, release
 from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
-from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
 
     from regtools.campaigns.campaign import Progress

@@ -10,21 +10,20 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.notebook.share import is_checkout, notebooks_dir
 
+from .options import ending, file, number
 from .output import OK, say
-from .parser import ending, file, number
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
-    from typing import NoReturn
 
 __all__ = ["configure", "copy_notebooks", "run"]
 

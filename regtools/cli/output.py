@@ -14,18 +14,16 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from regtools.display import size, terminal_width, visible
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import TextIO
-
-    from regtools.pull.meter import Meter
+    from regtools.pull.records import Meter
     from regtools.registries.checks import Finding
 
 # Exit statuses; 70 is EX_SOFTWARE of sysexits.h.
@@ -210,7 +208,7 @@ def progress(text: Callable[[float], str]) -> Iterator[None]:
 def pull_line(meter: Meter, seconds: float) -> str:
     """Return the line of one pull: bytes, rate, layers done.
 
-    >>> from regtools.pull.meter import Meter
+    >>> from regtools.pull.records import Meter
     >>> meter = Meter()
     >>> meter.begin("quay.io/team/app:1")
     >>> pull_line(meter, 1.0)

@@ -13,12 +13,9 @@ import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.display import escape, html_table, text_table
-
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["PARTS", "Checkup", "Part", "Presence", "doctor", "part"]
 

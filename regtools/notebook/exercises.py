@@ -23,10 +23,10 @@ Nothing that a reader passes can raise: an answer may be any object, with any ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from regtools.errors import Place, RegtoolsError, TomlError
 from regtools.registries.checks import ERROR, WARNING, check_texts
@@ -37,9 +37,7 @@ from regtools.toml.reader import read
 from .share import notebooks_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-    from typing import Final
 
     from regtools.registries.checks import Finding
 

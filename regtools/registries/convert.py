@@ -9,7 +9,8 @@ Source: containers-registries.conf(5), "VERSION 1"; Docker's documentation of do
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, Reference, is_host, is_qualified
@@ -25,9 +26,6 @@ from .settings import SEARCH
 from .writing import array, entries_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
-
     from .reading.schema import Path, Table
 
 __all__ = ["Conversion", "convert", "docker_toml", "old_lists", "old_toml"]

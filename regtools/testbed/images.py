@@ -10,14 +10,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .layers import ARCHITECTURES, SMALLEST, executable, file_layer, payload_layer, sha256
 from .process import bad
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from .layers import Layer
 
 __all__ = ["DEFAULT_IMAGES", "INDEX", "MANIFEST", "Content", "Hello", "Payload", "build", "from_dict"]

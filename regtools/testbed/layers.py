@@ -20,13 +20,10 @@ import hashlib
 import struct
 import tarfile
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from .process import bad
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "ARCHITECTURES",

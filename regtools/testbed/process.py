@@ -26,18 +26,16 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 from regtools.errors import RegtoolsError
 
 with contextlib.suppress(ImportError):  # Windows, where no helper starts
     import resource
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
 
 __all__ = ["Closing", "Control", "Helper", "bad", "failed", "main"]
 

@@ -254,7 +254,7 @@ def test_the_expected_time_is_that_of_pulls_played_out() -> None:
     assert float(expected([image], names, np.ones((1, 1)))[0]) == pytest.approx(total / count, rel=0.03)
 
 
-def test_silence_costs_what_it_costs_podman_and_other_failures_what_was_measured() -> None:
+def test_silence_costs_podmans_patience_other_failures_what_they_took() -> None:
     none = pd.DataFrame({"kind": [], "seconds": []})
     failed = pd.DataFrame({"client": ["builtin"] * 2, "error_kind": ["timeout", "http-404"]})
     assert failure_cost(failed, none) == (SILENCE_S + FAILURE_S) / 2

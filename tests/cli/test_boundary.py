@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from regtools import RegtoolsError, cli
 from regtools.campaigns.journal import JournalWarning
 from regtools.cli import COMMANDS, main, output
-from regtools.cli.parser import Parser
+from regtools.cli.options import Parser
+from tests.conftest import examples
 
 # Commands that touch neither network nor servers nor programs: these run; of the others only the parser does.
 RUN = ("toml2json", "check", "convert", "explain", "compare", "advise")
@@ -125,7 +126,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", RUN)
 def test_no_argument_ends_in_a_traceback(name: str, folder: Path) -> None:
-    @settings(max_examples=30 if name in ("compare", "advise") else 150)
+    @settings(max_examples=examples(long=30 if name in ("compare", "advise") else 2_000))
     @given(lines(name))
     def check(words: list[str]) -> None:
         if name in ("compare", "advise"):  # a table without end would be read until memory is full
@@ -141,7 +142,7 @@ def test_no_argument_ends_in_a_traceback(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PARSERS if OPTIONS[name] and name not in RUN])
 def test_no_argument_confuses_a_parser(name: str, folder: Path) -> None:
-    @settings(max_examples=100)
+    @settings(max_examples=examples(long=10_000))
     @given(lines(name))
     def check(words: list[str]) -> None:
         told = io.StringIO()

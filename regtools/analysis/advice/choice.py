@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from .expected import best_order, gains, interval, mean_time
 from .mirrors import PRIMARY, NoChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from regtools.registries.entries import Registry
 
     from .mirrors import Case

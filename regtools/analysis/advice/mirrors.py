@@ -14,20 +14,18 @@ A pull that went through several sources measures none of them alone and is left
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 
 from ..failures import COLUMNS, failed_attempts
 from ..measurements import prepared
-from ..verdicts import MIN_ROUNDS
+from ..pairing import MIN_ROUNDS
 from .expected import Measured, failure_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
     import pandas as pd
 
     from regtools.pull.records import Pull

@@ -7,14 +7,12 @@ A text from outside (a place, a host, an image) is written with :func:`words`, a
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from regtools.display import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any, Literal
-
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure

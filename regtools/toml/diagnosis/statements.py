@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from ..positions import QUOTED
 from .failure import Fault, Other, complete_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Final
-
     from .failure import Failure
 
 __all__ = ["RULES"]
