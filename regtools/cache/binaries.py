@@ -30,7 +30,11 @@ class Binaries(Engine):
         return f"this machine has no {lacking}" if lacking else None
 
     def start(self) -> None:
-        """Start Redis, then the registry."""
+        """Start Redis, then the registry.
+
+        Raises:
+            RegtoolsError: kind ``cache-failed``: a program is missing or does not start.
+        """
         if missing := self.missing():
             raise failed(missing, "sudo apt install docker-registry redis-server; or let podman run them")
         self._check_release()
@@ -64,7 +68,11 @@ class Binaries(Engine):
         return processes.pid(self._pid_file(part)) is not None
 
     def logs(self, part: str, tail: int | None = None) -> str:
-        """Read the log file."""
+        """Return the log of a part, or its last ``tail`` lines.
+
+        Raises:
+            RegtoolsError: kind ``cache-failed``: the part has never run here.
+        """
         try:
             text = (self.folder / STATE / f"{part}.log").read_text("utf-8", "replace")
         except FileNotFoundError:

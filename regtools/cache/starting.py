@@ -85,7 +85,11 @@ def check_port(address: str) -> None:
 
 
 def free_ports(bind: str) -> int:
-    """Return the first of three free ports in a row: the registry's, the debug server's and Redis's."""
+    """Return the first of three free ports in a row: the registry's, the debug server's and Redis's.
+
+    Raises:
+        RegtoolsError: kind ``cache-failed``: a hundred random places had none.
+    """
     for _ in range(100):
         port = secrets.choice(PORTS)
         if all(_is_free(port + more, bind) for more in range(3)):

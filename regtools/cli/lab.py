@@ -106,6 +106,9 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
 
     A file is written when it is missing, or when it still is what an earlier call wrote. Any other file is
     the reader's and is kept.
+
+    Raises:
+        RegtoolsError: kind ``file-unwritable``.
     """
     try:
         target.mkdir(parents=True, exist_ok=True)
