@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .hosts.fleet import Courier
     from .job import Job
+    from .plan import Places
     from .rows import Row
 
     Executor = Callable[
@@ -62,7 +63,7 @@ class Progress:
 
 def run_campaign(
     images: str | Iterable[str],
-    places: Any,
+    places: Places,
     *,
     rounds: int = 10,
     journal: str | os.PathLike[str] = "pulls.jsonl",

@@ -22,9 +22,22 @@ from regtools.registries.writing import effective_toml
 from .job import CACHE_STATES, Job
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from regtools.registries.conf import RegistriesConf
 
     from .rows import Row
+
+    class NamedPlace(Protocol):
+        """A place to pull from, such as those of a testbed."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def conf(self) -> RegistriesConf: ...
+
+    At = RegistriesConf | NamedPlace
+    Places = Mapping[str, At | Mapping[str, At]] | Iterable[NamedPlace | tuple[str, At]]
 
 __all__ = ["Plan", "another_plan", "bad_campaign", "named_places"]
 
@@ -174,7 +187,7 @@ class Plan:
         return told + [f"place {name} has another configuration now" for name in moved]
 
 
-def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
+def named_places(places: Places) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
     """Read places: a mapping of names to configurations or places, or things with ``name`` and ``conf``.
 
     In a mapping, a configuration may be replaced by a mapping of vantage points to configurations.
