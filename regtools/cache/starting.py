@@ -22,7 +22,7 @@ __all__ = ["check_login", "check_port", "free_ports", "wait"]
 
 START_S = 60.0  # for the first answer; it takes a tenth of a second, unless the machine is busy
 REDIS_S = 5.0
-# Below those that the system gives to whoever asks for any port: between this look and the start of the cache
+# Below those that the system gives to programs that ask for any port: between this look and the start of the cache
 # only a program that wants this very port can take it.
 PORTS = range(20_000, 32_000)
 # What distribution writes before it ends; a stack or its usage follows.
@@ -76,7 +76,7 @@ def check_port(address: str) -> None:
     """Raise if another program listens at ``host:port``."""
     host, _, port = address.rpartition(":")
     with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as found:
-        # If nobody listens, the system may choose this very port for the question, which then meets itself.
+        # If no process listens, the system may choose this port for our end, which then meets itself.
         if found.getsockname() != found.getpeername():
             raise failed(
                 f"another program answers at {address} already",

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 
 from .http.values import Secret, pull_error
-from .meter import Meter
-from .records import Failure, Pull, Request
+from .records import Failure, Meter, Pull, Request
 
 try:  # whatever measures asks this module, so that one place says what is missing
     import fcntl  # noqa: F401

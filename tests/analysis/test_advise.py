@@ -133,7 +133,7 @@ def test_advice_holds_for_what_it_was_given_again() -> None:
     text = rt.advise(table, CONF)
     assert rt.advise(table, CONF) == text
     improved = rt.RegistriesConf.from_toml(TEXT, dropins={"measured.conf": text})
-    with pytest.raises(rt.RegtoolsError, match="the present order is the best of all: fast, slow, dead"):
+    with pytest.raises(rt.RegtoolsError, match="the current order is the best of all: fast, slow, dead"):
         rt.advise(table, improved)
 
 
@@ -179,7 +179,7 @@ def test_the_state_of_the_caches_can_be_chosen_and_cold_is_the_default() -> None
     warm = measured({"dead": 9.0, "slow": 2.0, "fast": 1.0}).assign(cache_state="warm")
     both = pd.concat([cold, warm], ignore_index=True)
     assert order(rt.advise(both, CONF, cache_state="warm"))[0] == "fast.example"
-    with pytest.raises(rt.RegtoolsError, match="the present order is the best"):
+    with pytest.raises(rt.RegtoolsError, match="the current order is the best"):
         rt.advise(both, CONF)
     with pytest.raises(rt.RegtoolsError, match="no pulls with warm caches"):
         rt.advise(cold, CONF, cache_state="warm")

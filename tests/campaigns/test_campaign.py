@@ -133,8 +133,8 @@ def test_another_plan_in_the_same_journal_is_refused(
         ({"places": {}}, "needs an image and a place"),
         ({"images": ("a.test/x", "a.test/x")}, "named twice"),
         ({"cache_states": ("cold",)}, "needs a command"),
-        ({"cache_states": ("hot",)}, "no cache states"),
-        ({"places": [("x", 1)]}, "is no place"),
+        ({"cache_states": ("hot",)}, "not cache states"),
+        ({"places": [("x", 1)]}, "is not a place"),
         ({"images": ("UPPER",)}, "UPPER"),
     ],
 )

@@ -102,7 +102,7 @@ def test_ctrl_c_says_how_to_go_on(bed: Testbed, conf: str, tmp_path: Path) -> No
     program.send_signal(signal.SIGINT)
     _, said = program.communicate(timeout=60)
     assert program.returncode == 130
-    assert f"every finished pull is in {journal}: the same command goes on" in said
+    assert f"every finished pull is in {journal}: the same command continues" in said
     assert "Traceback" not in said
 
 
@@ -112,7 +112,7 @@ def test_a_stop_file_is_status_1_with_its_reason(bed: Testbed, conf: str, tmp_pa
     options = ("--conf", conf, "--journal", str(tmp_path / "j"), "--rounds", "2", "--stop-file", str(switch))
     done = run(bed.image("hello"), *options)
     assert done.returncode == 1
-    assert f"stopped early: there is a file {switch}; the same command goes on" in done.stderr
+    assert f"stopped early: there is a file {switch}; the same command continues" in done.stderr
 
 
 def test_a_terminal_sees_the_time_left(bed: Testbed, conf: str, tmp_path: Path) -> None:

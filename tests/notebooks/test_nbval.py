@@ -123,4 +123,4 @@ def test_a_tag_that_means_nothing_fails(root: Path, tmp_path: Path) -> None:
     chapter.cells[0].metadata = {"tags": ["needs-podmann"]}
     write(chapter, tmp_path / "some.ipynb")
     done = compare(root, tmp_path / "some.ipynb")
-    assert done.returncode == 1 and "no real part is called 'podmann'" in done.stdout
+    assert done.returncode == 1 and "no external program has the tag 'podmann'" in done.stdout

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import RegtoolsError
 
@@ -22,9 +23,6 @@ from ..plan import bad_campaign
 from .vantage import check_versions, in_turn_on_this_host, present, scheduler_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
-
     from ..job import Job
     from ..rows import Row
     from .vantage import Worker

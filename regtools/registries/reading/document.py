@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from regtools.display import visible
@@ -14,8 +15,6 @@ from .schema import fold_key
 from .validation import Checked, check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from regtools.toml.positions import Span
     from regtools.toml.reader import Note
 
