@@ -222,6 +222,7 @@ def test_verify_says_what_the_origin_counts(running: Running) -> None:
         assert again.ok
 
 
+@pytest.mark.sized
 def test_status_counts_hits_and_misses_rightly(running: Running) -> None:
     _once(running)
     running.cache.down()
@@ -290,6 +291,7 @@ PASSWORD = "p\"a'ss\\: #w$HOME {}&*!@%ö"
 
 
 @pytest.mark.parametrize("password", [PASSWORD, "0123", "null"])
+@pytest.mark.sized
 def test_a_private_upstream_with_a_token_server(running: Running, tmp_path: Path, password: str) -> None:
     if password != PASSWORD:
         _once(running)
@@ -312,6 +314,7 @@ def test_a_private_upstream_with_a_token_server(running: Running, tmp_path: Path
             assert len(password) < 5 or password not in text
 
 
+@pytest.mark.sized
 def test_a_wrong_login_is_guessed_at(running: Running, tmp_path: Path) -> None:
     _once(running)
     with _private(running, tmp_path, "token", "right", "wrong") as (cache, server), cache:
