@@ -10,11 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
-    from typing import TextIO
+from collections.abc import Container, Iterable, Sequence
+from typing import TextIO
 
 __all__ = [
     "columns",

@@ -6,16 +6,14 @@ import os
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import SCRIPT
+from .files import LABEL, SCRIPT
 from .settings import failed
-from .texts import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .settings import Settings
 
 __all__ = ["Engine", "Podman"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import tomli
@@ -14,7 +14,6 @@ from regtools.errors import Place, RegtoolsError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
 __all__ = ["DOCKER_HUB", "FILE", "Settings", "bad", "failed", "load"]
 
@@ -42,7 +41,7 @@ class Settings:
             ``port + 2``.
         bind: the address of this machine at which it answers.
         storage: an absolute folder for the blobs; empty for a podman volume, or the cache's own folder.
-        ttl: how long a blob is kept, as ``"168h"``; only distribution 3.x can be told.
+        ttl: how long a blob is kept, as ``"168h"``; only for distribution 3.x.
         prefix: the image names that go through the cache; empty for the upstream's own.
         name: what containers, network, volume and units are called.
         private: whether the upstream wants a login, which then lies in ``secrets.env``.
@@ -94,7 +93,7 @@ class Settings:
     def _check_ttl(self) -> None:
         if not self.ttl:
             return
-        _check_text(self.ttl, DURATION, "a time to live", "give e.g. 168h, 12h30m, or 0 for ever")
+        _check_text(self.ttl, DURATION, "a time to live", "give e.g. 168h, 12h30m, or 0 for no limit")
         if self.registry == "2":
             raise bad(
                 "distribution 2.x keeps everything for 168 hours and cannot be told otherwise",
@@ -196,14 +195,14 @@ def _check_upstream(url: str) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise bad(f"the upstream is no address: {error}", hint) from error
+        raise bad(f"the upstream is not an address: {error}", hint) from error
     if parts.username is not None or parts.password is not None:
         raise bad(
             "the upstream's address holds a login, which would end up in the configuration",
             "give --username, and the password by --password-file or --password-stdin",
         )
     if parts.scheme not in ("http", "https") or not host:
-        raise bad(f"{url!r} is no upstream", hint)
+        raise bad(f"{url!r} is not an upstream", hint)
     shown = f"[{host}]" if ":" in host else host
     if url.lower() != f"{parts.scheme}://{shown}{f':{port}' if port is not None else ''}":
         raise bad(f"the upstream {url!r} has more than a scheme, a host and a port", hint)

@@ -20,7 +20,7 @@ import re
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.display import size
 
@@ -28,7 +28,6 @@ from .settings import failed
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
 __all__ = [
     "Counts",

@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import size
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
@@ -20,9 +21,7 @@ from .settings import bad, failed
 from .status import read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any
 
     from regtools.errors import RegtoolsError
     from regtools.pull.records import Pull

@@ -7,8 +7,9 @@ source a configuration that leads to it alone, so that a campaign can compare th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_resolution
@@ -19,12 +20,8 @@ from regtools.registries.writing import quote
 from .plan import bad_campaign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
     from regtools.pull.manifests import Platform
-    from regtools.pull.meter import Meter
-    from regtools.pull.records import Failure, Pull
+    from regtools.pull.records import Failure, Meter, Pull
     from regtools.registries.resolution import Candidate, Resolution, Source
 
 __all__ = ["Bench", "Tried", "bench", "source_places"]

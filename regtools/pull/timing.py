@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from regtools.registries.resolution import Candidate, Resolution
 
     from .manifests import Image, Platform
-    from .meter import Meter
-    from .records import Pull, Request
+    from .records import Meter, Pull, Request
 
 __all__ = ["CLIENT_VERSION", "time_pull", "time_resolution"]
 

@@ -6,7 +6,8 @@ A :class:`Resolution` shows itself as a tree on the terminal, as a table in Jupy
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from regtools.display import escape, html_table, visible
 
@@ -22,9 +23,6 @@ from .reasons import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, ClassVar
-
     import pandas as pd
 
     from regtools.errors import RegtoolsError

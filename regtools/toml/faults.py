@@ -6,16 +6,14 @@ Patterns are text, so that good input does not pay for compiling them.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from regtools.errors import Place, Related, TomlError
 
 from .positions import deep_place, locate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, Final
-
     from .positions import Path
 
 __all__ = ["MAX_DEPTH", "MAX_DIGITS", "error_at", "value_error"]

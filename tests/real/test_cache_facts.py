@@ -15,7 +15,7 @@ import pytest
 
 from regtools import RegtoolsError
 from regtools.cache import Cache
-from regtools.cache.texts import filled
+from regtools.cache.files import filled
 from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
 from regtools.testbed import Link, Payload, Testbed

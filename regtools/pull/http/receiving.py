@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, BinaryIO
 
-    from ..meter import Meter
+    from ..records import Meter
     from .values import Secret
 
     Begin = Callable[[int, Mapping[str, str]], Callable[[bytes], bool] | None]

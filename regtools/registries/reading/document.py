@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from regtools.display import visible
@@ -14,8 +15,6 @@ from .schema import fold_key
 from .validation import Checked, check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from regtools.toml.positions import Span
     from regtools.toml.reader import Note
 
@@ -62,7 +61,7 @@ class Document:
         self.notes = notes
         self.settings = Checked()
         self._spans: dict[Path, Span] | None = None
-        self._indices: dict[int, int] | None = None
+        self._indices: dict[str, int] | None = None
 
     @classmethod
     def read(
@@ -144,8 +143,9 @@ class Document:
         if settings.old_format:
             return settings.old_paths[prefix]
         if self._indices is None:  # all at once: to look for one takes as long
-            self._indices = {id(table): index for index, table in enumerate(settings.tables)}
-        return ("registry", self._indices[id(settings.entries[prefix])])
+            numbers = {id(table): index for index, table in enumerate(settings.tables)}
+            self._indices = {each: numbers[id(entry)] for each, entry in settings.entries.items()}
+        return ("registry", self._indices[prefix])
 
     def error(self, problem: Problem, *, stage: str = "load") -> RegtoolsError:
         """Turn a problem into an error that shows the line."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 try:
     import pwd
@@ -19,10 +20,6 @@ except ImportError:  # only Unix has a user database
 
 from regtools.errors import Place, RegtoolsError
 from regtools.toml.to_json import read_file
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
 
 __all__ = ["Surroundings"]
 
