@@ -72,14 +72,14 @@ def check_login(settings: Settings) -> None:
         )
 
 
-def check_port(address: str) -> None:
-    """Raise if another program listens at ``host:port``."""
+def check_port(address: str, harm: str = "") -> None:
+    """Raise if another program listens at ``host:port``; ``harm`` completes the message."""
     host, _, port = address.rpartition(":")
     with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as found:
         # If no process listens, the system may choose this port for our end, which then meets itself.
         if found.getsockname() != found.getpeername():
             raise failed(
-                f"another program answers at {address} already",
+                f"another program answers at {address} already{harm}",
                 "end it, or make the cache at another port: regtools cache init --port N --force",
             )
 
