@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from .pairing import Blocks
 
-__all__ = ["Caution", "cautions"]
 
 _BUSY = 0.2  # share of the host's CPU that others use; less disturbs a pull less than the network does
 _OFTEN = 0.1  # share of the pulls

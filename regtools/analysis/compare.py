@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .pairing import Blocks
     from .statistics import Floats
 
-__all__ = ["compare"]
 
 SEED = 20
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from regtools.pull.records import Pull
 
-__all__ = ["COLUMNS", "failed_attempts"]
 
 COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds", "followed")
 

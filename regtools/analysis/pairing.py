@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 
     from .statistics import Floats
 
-__all__ = [
-    "MIN_ROUNDS",
-    "Blocks",
-    "blocks_of",
-    "image_conflicts",
-    "named",
-    "pair_rows",
-    "plural",
-    "shares",
-    "verdict",
-]
 
 MIN_ROUNDS = 10
 

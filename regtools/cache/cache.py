@@ -26,7 +26,6 @@ from .verify import Verification
 if TYPE_CHECKING:
     from .engines import Engine
 
-__all__ = ["ENGINES", "Cache"]
 
 ENGINES: dict[str, type[Engine]] = {"podman": Podman, "binaries": Binaries}
 ENGINE_FILE = "engine"

@@ -16,7 +16,6 @@ from .settings import failed
 if TYPE_CHECKING:
     from .settings import Settings
 
-__all__ = ["Engine", "Podman"]
 
 STATE = "run"
 QUICK_S = 60.0  # for answers about the cache; a start may take as long as pulling the images

@@ -28,21 +28,6 @@ from .settings import FILE, bad
 if TYPE_CHECKING:
     from .settings import Settings
 
-__all__ = [
-    "BINARIES",
-    "DROP_IN",
-    "LABEL",
-    "SCRIPT",
-    "SECRETS",
-    "File",
-    "drop_in",
-    "filled",
-    "only_the_cache",
-    "plan",
-    "read_secrets",
-    "secrets_env",
-    "write",
-]
 
 TEMPLATES = Path(__file__).with_name("templates")
 LABEL = "regtools.cache"  # label of containers and volumes; its value is the folder of their cache

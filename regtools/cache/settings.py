@@ -15,7 +15,6 @@ from regtools.errors import Place, RegtoolsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DOCKER_HUB", "FILE", "Settings", "bad", "failed", "load"]
 
 FILE = "cache.toml"
 DOCKER_HUB = "https://registry-1.docker.io"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .engines import Engine
     from .settings import Settings
 
-__all__ = ["check_login", "check_port", "free_ports", "wait"]
 
 START_S = 60.0  # for the first answer; it takes a tenth of a second, unless the machine is busy
 REDIS_S = 5.0

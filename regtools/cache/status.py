@@ -27,20 +27,6 @@ from .settings import failed
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = [
-    "Counts",
-    "RedisUse",
-    "Status",
-    "Stored",
-    "Traffic",
-    "answers",
-    "read",
-    "redis_use",
-    "stored",
-    "traffic",
-    "upstream_state",
-    "wants_basic",
-]
 
 BLOBS = "docker/registry/v2/blobs"
 ANSWERED = re.compile(

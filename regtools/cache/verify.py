@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .status import Traffic
 
-__all__ = ["Leg", "Verification", "full_name", "podman_used_it", "pull_through", "settled"]
 
 SETTLE_S = 60.0  # for storing what the client has already
 QUIET_S = 0.5  # without a change of the counters

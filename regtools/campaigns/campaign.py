@@ -32,8 +32,6 @@ if TYPE_CHECKING:
         [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
     ]
 
-__all__ = ["Progress", "conduct", "in_turn", "run_campaign"]
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:

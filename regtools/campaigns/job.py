@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from .rows import Row
 
-__all__ = ["CACHE_STATES", "Job", "carry_out", "checked_rows", "lost_row"]
 
 CACHE_STATES = ("unknown", "cold", "warm")
 _CHILL_S = 600  # a command that takes longer to empty a cache hangs

@@ -39,18 +39,6 @@ if TYPE_CHECKING:
 
     Pathlike = str | os.PathLike[str]
 
-__all__ = [
-    "JournalWarning",
-    "Past",
-    "append",
-    "append_rows",
-    "locked",
-    "read_journal",
-    "read_parquet",
-    "read_probes",
-    "read_vantages",
-    "write_parquet",
-]
 
 _IRREGULAR = "a journal must be a regular file"
 

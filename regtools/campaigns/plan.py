@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from .rows import Row
 
-__all__ = ["Plan", "another_plan", "bad_campaign", "named_places"]
 
 BOUNDS = {"rounds": 1_000_000, "probes": 1000, "pause_s": 86_400, "jitter": 1, "workers": 64}
 

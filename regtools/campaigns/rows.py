@@ -21,7 +21,6 @@ from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull, R
 if TYPE_CHECKING:
     Row = dict[str, Any]
 
-__all__ = ["COLUMNS", "NEEDED", "bad_row", "checked_row", "pull_rows", "row_of"]
 
 COLUMNS: dict[str, dict[str, str]] = {
     "pull": PULL_COLUMNS,

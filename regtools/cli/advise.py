@@ -20,7 +20,6 @@ from .output import NO, OK, complain, say, write
 if TYPE_CHECKING:
     from regtools.analysis.advice.vantages import Advice
 
-__all__ = ["configure", "run"]
 
 FOR_ALL = "for-all.conf"
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from regtools.campaigns.survey import Bench, Tried
     from regtools.registries.conf import RegistriesConf
 
-__all__ = ["configure", "run"]
 
 # Option → argument of Fleet. An option that is not given is None, so that the defaults are Fleet's own.
 FLEET = {

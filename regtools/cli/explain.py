@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from regtools.registries.settings import Settings
 
     Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
-__all__ = ["configure", "run"]
 
 CANNOT_KNOW = (
     "local images: podman looks among them first, and contacts the registry of the one it finds{short}",

@@ -22,7 +22,6 @@ from regtools.notebook.share import is_checkout, notebooks_dir
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-__all__ = ["configure", "copy_notebooks", "run"]
 
 FIRST = "00-start-here.ipynb"
 FOLDER = "regtools-notebooks"  # below the current folder

@@ -22,8 +22,6 @@ from .output import NO, OK, progress, pull_line, save_chart, say, say_json
 if TYPE_CHECKING:
     from regtools.pull.records import Pull
 
-__all__ = ["configure", "run"]
-
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``time``."""

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from regtools.errors import Place, RegtoolsError
 
-__all__ = ["data_path", "is_checkout", "notebooks_dir"]
-
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from .resolution import Candidate, Resolution
     from .settings import Settings
 
-__all__ = ["Note", "Outcome", "advice", "advice_on_failure", "differences"]
-
 
 class Note(NamedTuple):
     """One thing worth knowing: words, where it was decided, and TOML to paste."""

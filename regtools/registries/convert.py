@@ -28,7 +28,6 @@ from .writing import array, entries_toml
 if TYPE_CHECKING:
     from .reading.schema import Path, Table
 
-__all__ = ["Conversion", "convert", "docker_toml", "old_lists", "old_toml"]
 
 # Of podman's refusals, those that converting removes.
 _CURABLE = ("v1-format", "mixed-v1-v2")

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .entries import Registry
     from .settings import Settings
 
-__all__ = ["Reason"]
-
 
 class Reason(NamedTuple):
     """One fact, and where it was decided.

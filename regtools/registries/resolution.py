@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from regtools.display import escape, html_table, visible
+from regtools.values import Value
 
-from .entries import PRIMARY, Value
+from .entries import PRIMARY
 from .reasons import (
     Reason,
     candidate_error,
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from .entries import Registry
     from .settings import Settings
-
-__all__ = ["Candidate", "Columns", "Resolution", "Source"]
 
 
 class Source(Value):

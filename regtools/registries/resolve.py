@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["resolve", "resolve_many"]
-
 
 def resolve(settings: Settings, image: str | Reference, *, tty: bool = False) -> Resolution:
     """Do the work of :meth:`~regtools.registries.conf.RegistriesConf.resolve`."""

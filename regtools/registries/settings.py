@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .reading.releases import Release
     from .reading.schema import Path, Table
 
-__all__ = ["DEFAULT_HELPERS", "SEARCH", "Settings"]
 
 SEARCH = "unqualified-search-registries"
 DEFAULT_MODE = "permissive"

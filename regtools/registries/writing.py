@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from .entries import Registry
     from .settings import Settings
 
-__all__ = ["aliases_toml", "array", "document_toml", "effective_toml", "entries_toml", "quote", "tables"]
-
 
 def quote(text: str) -> str:
     r"""Return a text as a TOML string.

@@ -39,18 +39,6 @@ from .store import Count, Counters
 if TYPE_CHECKING:
     from .images import Hello, Payload
 
-__all__ = [
-    "DEFAULT_MIRRORS",
-    "NAME",
-    "ORIGIN",
-    "Link",
-    "Links",
-    "Place",
-    "Testbed",
-    "check_name",
-    "registries_conf",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Link:

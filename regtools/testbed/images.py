@@ -18,7 +18,6 @@ from .process import bad
 if TYPE_CHECKING:
     from .layers import Layer
 
-__all__ = ["DEFAULT_IMAGES", "INDEX", "MANIFEST", "Content", "Hello", "Payload", "build", "from_dict"]
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -25,17 +25,6 @@ from dataclasses import dataclass, field
 
 from .process import bad
 
-__all__ = [
-    "ARCHITECTURES",
-    "SMALLEST",
-    "Layer",
-    "executable",
-    "file_layer",
-    "greeting",
-    "incompressible",
-    "payload_layer",
-]
-
 BLOCK = 512  # tar's unit
 STORED = 0xFFFF  # the most that one stored block holds
 PIECE = 1 << 20  # bytes that SHAKE128 gives at a time

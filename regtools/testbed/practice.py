@@ -36,7 +36,6 @@ from .process import Closing, failed
 if TYPE_CHECKING:
     from .bed import Testbed
 
-__all__ = ["NOWHERE", "Practice", "Said"]
 
 NOWHERE = "unqualified-search-registries = []\n"  # a registries.conf without any registry
 SECONDS = 120.0  # a command of a lesson takes one or two; more than this is a hang

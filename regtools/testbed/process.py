@@ -37,8 +37,6 @@ with contextlib.suppress(ImportError):  # Windows, where no helper starts
     import resource
 
 
-__all__ = ["Closing", "Control", "Helper", "bad", "failed", "main"]
-
 ROOMS = {"registry": "regtools.testbed.registry", "link": "regtools.testbed.relay"}
 ENTRY = "from regtools.testbed.process import main; main()"
 START_S = 30.0  # a loaded machine may need seconds to start Python; more than this is a hang

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from .process import Control
     from .store import Key
 
-__all__ = ["Front", "serve"]
 
 CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memory of a slow client
 IDLE_S = 30.0  # for the first byte, for a whole header, and between requests

@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .process import Control
 
-__all__ = ["serve"]
 
 PIECE_S = 0.001  # a piece occupies the wire for about this long
 PIECE = (1460, 256 * 1024)  # …but it is never smaller than a packet, nor larger than this many bytes

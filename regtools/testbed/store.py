@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from .images import Content
 
-__all__ = ["Count", "Counters", "Store", "Tally", "Tokens", "Unsatisfiable", "byte_range"]
-
 
 ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})[ \t]*", re.IGNORECASE)
 LIFE_S = 300  # what is promised; tokens are valid until the registry ends

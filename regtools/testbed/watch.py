@@ -36,8 +36,6 @@ with suppress(ImportError):  # Windows, where podman runs in a machine of its ow
     import pty
 
 
-__all__ = ["Watched", "attempts", "choices", "watch"]
-
 PATIENCE_S = 60.0  # a pull from here takes a tenth of a second; more than this is a hang
 CONFIG = ".config/containers"
 EMPTY_TAR = bytes(10_240)

@@ -16,7 +16,6 @@ from .positions import deep_place, locate
 if TYPE_CHECKING:
     from .positions import Path
 
-__all__ = ["MAX_DEPTH", "MAX_DIGITS", "error_at", "value_error"]
 
 LARGE: Final = (
     4 * 1024 * 1024

@@ -22,7 +22,6 @@ import tomli
 if TYPE_CHECKING:
     Keep = Callable[[tuple[str | int, ...], int, int], bool]
 
-__all__ = ["Path", "Scanner", "Span", "deep_place", "key_parts", "locate", "nothing"]
 
 Path = tuple[str | int, ...]
 

@@ -24,7 +24,6 @@ from .toml10 import check_toml10
 if TYPE_CHECKING:
     from .positions import Path
 
-__all__ = ["DIALECTS", "MAX_BYTES", "Note", "TomlDocument", "check_values", "decode", "parse", "read"]
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 INT64: Final = range(-(2**63), 2**63)

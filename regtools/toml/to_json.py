@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from .reader import Note
 
-__all__ = ["Options", "convert", "read_file", "toml_to_json"]
 
 BIGINT: Final = ("number", "string", "error")
 NONFINITE: Final = ("error", "null", "string")

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .choice import Choice
     from .mirrors import Case, Evidence
 
-__all__ = ["advise"]
 
 SEED = 20
 _WIDTH = 98

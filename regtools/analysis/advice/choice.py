@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from .mirrors import Case
 
-__all__ = ["Choice", "best", "decide", "described", "ending"]
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:

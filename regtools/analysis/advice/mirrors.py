@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from regtools.registries.entries import Registry
     from regtools.registries.resolution import Candidate
 
-__all__ = ["PRIMARY", "Case", "Evidence", "NoChoice", "cases", "evidence", "no_advice"]
 
 PRIMARY = -1  # the registry itself, among the numbers of its mirrors
 _CLIENTS = ("podman", "builtin", "skopeo")  # whose times count, if several were measured

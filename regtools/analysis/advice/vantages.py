@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .choice import Choice
     from .mirrors import Case
 
-__all__ = ["Advice", "common"]
 
 _COLUMNS = ("vantage", "prefix", "now_s", "own_s", "for_all_s", "loss_s", "low", "high")
 _HEADS = ("vantage", "entry", "now", "own order", "one for all", "lost by it")

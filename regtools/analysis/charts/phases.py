@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from regtools.pull.records import Pull
 
-__all__ = ["failover", "phases"]
 
 _ALWAYS = ("auth_s", "manifest_s", "transfer_s", "wait_s")  # the others are podman's and skopeo's
 _MOST_POINTS = 400

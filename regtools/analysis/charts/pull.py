@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Samples = list[tuple[float, int]]
 
-__all__ = ["throughput", "waterfall"]
-
 
 def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
     """Draw one pull's requests over time: a lane for each worker, each bar cut by phase.

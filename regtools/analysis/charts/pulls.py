@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from regtools.pull.records import Pull
 
-__all__ = ["chosen_places", "ecdf", "pulls_to_draw", "slopes", "small_multiples"]
 
 _BLOCK = ("campaign", "vantage", "client", "cache_state", "round", "image")
 _MOST_LINES = 300

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     Delivery = tuple[Job, list[Row]]
 
-__all__ = ["Courier", "Fleet"]
 
 TRIES = 3  # of a job whose worker is lost or brings back nonsense, before it counts as a failed pull
 _LOOK_S = 1.0  # between two looks at which workers are present

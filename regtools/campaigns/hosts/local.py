@@ -25,8 +25,6 @@ from regtools.errors import RegtoolsError
 
 from ..plan import bad_campaign
 
-__all__ = ["LocalFleet", "connect"]
-
 HERE = "127.0.0.1"
 # Dask runs this text in each process, which then ends with its standard input: with its owner, however that
 # one ends. Threads of a pull that is still running do not hold it up.

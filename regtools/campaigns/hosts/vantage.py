@@ -31,15 +31,6 @@ if TYPE_CHECKING:
     from ..job import Job
     from ..rows import Row
 
-__all__ = [
-    "LABEL",
-    "Worker",
-    "about_this_host",
-    "check_versions",
-    "in_turn_on_this_host",
-    "present",
-    "scheduler_gone",
-]
 
 LABEL = "vantage:"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")

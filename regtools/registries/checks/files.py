@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..reading.releases import Release
     from .lenient import Sheet
 
-__all__ = ["find", "ignored", "upgrade"]
 
 # Why a file is not read → code of the finding, and what to do. Other reasons are notes.
 _WHY = {

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from .fixes import Fix
 
-__all__ = ["ERROR", "NOTE", "RULES", "WARNING", "Finding", "Findings", "Rule", "rule"]
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 FILE, WHOLE, MACHINE = "file", "whole", "machine"

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .fixes import Fix
     from .lenient import Sheet
 
-__all__ = ["keys"]
 
 # Keys of Docker's daemon.json and of other tools, and what the same is called here.
 BORROWED = {

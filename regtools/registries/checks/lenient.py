@@ -11,7 +11,7 @@ from regtools.toml.faults import error_at
 from regtools.toml.positions import locate
 from regtools.toml.reader import check_values, decode, parse
 
-from ..reading.document import Document
+from ..reading.document import Document, bom_error
 from ..reading.schema import fold_key
 from ..reading.validation import check
 from .finding import Finding, rule
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ..reading.releases import Release
     from ..reading.schema import Path, Problem, Table
 
-__all__ = ["Sheet"]
 
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
@@ -85,10 +84,7 @@ class Sheet:
         self.text, notes = decode(source, file=self.file)
         self._lines = self.text.split("\n")
         self._starts = _starts(self._lines)
-        if not self.release.accepts_bom and any(note.code == "bom" for note in notes):
-            message = f"podman {self.release.name} refuses a file that starts with a byte-order mark"
-            hint = "save it as UTF-8 without signature"
-            error = error_at(self.text, 0, 0, message, code="bom", file=self.file, hint=hint)
+        if error := bom_error(self.text, notes, self.release, self.file):
             self.faults.append((error, None))
         blank = self._uncover()
         if self.raw is None:

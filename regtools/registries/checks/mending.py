@@ -19,8 +19,6 @@ from ..writing import quote
 if TYPE_CHECKING:
     from regtools.errors import TomlError
 
-__all__ = ["blanked", "mended"]
-
 
 _QUOTES = str.maketrans("“”„‟«»「」『』＂‘’‚‛‹›＇", '"' * 11 + "'" * 7)
 _WIDE = {"、": ",", "。": ".", "【": "[", "】": "]", "〔": "[", "〕": "]", "—": "-", "–": "-"}

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .lenient import Sheet
 
-__all__ = ["modes", "replaced", "search_list", "shown_aliases", "whole"]
 
 _FLAGS = ("insecure", "blocked", "mirror-by-digest-only")
 _DIGEST = "@sha256:" + "0" * 64
@@ -229,10 +228,9 @@ def search_list(sheet: Sheet) -> Iterator[Finding]:
     document = sheet.document
     if document is None:
         return
-    path: Path = ("registries", "search", "registries") if document.settings.old_format else (SEARCH,)
     seen: set[str] = set()
     for index, host in enumerate(document.settings.search or ()):
-        here = (*path, index)
+        here = (*document.settings.search_path, index)
         written = sheet.value(here)
         if not isinstance(written, str) or written.rstrip("/") != host or not host:
             continue  # refused items shift the rest, and are said elsewhere

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     Check = Callable[[dict[str | None, str]], "State"]
 
-__all__ = ["State", "prove"]
 
 MOST_ALONE = 200  # more fixes than this are tried together only
 _MOST_CHARACTERS = 2_000_000  # and so are fixes if trying each alone would read more than this

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .fixes import Fix
     from .lenient import Sheet
 
-__all__ = ["as_mirrors", "bare", "faults", "old_format", "problems"]
 
 _YAML = re.compile(r"(?:\s*(?:#[^\n]*)?\n|---\s*\n)*[\w.-]+:\s*(?:#[^\n]*)?\n\s*(?:-|[\w\".-]+:)")
 FORMAT = (

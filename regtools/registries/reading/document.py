@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .releases import Release
     from .schema import Path, Problem
 
-__all__ = ["Document", "bom_error", "dialect"]
-
 
 def dialect(release: Release, environ: Mapping[str, str]) -> str:
     """Return the TOML that ``release`` reads: "1.0" or "1.1"; a variable turns 1.1 on in podman 5."""
@@ -50,7 +48,7 @@ class Document:
         dropin: whether it is merged over the main file.
     """
 
-    __slots__ = ("_indices", "_spans", "dropin", "file", "notes", "settings", "text")
+    __slots__ = ("_spans", "dropin", "file", "notes", "settings", "text")
 
     def __init__(
         self, text: str, file: str | None, *, dropin: bool = False, notes: tuple[Note, ...] = ()
@@ -61,7 +59,6 @@ class Document:
         self.notes = notes
         self.settings = Checked()
         self._spans: dict[Path, Span] | None = None
-        self._indices: dict[int, int] | None = None
 
     @classmethod
     def read(
@@ -142,9 +139,7 @@ class Document:
         settings = self.settings
         if settings.old_format:
             return settings.old_paths[prefix]
-        if self._indices is None:  # all at once: to look for one takes as long
-            self._indices = {id(table): index for index, table in enumerate(settings.tables)}
-        return ("registry", self._indices[id(settings.entries[prefix])])
+        return "registry", settings.indices[prefix]
 
     def error(self, problem: Problem, *, stage: str = "load") -> RegtoolsError:
         """Turn a problem into an error that shows the line."""

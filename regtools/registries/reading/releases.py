@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from regtools.errors import RegtoolsError
 
-__all__ = ["RELEASES", "Release", "release"]
-
 
 class Release(NamedTuple):
     """How one podman looks for, reads and judges its files.

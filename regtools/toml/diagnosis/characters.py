@@ -11,7 +11,6 @@ from .failure import Fault, complete_values
 if TYPE_CHECKING:
     from .failure import Failure
 
-__all__ = ["RULES"]
 
 _CURLY: Final = "“”„‟‘’‚‛«»‹›「」『』＂＇"
 _WIDE: Final = {"、": ",", "。": ".", "【": "[", "】": "]", "〔": "[", "〕": "]", "—": "-", "–": "-"}

@@ -11,7 +11,6 @@ from ..positions import KEY, SCALAR, Scanner, key_parts, locate, nothing
 if TYPE_CHECKING:
     from ..positions import Path, Span
 
-__all__ = ["Failure", "Fault", "Other", "complete_values"]
 
 _KEY: Final = re.compile(KEY)
 _SCALAR: Final = re.compile(SCALAR)

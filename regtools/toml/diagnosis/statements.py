@@ -12,7 +12,6 @@ from .failure import Fault, Other, complete_values
 if TYPE_CHECKING:
     from .failure import Failure
 
-__all__ = ["RULES"]
 
 # Possessive quantifiers: a pattern that fails on a long line fails at once.
 _TRUE: Final = frozenset({"true", "yes", "on", "y", "enabled"})

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from ..positions import Path
     from .failure import Failure
 
-__all__ = ["RULES"]
-
 
 def duplicate_key(f: Failure) -> Fault | None:
     """The same key twice in one table."""
