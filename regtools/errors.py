@@ -213,10 +213,6 @@ def unwritable(path: object, error: Exception, *, what: str = "it", stage: str =
         error: the exception of the system, or of a library that cannot write the format.
         what: subject of the message, such as ``"the chart"``.
     """
-    return RegtoolsError(
-        f"{what} cannot be written: {getattr(error, 'strerror', None) or error}",
-        kind="file-unwritable",
-        stage=stage,
-        where=Place(str(path)),
-        hint="choose a file in a folder of your own",
-    )
+    message = f"{what} cannot be written: {getattr(error, 'strerror', None) or error}"
+    hint = "choose a file in a folder of your own"
+    return RegtoolsError(message, kind="file-unwritable", stage=stage, where=Place(str(path)), hint=hint)

@@ -139,10 +139,9 @@ class Podman(Engine):
         for name in map(self._name, self.parts):
             owner = self._owner("container", name)
             if owner is not None and owner != str(self.folder):
-                raise failed(
-                    f"podman has a container {name} already, of {owner or 'another program'}",
-                    "choose another name for this cache: regtools cache init --name NAME --force",
-                )
+                message = f"podman has a container {name} already, of {owner or 'another program'}"
+                hint = "choose another name for this cache: regtools cache init --name NAME --force"
+                raise failed(message, hint)
         script = str(self.folder / SCRIPT)
         done = self.run(["sh", script], None)
         if done.returncode:

@@ -133,10 +133,9 @@ def plan(settings: Settings, folder: Path) -> tuple[File, ...]:
         RegtoolsError: ``bad-cache``: podman cannot mount files of such a folder.
     """
     if re.search(r'[:\\"\x00-\x1f]', str(folder)):
-        raise bad(
-            f"{str(folder)!r} cannot be a cache's folder",
-            "choose a path without colon, quote or backslash, which podman's --volume cannot take",
-        )
+        message = f"{str(folder)!r} cannot be a cache's folder"
+        hint = "choose a path without colon, quote or backslash, which podman's --volume cannot take"
+        raise bad(message, hint)
 
     def file(path: str, template: str, *, in_container: bool = True, mode: int = 0o644) -> File:
         return File(path, filled(template, settings, folder, in_container=in_container), mode)
@@ -201,13 +200,9 @@ def write(folder: Path, files: tuple[File, ...], *, force: bool = False) -> list
     states = {file: _state(folder / file.path, file) for file in files}
     differing = [file.path for file, state in states.items() if state == "differs"]
     if differing and not force:
-        raise RegtoolsError(
-            f"{', '.join(differing)}: there already, with another content",
-            kind="file-exists",
-            stage="load",
-            where=Place(str(folder)),
-            hint="look at the difference, then repeat with --force to overwrite; nothing was written now",
-        )
+        message = f"{', '.join(differing)}: there already, with another content"
+        hint = "look at the difference, then repeat with --force to overwrite; nothing was written now"
+        raise RegtoolsError(message, kind="file-exists", stage="load", where=Place(str(folder)), hint=hint)
     written = [file for file, state in states.items() if state != "same"]
     for file in written:
         path = folder / file.path

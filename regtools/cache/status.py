@@ -220,10 +220,9 @@ def read(debug_address: str, release: str) -> Traffic:
         variables = json.loads(_get(f"http://{debug_address}/debug/vars"))["registry"]["proxy"]
         return traffic(variables, _get(f"http://{debug_address}/metrics"), release)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise failed(
-            f"the registry's counters at {debug_address} cannot be read: {error}",
-            "does config.yml still have http.debug, with prometheus enabled?",
-        ) from error
+        message = f"the registry's counters at {debug_address} cannot be read: {error}"
+        hint = "does config.yml still have http.debug, with prometheus enabled?"
+        raise failed(message, hint) from error
 
 
 def traffic(proxy: dict[str, Any], metrics: str, release: str) -> Traffic:

@@ -136,12 +136,9 @@ def _make_cold(job: Job) -> None:
         reason = getattr(error, "strerror", None) or f"it took longer than {_CHILL_S} s"
         if isinstance(error, subprocess.CalledProcessError):
             reason = f"status {error.returncode}: {error.stderr.strip()[-300:]}"
-        raise RegtoolsError(
-            f"the cache of {job.place} could not be emptied by {job.make_cold[0]}: {reason}",
-            kind="not-cold",
-            stage="pull",
-            hint="nothing was measured, because the pull would not have been a cold one",
-        ) from error
+        message = f"the cache of {job.place} could not be emptied by {job.make_cold[0]}: {reason}"
+        hint = "nothing was measured, because the pull would not have been a cold one"
+        raise RegtoolsError(message, kind="not-cold", stage="pull", hint=hint) from error
 
 
 # -- rows of a job that another process has done ---------------------------------------------------------

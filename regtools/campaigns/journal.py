@@ -98,12 +98,10 @@ def locked(journal: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            message = "another campaign is writing to this journal"
+            hint = "wait for it, stop it, or name another journal"
             raise RegtoolsError(
-                "another campaign is writing to this journal",
-                kind="journal-in-use",
-                stage="pull",
-                where=Place(journal),
-                hint="wait for it, stop it, or name another journal",
+                message, kind="journal-in-use", stage="pull", where=Place(journal), hint=hint
             ) from None
         yield
 
@@ -350,9 +348,6 @@ def _beside(path: str | os.PathLike[str]) -> Path:
 
 def _need_pyarrow() -> None:
     if find_spec("pyarrow") is None:
-        raise RegtoolsError(
-            "Parquet needs pyarrow, which is not installed",
-            kind="extra-missing",
-            stage="pull",
-            hint="pip install 'podman-regtools[parquet]'",
-        )
+        message = "Parquet needs pyarrow, which is not installed"
+        hint = "pip install 'podman-regtools[parquet]'"
+        raise RegtoolsError(message, kind="extra-missing", stage="pull", hint=hint)

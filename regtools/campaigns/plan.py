@@ -85,10 +85,9 @@ class Plan:
                 f"{list(states)} are no cache states", f"choose from {', '.join(CACHE_STATES)}"
             )
         if "cold" in states and not self.make_cold:
-            raise bad_campaign(
-                "a cold pull needs a command that empties the place's cache",
-                "name it as make_cold; a client cannot know what a cache holds",
-            )
+            message = "a cold pull needs a command that empties the place's cache"
+            hint = "name it as make_cold; a client cannot know what a cache holds"
+            raise bad_campaign(message, hint)
         for vantage in self.vantages:
             for place in self.places:
                 conf = self._conf(place, vantage)
@@ -200,13 +199,9 @@ def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, Registr
 
 def another_plan(journal: str, told: Iterable[str]) -> RegtoolsError:
     """Return the error for a journal that belongs to another campaign."""
-    return RegtoolsError(
-        f"this journal belongs to another campaign: {'; '.join(told)}",
-        kind="another-campaign",
-        stage="pull",
-        where=Place(journal),
-        hint="name another journal, or measure the same again; journals can be read together",
-    )
+    message = f"this journal belongs to another campaign: {'; '.join(told)}"
+    hint = "name another journal, or measure the same again; journals can be read together"
+    return RegtoolsError(message, kind="another-campaign", stage="pull", where=Place(journal), hint=hint)
 
 
 def bad_campaign(message: str, hint: str | None = None) -> RegtoolsError:

@@ -205,10 +205,9 @@ def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str
             entry = Registry(candidate.repository, source.parsed.name, source.insecure)
             entries.setdefault(place, []).append(entry)
     if any(len(each) != len(names) for each in entries.values()) or not entries:
-        raise bad_campaign(
-            "these images do not have the same sources, so they cannot be compared in one campaign",
-            "measure them one after the other, each with its own journal",
-        )
+        message = "these images do not have the same sources, so they cannot be compared in one campaign"
+        hint = "measure them one after the other, each with its own journal"
+        raise bad_campaign(message, hint)
     files = {
         place: document_toml(dict.fromkeys(each), search=(), helpers=conf.credential_helpers)
         for place, each in entries.items()

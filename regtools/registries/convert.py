@@ -250,22 +250,15 @@ def _from_docker(text: str, file: str | None) -> Conversion:
             source_line=text.split("\n")[error.lineno - 1].rstrip("\r"),
         ) from error
     except (RecursionError, ValueError) as error:
-        raise RegtoolsError(
-            "this JSON is nested too deeply, or has a number too long",
-            kind="json-syntax",
-            stage="load",
-            where=Place(file),
-        ) from error
+        message = "this JSON is nested too deeply, or has a number too long"
+        raise RegtoolsError(message, kind="json-syntax", stage="load", where=Place(file)) from error
     lists: dict[str, list[Any]] = {}
     for key in ("registry-mirrors", "insecure-registries"):
         lists[key] = data.get(key, [])
         if not isinstance(lists[key], list):
+            message = f"{key!r} must be a list of texts"
             raise RegtoolsError(
-                f"{key!r} must be a list of texts",
-                kind="type-mismatch",
-                stage="load",
-                where=Place(file),
-                hint=f'write "{key}": ["..."]',
+                message, kind="type-mismatch", stage="load", where=Place(file), hint=f'write "{key}": ["..."]'
             )
     body, notes = docker_toml(lists["registry-mirrors"], lists["insecure-registries"])
     notes += [f"{key}: registries.conf has no such setting" for key in data if key not in lists]

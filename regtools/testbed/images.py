@@ -65,10 +65,9 @@ class Payload:
             raise bad("a payload image needs at least one layer", "give the sizes, e.g. layers=(1_000_000,)")
         for size in self.layers:
             if not SMALLEST <= size <= LARGEST:
-                raise bad(
-                    f"a layer of {size} bytes cannot be made",
-                    f"give every layer between {SMALLEST} and {LARGEST} bytes",
-                )
+                message = f"a layer of {size} bytes cannot be made"
+                hint = f"give every layer between {SMALLEST} and {LARGEST} bytes"
+                raise bad(message, hint)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as plain data for JSON."""

@@ -120,13 +120,8 @@ def check_characters(text: str, file: str | None, max_bytes: int | None) -> None
 def utf16(data: bytes, file: str | None) -> TomlError:
     """Return the error for UTF-16, which a mark or NUL bytes at the start reveal."""
     marked = data[0] >= 0xFE
-    return TomlError(
-        f"file {'is' if marked else 'has NUL bytes and looks like'} UTF-16, TOML must be UTF-8",
-        code="utf16",
-        where=Place(file, 1, 1),
-        offset=0,
-        hint='save as "UTF-8"',
-    )
+    message = f"file {'is' if marked else 'has NUL bytes and looks like'} UTF-16, TOML must be UTF-8"
+    return TomlError(message, code="utf16", where=Place(file, 1, 1), offset=0, hint='save as "UTF-8"')
 
 
 def not_utf8(data: bytes, error: UnicodeDecodeError, file: str | None) -> TomlError:
@@ -162,12 +157,9 @@ def _looks_like_gb18030(data: bytes) -> bool:
 
 def too_large(max_bytes: int, file: str | None) -> TomlError:
     """Return the error for input over the limit."""
-    return TomlError(
-        f"input is larger than {max_bytes:,} bytes",
-        code="too-large",
-        where=Place(file),
-        hint="a registries.conf is a few kilobytes: is this the right file? The limit can be raised",
-    )
+    message = f"input is larger than {max_bytes:,} bytes"
+    hint = "a registries.conf is a few kilobytes: is this the right file? The limit can be raised"
+    return TomlError(message, code="too-large", where=Place(file), hint=hint)
 
 
 def too_deep(text: str, file: str | None) -> TomlError:

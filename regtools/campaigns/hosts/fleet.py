@@ -78,12 +78,9 @@ class Fleet:
         names = {worker.vantage for worker in there.values()}
         if not there or (self.vantages is not None and not names & set(self.vantages)):
             wanted = f" of {', '.join(self.vantages)}" if self.vantages else ""
-            raise RegtoolsError(
-                f"the Dask cluster has no worker{wanted}",
-                kind="no-workers",
-                stage="pull",
-                hint='start some: dask worker ADDRESS --nthreads 1 --resources "vantage:NAME=1"',
-            )
+            message = f"the Dask cluster has no worker{wanted}"
+            hint = 'start some: dask worker ADDRESS --nthreads 1 --resources "vantage:NAME=1"'
+            raise RegtoolsError(message, kind="no-workers", stage="pull", hint=hint)
         return Courier(self, there)
 
 

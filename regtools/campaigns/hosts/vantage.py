@@ -100,12 +100,8 @@ def check_versions(client: Any) -> None:
 
 def scheduler_gone() -> RegtoolsError:
     """Return the error for a scheduler that does not answer any more."""
-    return RegtoolsError(
-        "the Dask scheduler is gone",
-        kind="scheduler-gone",
-        stage="pull",
-        hint="every pull that had come back is in the journal; the same call with a new client continues",
-    )
+    hint = "every pull that had come back is in the journal; the same call with a new client continues"
+    return RegtoolsError("the Dask scheduler is gone", kind="scheduler-gone", stage="pull", hint=hint)
 
 
 # -- on the host itself ----------------------------------------------------------------------------------
@@ -171,21 +167,17 @@ def _compare(sides: Mapping[str, Mapping[str, str | None]], mine: Mapping[str, s
     if others:
         more = f"; and {len(others) - 5} more" if len(others) > 5 else ""
         here = ", ".join(f"{name} {version}" for name, version in mine.items())
-        raise RegtoolsError(
-            f"versions differ: this side has {here}; {'; '.join(others[:5])}{more}",
-            kind="versions-differ",
-            stage="pull",
-            hint="install the same everywhere: 'podman-regtools[fleet]', with one constraints file",
-        )
+        message = f"versions differ: this side has {here}; {'; '.join(others[:5])}{more}"
+        hint = "install the same everywhere: 'podman-regtools[fleet]', with one constraints file"
+        raise RegtoolsError(message, kind="versions-differ", stage="pull", hint=hint)
 
 
 def _label(address: str, resources: Mapping[str, Any]) -> str:
     labels = [name.removeprefix(LABEL) for name in resources if name.startswith(LABEL)]
     if len(labels) > 1:
-        raise bad_campaign(
-            f"the worker {address} claims to be at {' and '.join(sorted(labels))}",
-            "start it with one resource vantage:NAME",
-        )
+        message = f"the worker {address} claims to be at {' and '.join(sorted(labels))}"
+        hint = "start it with one resource vantage:NAME"
+        raise bad_campaign(message, hint)
     return labels[0] if labels else ""
 
 

@@ -115,9 +115,6 @@ def release(name: str) -> Release:
     """
     if name in RELEASES:
         return RELEASES[name]
-    raise RegtoolsError(
-        f"there are rules for podman {', '.join(RELEASES)}, not for {name!r}",
-        kind="unknown-release",
-        stage="load",
-        hint='write podman="6"; the first number of `podman --version` says which you have',
-    )
+    message = f"there are rules for podman {', '.join(RELEASES)}, not for {name!r}"
+    hint = 'write podman="6"; the first number of `podman --version` says which you have'
+    raise RegtoolsError(message, kind="unknown-release", stage="load", hint=hint)
