@@ -340,7 +340,7 @@ def _advice(text: str) -> str | None:
     if "[" in text:
         return "image names cannot contain IPv6 addresses; use a host name"
     if not text.isascii():
-        return "only ASCII letters, digits and . _ - / : @ may stand in it"
+        return "it may hold only ASCII letters, digits and . _ - / : @"
     name, slash, last = text.rpartition("/")
     repository, _, tag = last.partition("@")[0].partition(":")
     if len(tag) > 128:

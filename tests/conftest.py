@@ -22,6 +22,12 @@ settings.register_profile("short", max_examples=100, deadline=None)
 settings.register_profile("long", max_examples=100_000, deadline=None)
 settings.load_profile("long" if LONG else "short")
 
+
+def examples(*, long: int) -> int:
+    """The number of examples of a property whose examples cost milliseconds: fewer than 100,000 in the long run."""
+    return min(settings.default.max_examples, long)
+
+
 for _name in list(os.environ):
     if _name.startswith(AMBIENT) or _name.lower() in PROXIES:
         del os.environ[_name]

@@ -216,7 +216,7 @@ def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         mark = max(",;\t", key=head.count)  # what spreadsheets write, in any country
         table = pd.read_csv(path, sep=mark, skipinitialspace=True, encoding="utf-8-sig")
     except (ValueError, pd.errors.ParserError) as error:
-        message = f"this is no table: {str(error).splitlines()[0]}"
+        message = f"this is not a table: {str(error).splitlines()[0]}"
         raise bad_table(message, "use a journal, a CSV file with a header line, or a Parquet file") from error
     prepared(table)  # so that an error names the file
     return table

@@ -101,7 +101,7 @@ def plural(count: int, noun: str) -> str:
 
 _ROUND = ["campaign", "vantage", "round"]
 _SHORTEST = 1e-9  # seconds; a clock that shows 0 has no logarithm
-MANY_PLACES = 40  # beyond, each place is compared with the fastest only: nobody reads 780 verdicts
+MANY_PLACES = 40  # beyond, each place is compared with the fastest only: 780 verdicts are too many to read
 _MOST_CELLS = 100_000_000
 
 

@@ -104,7 +104,7 @@ def _panels(pulls: pd.DataFrame, chart: Callable[..., Axes]) -> Figure:
     kinds = table[varying[0]].astype("string").fillna("unknown")
     for name in varying[1:]:
         kinds = kinds + ", " + table[name].astype("string").fillna("unknown")
-    often = kinds.value_counts().index[:_MOST_PANELS]  # nobody reads more
+    often = kinds.value_counts().index[:_MOST_PANELS]  # more is too much to read
     made = table.assign(**{_PANEL: kinds})
     return figure_of(small_multiples(made[kinds.isin(often)], chart, by=_PANEL)[0])
 

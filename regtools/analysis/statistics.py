@@ -163,8 +163,8 @@ def win_shares(wins: Floats, blocks: ArrayLike, seed: int) -> tuple[Floats, Floa
         seed: of the random draws; the same seed gives the same interval.
 
     Rounds are drawn whole, because the pulls within one are not independent. Beyond 2,000 rounds the
-    bootstrap is as good as normal, and the interval is computed from the standard error. Where a place won
-    always or never, all draws are equal and show no uncertainty: there the interval is Wilson's, over rounds.
+    bootstrap distribution is almost normal, and the interval is computed from the standard error. If a place
+    won always or never, all draws are equal and show no uncertainty; the interval is then Wilson's.
     """
     weight = np.asarray(blocks, dtype=float)
     rounds, places = wins.shape

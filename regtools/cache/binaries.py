@@ -83,8 +83,8 @@ class Binaries(Engine):
 
     def _check_release(self) -> None:
         # A registry ignores the keys of the other major version, and may then panic over what is left.
-        told = self.run([str(self._registry()), "--version"], QUICK_S)
-        found = re.search(r"(?<![\w.])v?([0-9]+)\.[0-9]+", told.stdout)
+        done = self.run([str(self._registry()), "--version"], QUICK_S)
+        found = re.search(r"(?<![\w.])v?([0-9]+)\.[0-9]+", done.stdout)
         if found and found[1] != self.settings.registry:
             raise failed(
                 f"this machine's registry is {found[0]}, the configuration is for {self.settings.registry}.x",

@@ -237,7 +237,7 @@ class Cache(Closing):
                 try:
                     redis = status.redis_use(engine.redis("INFO"))
                 except RegtoolsError as error:
-                    notes.append(f"{error.message}; pulls go on without it")
+                    notes.append(f"{error.message}; pulls work without it")
         if answering:
             try:
                 counted = status.read(self.settings.debug_address, self.settings.registry)

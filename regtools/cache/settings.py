@@ -40,7 +40,7 @@ class Settings:
             ``port + 2``.
         bind: the address of this machine at which it answers.
         storage: an absolute folder for the blobs; empty for a podman volume, or the cache's own folder.
-        ttl: how long a blob is kept, as ``"168h"``; only distribution 3.x can be told.
+        ttl: how long a blob is kept, as ``"168h"``; only for distribution 3.x.
         prefix: the image names that go through the cache; empty for the upstream's own.
         name: what containers, network, volume and units are called.
         private: whether the upstream wants a login, which then lies in ``secrets.env``.
@@ -90,7 +90,7 @@ class Settings:
     def _check_ttl(self) -> None:
         if not self.ttl:
             return
-        _check_text(self.ttl, DURATION, "a time to live", "give e.g. 168h, 12h30m, or 0 for ever")
+        _check_text(self.ttl, DURATION, "a time to live", "give e.g. 168h, 12h30m, or 0 for no limit")
         if self.registry == "2":
             message = "distribution 2.x keeps everything for 168 hours and cannot be told otherwise"
             hint = "leave --ttl out, or take --registry 3"
@@ -189,13 +189,13 @@ def _check_upstream(url: str) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise bad(f"the upstream is no address: {error}", hint) from error
+        raise bad(f"the upstream is not an address: {error}", hint) from error
     if parts.username is not None or parts.password is not None:
         message = "the upstream's address holds a login, which would end up in the configuration"
         hint = "give --username, and the password by --password-file or --password-stdin"
         raise bad(message, hint)
     if parts.scheme not in ("http", "https") or not host:
-        raise bad(f"{url!r} is no upstream", hint)
+        raise bad(f"{url!r} is not an upstream", hint)
     shown = f"[{host}]" if ":" in host else host
     if url.lower() != f"{parts.scheme}://{shown}{f':{port}' if port is not None else ''}":
         raise bad(f"the upstream {url!r} has more than a scheme, a host and a port", hint)

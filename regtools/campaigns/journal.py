@@ -12,7 +12,6 @@ with the extra ``parquet``, reads and writes them.
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
 import os
@@ -29,6 +28,9 @@ from regtools.pull.frames import Table
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
 
 from .rows import COLUMNS, checked_row, pull_rows, row_of
+
+with suppress(ImportError):  # Windows, where journals are read only
+    import fcntl
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,7 +193,7 @@ def _read_one(path: Pathlike) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[int, str]]]:
-    """Read the rows of some kinds into tables; return these, and the lines that are no rows.
+    """Read the rows of some kinds into tables; return these, and the lines that are not rows.
 
     A table checks its columns in bulk, by the same rules as :func:`~regtools.campaigns.rows.checked_row`.
     """

@@ -82,7 +82,7 @@ class Plan:
         states = self.cache_states
         if not states or not set(states) <= set(CACHE_STATES) or len(set(states)) < len(states):
             raise bad_campaign(
-                f"{list(states)} are no cache states", f"choose from {', '.join(CACHE_STATES)}"
+                f"{list(states)} are not cache states", f"choose from {', '.join(CACHE_STATES)}"
             )
         if "cold" in states and not self.make_cold:
             message = "a cold pull needs a command that empties the place's cache"
@@ -190,7 +190,7 @@ def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, Registr
         confs = {vantage: getattr(at, "conf", at) for vantage, at in there.items()}
         is_place = isinstance(name, str) and all(hasattr(conf, "resolve") for conf in confs.values())
         if not is_place or not name or not name.isprintable():
-            raise bad_campaign(f"{name!r} is no place", "a place is a name and a RegistriesConf")
+            raise bad_campaign(f"{name!r} is not a place", "a place is a name and a RegistriesConf")
         if name in found:
             raise bad_campaign("two places have the same name")
         found[name] = confs if there is value else confs[""]

@@ -49,7 +49,7 @@ def pull_rows(pull: Pull, **more: Any) -> list[Row]:
 
 
 def bad_row(why: str) -> RegtoolsError:
-    """Return the error for something that is no row of a journal."""
+    """Return the error for something that is not a row of a journal."""
     return RegtoolsError(why, kind="bad-row", stage="load")
 
 

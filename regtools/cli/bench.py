@@ -56,7 +56,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--json", action="store_true", help="print the answer as JSON")
     add = parser.add_argument_group("a campaign: every source, many times, in shuffled order").add_argument
     add("--rounds", type=number(1, MANY), metavar="N", help="pulls from every source; 10 for a verdict")
-    add("--journal", metavar="FILE", type=file, help="keep every pull there; the same command goes on")
+    add("--journal", metavar="FILE", type=file, help="keep every pull there; the same command continues")
     whole = number(0, 2**63 - 1)
     add("--seed", type=whole, metavar="N", help="of the shuffling (default: a new one, kept in the journal)")
     add("--cache-state", choices=("unknown", "cold", "warm"), action="append", help="may be repeated")
@@ -93,7 +93,7 @@ def _words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no command: {str(error).lower()}") from None
+        raise ArgumentTypeError(f"{text!r} is not a command: {str(error).lower()}") from None
 
 
 def run(options: Namespace) -> int:
@@ -225,7 +225,7 @@ def _campaign(options: Namespace, conf: RegistriesConf) -> int:
                 **{name: getattr(options, name) for name in AS_GIVEN},
             )
     except KeyboardInterrupt:
-        complain(f"stopped; every finished pull is in {journal}: the same command goes on")
+        complain(f"stopped; every finished pull is in {journal}: the same command continues")
         raise
     _report(options, pulls, journal, by="vantage" if client else None)
     return OK if not pulls.attrs["stopped"] and len(pulls) and bool(pulls["ok"].all()) else NO
@@ -257,7 +257,7 @@ def _report(options: Namespace, pulls: pd.DataFrame, journal: str, by: str | Non
     for at, (times, why) in pulls.attrs["refused"].items():
         complain(f"{at}: {times} {'result' if times == 1 else 'results'} refused, at last: {why}")
     if stopped:
-        complain(f"stopped early: {stopped}; the same command goes on")
+        complain(f"stopped early: {stopped}; the same command continues")
 
 
 def _progress(told: list[Progress], seconds: float) -> str:

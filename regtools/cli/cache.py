@@ -24,7 +24,7 @@ VERBS = {
     "verify": "pull an image through it twice and once by podman, and report whether it caches",
 }
 ENDING = ending(
-    "0 done, 1 the answer is no or it cannot be done, 2 wrong usage.",
+    "0 done, 1 the answer is negative or it cannot be done, 2 wrong usage.",
     "regtools cache init hub",
     "regtools cache up hub",
     "sudo cp hub/registries.conf.d/50-regtools-cache.conf \\\n     /etc/containers/registries.conf.d/",

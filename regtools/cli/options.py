@@ -125,7 +125,7 @@ def surroundings(options: Namespace) -> Surroundings:
     """Return the machine that the options name.
 
     Raises:
-        RegtoolsError: kind ``file-missing`` where ``--root`` is no directory.
+        RegtoolsError: kind ``file-missing`` where ``--root`` is not a directory.
     """
     return Surroundings(options.root or "/", None, options.uid)
 

@@ -1,7 +1,7 @@
 """Where text leaves: everything that a command prints or writes goes through this module.
 
-Names, file contents and answers of registries are somebody else's text. They may hold escape sequences,
-bells, characters that turn the direction of writing, or bytes that are no UTF-8. :func:`say`,
+Names, file contents and answers of registries are foreign text. They may hold escape sequences,
+bells, characters that turn the direction of writing, or bytes that are not UTF-8. :func:`say`,
 :func:`complain` and :func:`say_json` print all of these as escapes, so that no text moves the cursor.
 """
 
@@ -174,7 +174,7 @@ def save_chart(draw: Callable[[], object], path: str) -> None:
 def progress(text: Callable[[float], str]) -> Iterator[None]:
     """Draw a line that says how far long work is, four times a second, until the block ends.
 
-    Nothing is drawn where standard error is no terminal; the work itself knows nothing of the drawing.
+    Nothing is drawn if standard error is not a terminal; the work itself does not depend on the drawing.
 
     Args:
         text: returns the line; called with the seconds since the start.
@@ -186,7 +186,7 @@ def progress(text: Callable[[float], str]) -> Iterator[None]:
     ended = threading.Event()
 
     def put(line: str) -> None:
-        with suppress(OSError, ValueError):  # the terminal is gone; the work goes on
+        with suppress(OSError, ValueError):  # the terminal is gone; the work continues
             stream.write(f"\r\x1b[K{line}")
             stream.flush()
 

@@ -110,7 +110,7 @@ def _from_old(text: str, file: str | None) -> Conversion:
     search = list(map(_bare, lists.get("search", ())))
     good = [entry for entry in search if is_host(entry)]
     notes += [
-        f"search list entry {entry!r} is no host and was not carried over"
+        f"search list entry {entry!r} is not a host and was not carried over"
         for entry in search
         if entry not in good
     ]
@@ -211,7 +211,7 @@ def _insecure_host(item: Any, notes: list[str]) -> str | None:
     text = _bare(item) if isinstance(item, str) else ""
     if is_host(text):
         return text
-    why = "is a network, and podman knows hosts only" if "/" in text else "is no host"
+    why = "is a network, and podman knows hosts only" if "/" in text else "is not a host"
     notes.append(f"insecure-registries: {_shown(item)} {why}; it was not carried over")
     return None
 
@@ -223,7 +223,7 @@ def _docker_mirror(item: Any, insecure: Iterable[str], notes: list[str]) -> tupl
     if "@" in text:
         why = "a mirror with a login in its URL was not carried over: podman login keeps logins"
     elif not is_qualified(host) or not _is_place(bare):
-        why = f"{_shown(item)} was not carried over: it is no place podman can use"
+        why = f"{_shown(item)} was not carried over: podman cannot use it as a location"
     else:
         return bare, text.lower().startswith("http://") or host in insecure
     notes.append(f"registry-mirrors: {why}")
@@ -242,7 +242,7 @@ def _from_docker(text: str, file: str | None) -> Conversion:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise RegtoolsError(
-            f"this is no JSON: {error.msg}",
+            f"this is not JSON: {error.msg}",
             kind="json-syntax",
             stage="load",
             where=Place(file, error.lineno, error.colno),
@@ -281,7 +281,7 @@ def _bare(text: str) -> str:
 
 
 def _shown(item: Any) -> str:
-    return repr(item) if isinstance(item, str) else "a value that is no text"
+    return repr(item) if isinstance(item, str) else "a value that is not text"
 
 
 def _printable(text: str) -> str:

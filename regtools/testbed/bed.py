@@ -3,7 +3,7 @@
 Images are called ``origin.test/hello``, never ``localhost:40123/hello``: the name stays the same in every run
 while the ports change, so that a notebook can print it, and resolving it is the lesson. The top-level
 domain ``test`` is reserved (RFC 6761, section 6.2): no such host can exist, so that a forgotten
-registries.conf ends in "no such host" and never at somebody's registry.
+registries.conf ends in "no such host" and never at a real registry.
 
 podman and ``skopeo copy`` follow it. ``skopeo inspect`` does so for the image, but asks the host of the
 name itself for the list of tags: use ``--no-tags``, or a place's own address

@@ -52,7 +52,7 @@ class Payload:
         tags: the names that lead to it.
 
     Raises:
-        RegtoolsError: no layer, a layer outside 2,077 bytes … 4 GiB, or a name that is no tag.
+        RegtoolsError: no layer, a layer outside 2,077 bytes … 4 GiB, or a name that is not a tag.
     """
 
     layers: tuple[int, ...]
@@ -92,7 +92,7 @@ class Content:
 
 
 def build(image: Hello | Payload) -> Content:
-    """Make an image; the same description gives the same digests everywhere, forever."""
+    """Make an image; the same description gives the same digests on every machine and in every release."""
     content = Content("", image.tags, {}, {})
     if isinstance(image, Payload):
         layers = [

@@ -5,8 +5,8 @@ the gzip here holds *stored* blocks only (RFC 1951, section 3.2.4): the content 
 of at most 65,535 bytes. A field that readers skip (RFC 1952, section 2.3.1.1) brings the layer to the
 very size that was asked for, so that the bytes on the wire are round numbers.
 
-The content of payload layers is the output of SHAKE128 (FIPS 202), which nothing compresses and a seed fixes
-forever. The i-th mebibyte is ``shake_128(f"regtools testbed/{seed}/{i}")``.
+The content of payload layers is the output of SHAKE128 (FIPS 202): it cannot be compressed, and a seed
+determines it. The i-th mebibyte is ``shake_128(f"regtools testbed/{seed}/{i}")``.
 
 The content of the `hello` image is a static executable of a few machine instructions, written by hand because
 a compiler gives other bytes on every machine. It has one segment, prints its greeting and exits with 0.

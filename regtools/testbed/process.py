@@ -4,7 +4,7 @@ The testbed's registry and its links run in processes of their own, so that they
 (:class:`Helper`) and helper (:class:`Control`) exchange lines of JSON over the helper's standard input and
 output. The helper ends
 
-* when it is told to (``close()``), or when its input ends: the owner has ended, by whatever signal, and the
+* when ``close()`` is called, or when its input ends: the owner has ended, by whatever signal, and the
   kernel has closed the pipe;
 * when its parent is no longer the owner: the owner has ended, but a process that it had forked still holds
   the pipe.

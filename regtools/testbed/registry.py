@@ -171,7 +171,7 @@ class Endpoint(RequestHandler):
         self._error(status_code, "UNSUPPORTED", self._reason)
 
     def _may_ask(self, name: str | None) -> bool:
-        """Return whether a request may go on; otherwise answer it with 401 and where to get a token."""
+        """Return whether a request may proceed; otherwise answer it with 401 and where to get a token."""
         if self.kind == "token" or self.tokens is None:
             return True
         if self.tokens.open(self.request.headers.get("Authorization", ""), name):

@@ -71,7 +71,7 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("release", ["2", "3"])
-def test_the_configuration_has_the_documented_keys_of_its_release_and_no_others(release: str) -> None:
+def test_the_configuration_has_the_documented_keys_of_its_release_only(release: str) -> None:
     settings = Settings(registry=release)
     assert set(keys(config(settings))) == COMMON | OWN[release]
 
@@ -274,12 +274,12 @@ def test_a_folder_that_holds_no_cache_says_so(tmp_path: Path, text: str | None, 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"upstream": "registry-1.docker.io"}, "is no upstream"),
-        ({"upstream": "ftp://h"}, "is no upstream"),
+        ({"upstream": "registry-1.docker.io"}, "is not an upstream"),
+        ({"upstream": "ftp://h"}, "is not an upstream"),
         ({"upstream": "https://me:secret@h"}, "holds a login"),
         ({"upstream": "https://h/path"}, "has more than"),
         ({"upstream": "https://h?x"}, "has more than"),
-        ({"upstream": "https://h:99999"}, "is no address"),
+        ({"upstream": "https://h:99999"}, "is not an address"),
         ({"upstream": 'https://h"'}, "cannot be a host"),
         ({"registry": "4"}, "no distribution"),
         ({"port": 65534}, "cannot be the port"),

@@ -87,7 +87,7 @@ def advise(
 
     Raises:
         RegtoolsError: kind ``no-advice``: the measurements support no choice, and the message says why.
-            Kind ``bad-table``: they are no measurements.
+            Kind ``bad-table``: these are not measurements.
     """
     if by not in (None, "vantage"):
         raise no_advice([f"files cannot be written by {by!r}"], 'the only column to keep apart is "vantage"')

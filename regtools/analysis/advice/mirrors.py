@@ -1,6 +1,6 @@
 """Which mirrors of a configuration were measured, and how: from pulls to a :class:`Case` for each entry.
 
-A place of a journal is only a name that somebody gave to what was measured. Which source it is follows from
+A place of a journal is only a name, chosen by the person who measured. Which source it is follows from
 its pulls, in this order:
 
 1. the one reference that each of its pulls of an image was asked from (``attempts`` with one entry): it is

@@ -128,7 +128,7 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def points_wide(ax: Axes) -> float:
-    """Return the present width of the Axes in points."""
+    """Return the current width of the Axes in points."""
     return float(ax.get_window_extent().width / ax.figure.dpi * 72)
 
 

@@ -60,7 +60,7 @@ def unquoted_key(f: Failure) -> Fault | None:
     found = re.match(r"([^\s\"'=#\[\]]++)[ \t]*+=", line)
     if not found or f.pos > f.start + found.end(1):
         return None
-    message = "only letters, digits, `-` and `_` may stand in a bare key"
+    message = "a bare key may hold only letters, digits, `-` and `_`"
     hint = f'write "{found[1]}" = {line[found.end() :].strip()}'.rstrip()
     return Fault("unquoted-key", f.start, f.start + found.end(1), message, hint)
 

@@ -116,7 +116,7 @@ def spaced_header(f: Failure) -> Fault | None:
     found = re.compile(r"\[[ \t]++\[([^\]\n]*+)\]").match(f.text, f.start)
     if not found or f.pos > f.line_end(f.start):
         return None
-    message = "no space may stand between the two brackets"
+    message = "there must be no space between the two brackets"
     hint = "write [[" + found[1].strip(" \t") + "]]"
     return Fault("spaced-header", f.start, found.start(1), message, hint)
 
