@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from regtools.pull.records import frames
+from regtools.pull.records import Pull, frames
 
 from .measurements import pulls_frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from regtools.pull.records import Pull
 
 
 COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds", "followed")

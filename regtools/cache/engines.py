@@ -8,14 +8,9 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .files import LABEL, SCRIPT
-from .settings import failed
-
-if TYPE_CHECKING:
-    from .settings import Settings
-
+from .settings import Settings, failed
 
 STATE = "run"
 QUICK_S = 60.0  # for answers about the cache; a start may take as long as pulling the images

@@ -17,17 +17,12 @@ import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
 
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.registries.writing import quote
 
-from .settings import FILE, bad
-
-if TYPE_CHECKING:
-    from .settings import Settings
-
+from .settings import FILE, Settings, bad
 
 TEMPLATES = Path(__file__).with_name("templates")
 LABEL = "regtools.cache"  # label of containers and volumes; its value is the folder of their cache

@@ -7,17 +7,12 @@ import secrets
 import socket
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 
 from . import status
-from .settings import bad, failed
-
-if TYPE_CHECKING:
-    from .engines import Engine
-    from .settings import Settings
-
+from .engines import Engine
+from .settings import Settings, bad, failed
 
 START_S = 60.0  # for the first answer; it takes a tenth of a second, unless the machine is busy
 REDIS_S = 5.0

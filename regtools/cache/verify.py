@@ -11,23 +11,19 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from regtools.display import size
+from regtools.errors import RegtoolsError
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.reference import Reference
 from regtools.registries.conf import RegistriesConf
 
 from .engines import last_line
-from .settings import bad, failed
-from .status import read
+from .settings import Settings, bad, failed
+from .status import Traffic, read
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from regtools.errors import RegtoolsError
-    from regtools.pull.records import Pull
-
-    from .settings import Settings
-    from .status import Traffic
 
 
 SETTLE_S = 60.0  # for storing what the client has already

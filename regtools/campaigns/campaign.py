@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .job import carry_out
+from .job import Job, carry_out
 from .journal import JournalWarning, Past, append_rows, locked, read_journal
 from .plan import Plan, another_plan, named_places
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .hosts.fleet import Courier
-    from .job import Job
     from .rows import Row
 
     Executor = Callable[

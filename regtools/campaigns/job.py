@@ -22,6 +22,7 @@ from regtools.pull.http.receiving import Body, Wanted
 from regtools.pull.http.transport import Client, Limits
 from regtools.pull.http.trust import find_trust
 from regtools.pull.recorder import Run, utc
+from regtools.pull.records import Pull, Request
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml, quote
@@ -29,8 +30,6 @@ from regtools.registries.writing import effective_toml, quote
 from .rows import COLUMNS, NEEDED, bad_row, checked_row, pull_rows
 
 if TYPE_CHECKING:
-    from regtools.pull.records import Pull, Request
-
     from .rows import Row
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.pull.frames import Table
-from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
+from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
 
 from .rows import COLUMNS, checked_row, pull_rows, row_of
 
@@ -34,8 +34,6 @@ with suppress(ImportError):  # Windows, where journals are read only
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from regtools.pull.records import Pull
 
     from .rows import Row
 

@@ -17,13 +17,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError
+from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
 from .job import CACHE_STATES, Job
 
 if TYPE_CHECKING:
-    from regtools.registries.conf import RegistriesConf
-
     from .rows import Row
 
 

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.pull.http.transport import Limits
+from regtools.pull.manifests import Platform
+from regtools.pull.records import Failure, Meter, Pull
 from regtools.pull.timing import time_resolution
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.entries import Registry
+from regtools.registries.resolution import Candidate, Resolution, Source
 from regtools.registries.writing import document_toml
 
 from .plan import bad_campaign
-
-if TYPE_CHECKING:
-    from regtools.pull.manifests import Platform
-    from regtools.pull.records import Failure, Meter, Pull
-    from regtools.registries.resolution import Candidate, Resolution, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,22 +16,19 @@ from regtools.errors import RegtoolsError
 from regtools.reference import PullName, physical_host
 from regtools.registries.advice import Note, Outcome, advice, advice_on_failure, differences
 from regtools.registries.entries import best_prefix
-from regtools.registries.reading.credentials import certificates, credentials
+from regtools.registries.reading.credentials import Certificates, Credentials, certificates, credentials
 from regtools.registries.reading.document import Document
 from regtools.registries.reading.host import Surroundings
-from regtools.registries.reading.lookup import look_up
+from regtools.registries.reading.lookup import Ignored, look_up
 from regtools.registries.reading.releases import release
+from regtools.registries.resolution import Candidate, Resolution, Source
 from regtools.registries.resolve import resolve
+from regtools.registries.settings import Settings
 
 from .options import ALL, configuration, ending, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
 
 if TYPE_CHECKING:
-    from regtools.registries.reading.credentials import Certificates, Credentials
-    from regtools.registries.reading.lookup import Ignored
-    from regtools.registries.resolution import Candidate, Resolution, Source
-    from regtools.registries.settings import Settings
-
     Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
 
 CANNOT_KNOW = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, Reference, is_host, is_qualified
@@ -20,14 +20,10 @@ from regtools.toml.reader import decode, parse
 from .entries import Mirror, Registry
 from .reading.document import Document
 from .reading.releases import release
-from .reading.schema import OLD_LISTS, fold_key
+from .reading.schema import OLD_LISTS, Path, Table, fold_key
 from .reading.validation import check
 from .settings import SEARCH
 from .writing import array, entries_toml
-
-if TYPE_CHECKING:
-    from .reading.schema import Path, Table
-
 
 # Of podman's refusals, those that converting removes.
 _CURABLE = ("v1-format", "mixed-v1-v2")

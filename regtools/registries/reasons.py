@@ -7,20 +7,13 @@ places, which costs a scan of the files. So it is called only when a reason is a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from regtools.errors import RegtoolsError
-from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference, is_qualified
+from regtools.errors import Place, RegtoolsError
+from regtools.reference import HUB, HUB_HOST, HUB_OLD, PullName, Reference, is_qualified
 
-from .entries import PRIMARY, applies, matched, matching_prefixes
-from .settings import SEARCH
-
-if TYPE_CHECKING:
-    from regtools.errors import Place
-    from regtools.reference import PullName
-
-    from .entries import Registry
-    from .settings import Settings
+from .entries import PRIMARY, Registry, applies, matched, matching_prefixes
+from .settings import SEARCH, Settings
 
 
 class Reason(NamedTuple):

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from regtools.display import escape, html_table, visible
+from regtools.errors import RegtoolsError
+from regtools.reference import PullName, Reference
 from regtools.values import Value
 
-from .entries import PRIMARY
+from .entries import PRIMARY, Registry
 from .reasons import (
     Reason,
     candidate_error,
@@ -22,15 +24,10 @@ from .reasons import (
     why_source,
     why_transport,
 )
+from .settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from regtools.errors import RegtoolsError
-    from regtools.reference import PullName, Reference
-
-    from .entries import Registry
-    from .settings import Settings
 
 
 class Source(Value):

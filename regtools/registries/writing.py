@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
-from .settings import DEFAULT_HELPERS, SEARCH
-
-if TYPE_CHECKING:
-    from .entries import Registry
-    from .settings import Settings
+from .entries import Registry
+from .settings import DEFAULT_HELPERS, SEARCH, Settings
 
 
 def quote(text: str) -> str:

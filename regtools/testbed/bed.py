@@ -27,17 +27,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.registries.conf import RegistriesConf
 
-from .images import DEFAULT_IMAGES
+from .images import DEFAULT_IMAGES, Hello, Payload
 from .process import Closing, Helper, bad
 from .store import Count, Counters
-
-if TYPE_CHECKING:
-    from .images import Hello, Payload
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .layers import ARCHITECTURES, SMALLEST, executable, file_layer, payload_layer, sha256
+from .layers import ARCHITECTURES, SMALLEST, Layer, executable, file_layer, payload_layer, sha256
 from .process import bad
-
-if TYPE_CHECKING:
-    from .layers import Layer
-
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

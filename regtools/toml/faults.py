@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from regtools.errors import Place, Related, TomlError
 
-from .positions import deep_place, locate
-
-if TYPE_CHECKING:
-    from .positions import Path
-
+from .positions import Path, deep_place, locate
 
 LARGE: Final = (
     4 * 1024 * 1024

@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from regtools.errors import RegtoolsError
 
-from ..job import checked_rows, lost_row
+from ..job import Job, checked_rows, lost_row
 from ..plan import bad_campaign
-from .vantage import check_versions, in_turn_on_this_host, present, scheduler_gone
+from .vantage import Worker, check_versions, in_turn_on_this_host, present, scheduler_gone
 
 if TYPE_CHECKING:
-    from ..job import Job
     from ..rows import Row
-    from .vantage import Worker
 
     Delivery = tuple[Job, list[Row]]
 

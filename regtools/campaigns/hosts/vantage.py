@@ -24,11 +24,11 @@ from regtools.errors import RegtoolsError, unwritable
 from regtools.pull.recorder import utc
 from regtools.version import __version__
 
+from ..job import Job
 from ..plan import bad_campaign
 from ..rows import checked_row
 
 if TYPE_CHECKING:
-    from ..job import Job
     from ..rows import Row
 
 

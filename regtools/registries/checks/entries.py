@@ -6,23 +6,18 @@ Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table" and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, WELL_KNOWN, is_host, is_qualified, split
 
 from ..entries import slip
-from ..reading.schema import fold_key
+from ..reading.releases import Release
+from ..reading.schema import Path, Table, fold_key
 from ..writing import quote
-from .finding import WARNING
-
-if TYPE_CHECKING:
-    from ..reading.releases import Release
-    from ..reading.schema import Path, Table
-    from .finding import Finding
-    from .fixes import Fix
-    from .lenient import Sheet
-
+from .finding import WARNING, Finding
+from .fixes import Fix
+from .lenient import Sheet
 
 # ruff: noqa: SIM905 - a list of eighty words, one a line, would hide the rest
 # Images of Docker's own that people name most often: docker.io/NAME as a prefix hardly means a namespace.

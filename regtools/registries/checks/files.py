@@ -11,22 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import Place, RegtoolsError
 
 from ..reading.document import Document, dialect
 from ..reading.host import Surroundings
-from ..reading.lookup import Files, look_up
-from ..reading.releases import RELEASES
+from ..reading.lookup import Files, Ignored, look_up
+from ..reading.releases import RELEASES, Release
 from ..settings import Settings
 from .finding import NOTE, Finding, rule
-
-if TYPE_CHECKING:
-    from ..reading.lookup import Ignored
-    from ..reading.releases import Release
-    from .lenient import Sheet
-
+from .lenient import Sheet
 
 # Why a file is not read → code of the finding, and what to do. Other reasons are notes.
 _WHY = {

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import Place, RegtoolsError, TomlError
 from regtools.toml.faults import error_at
-from regtools.toml.positions import locate
+from regtools.toml.positions import Span, locate
 from regtools.toml.reader import check_values, decode, parse
 
 from ..reading.document import Document, bom_error
-from ..reading.schema import fold_key
+from ..reading.releases import Release
+from ..reading.schema import Path, Problem, Table, fold_key
 from ..reading.validation import check
 from .finding import Finding, rule
 from .fixes import Edit, Fix
 from .mending import blanked, mended
-
-if TYPE_CHECKING:
-    from regtools.toml.positions import Span
-
-    from ..reading.releases import Release
-    from ..reading.schema import Path, Problem, Table
-
 
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20

@@ -10,24 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_OLD, WELL_KNOWN, is_qualified
 
-from ..entries import best_prefix
+from ..entries import Registry, best_prefix
+from ..reading.schema import Path, Table
 from ..resolve import resolve
-from ..settings import SEARCH
+from ..settings import SEARCH, Settings
 from ..writing import quote
 from .entries import never
 from .finding import NOTE, Finding, rule
-
-if TYPE_CHECKING:
-    from ..entries import Registry
-    from ..reading.schema import Path, Table
-    from ..settings import Settings
-    from .lenient import Sheet
-
+from .lenient import Sheet
 
 _FLAGS = ("insecure", "blocked", "mirror-by-digest-only")
 _DIGEST = "@sha256:" + "0" * 64

@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from regtools.errors import RegtoolsError
 
 from ..resolve import resolve
-from .finding import NOTE, WHOLE, rule
-from .fixes import OverlapError, apply_all, compatible
+from ..settings import Settings
+from .finding import NOTE, WHOLE, Finding, rule
+from .fixes import Fix, OverlapError, apply_all, compatible
 
 if TYPE_CHECKING:
-    from ..settings import Settings
-    from .finding import Finding
-    from .fixes import Fix
-
     Check = Callable[[dict[str | None, str]], "State"]
 
 

@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError, Related, TomlError
 from regtools.toml.faults import error_at
-from regtools.toml.positions import locate
-from regtools.toml.reader import check_values, decode, parse
+from regtools.toml.positions import Span, locate
+from regtools.toml.reader import Note, check_values, decode, parse
 
-from .schema import fold_key
+from .schema import Path, Problem, fold_key
 from .validation import Checked, check
 
 if TYPE_CHECKING:
-    from regtools.toml.positions import Span
-    from regtools.toml.reader import Note
-
     from .releases import Release
-    from .schema import Path, Problem
 
 
 def dialect(release: Release, environ: Mapping[str, str]) -> str:

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 from regtools.reference import is_host
 
 from .aliases import check_aliases
-from .schema import OLD_LISTS, TOP, Problem, Shape
+from .schema import OLD_LISTS, TOP, Path, Problem, Shape, Table
 
 if TYPE_CHECKING:
     from .releases import Release
-    from .schema import Path, Table
 
 
 MODES = ("enforcing", "permissive", "disabled")
