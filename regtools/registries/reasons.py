@@ -122,12 +122,8 @@ def _advice(location: str, rest: str, kind: str) -> str | None:
 # -- why not ---------------------------------------------------------------------------------------------
 
 
-def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: bool) -> tuple[Reason, ...]:
-    """Return what the configuration has for short names and was not used for this name."""
-    return tuple(_unused_settings(conf, pull, how, count, tty))
-
-
-def _unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: bool) -> Iterator[Reason]:
+def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: bool) -> Iterator[Reason]:
+    """Yield what the configuration has for short names and was not used for this name."""
     if pull.dropped_tag is not None:
         yield Reason(f"tag :{pull.dropped_tag} is dropped, since a digest is given")
     search, mode = conf.setting_place(SEARCH), conf.setting_place("short-name-mode")

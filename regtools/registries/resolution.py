@@ -208,7 +208,7 @@ class Resolution(Value):
     @property
     def unused(self) -> tuple[Reason, ...]:
         """What was not used for this name, and why; for single candidates see :attr:`Candidate.unused`."""
-        return unused_settings(self.conf, self.pull, self.how, len(self.candidates), self.tty)
+        return tuple(unused_settings(self.conf, self.pull, self.how, len(self.candidates), self.tty))
 
     def to_dict(self) -> dict[str, Any]:
         """Return candidates and sources as plain data; ``"prompt": true`` if podman would ask."""

@@ -56,6 +56,11 @@ def entries_toml(entries: Iterable[Registry]) -> str:
     return "\n\n".join(table for entry in entries for table in tables(entry))
 
 
+def mirrors_toml(locations: Iterable[str]) -> str:
+    """Return a ``[[registry.mirror]]`` table for each location, an empty line between two tables."""
+    return "\n\n".join(f"[[registry.mirror]]\nlocation = {quote(location)}" for location in locations)
+
+
 def aliases_toml(aliases: Mapping[str, str]) -> str:
     """Return an ``[aliases]`` table, without a line break at the end.
 

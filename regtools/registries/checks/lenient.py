@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -61,7 +62,6 @@ class Sheet:
         self._mended: list[str] = []  # as many lines as the file has
         self._starts: list[int] = []
         self._mended_starts: list[int] = []
-        self._headers: dict[int, Span] | None = None
         try:
             self._read(source)
         except RegtoolsError as error:
@@ -171,14 +171,12 @@ class Sheet:
         span = self.span(path)
         return self.document.text[span.key_start : span.value_end] if span and self.document else None
 
-    @property
+    @cached_property
     def headers(self) -> dict[int, Span]:
         """The table headers in the order of the text, by their offset in the mended text."""
-        if self._headers is None:
-            spans = locate(self.document.text).values() if self.document else ()
-            found = (s for s in spans if s.line == s.header_line and s[:2] == s[2:4])
-            self._headers = {span.key_start: span for span in sorted(found)}
-        return self._headers
+        spans = locate(self.document.text).values() if self.document else ()
+        found = (s for s in spans if s.line == s.header_line and s[:2] == s[2:4])
+        return {span.key_start: span for span in sorted(found)}
 
     def header(self, path: Path) -> Span | None:
         """Return the header of a table, None if it is written in another way."""

@@ -42,20 +42,6 @@ class Checked:
         unusual: whether there is anything that podman does not know or accept.
     """
 
-    __slots__ = (
-        "aliases",
-        "entries",
-        "helpers",
-        "indices",
-        "layer_helper",
-        "mode",
-        "old_format",
-        "old_paths",
-        "search",
-        "tables",
-        "unusual",
-    )
-
     def __init__(self) -> None:
         self.entries: dict[str, Table] = {}
         self.indices: dict[str, int] = {}
