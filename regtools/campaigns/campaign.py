@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING, Any
 from .job import Job, carry_out
 from .journal import JournalWarning, Past, append_rows, locked, read_journal
 from .plan import Plan, another_plan, named_places
+from .rows import Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .hosts.fleet import Courier
-    from .rows import Row
 
-    Executor = Callable[
-        [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
-    ]
+
+Executor = Callable[
+    [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.pull.failover import open_source
@@ -27,11 +27,7 @@ from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml, quote
 
-from .rows import COLUMNS, NEEDED, bad_row, checked_row, pull_rows
-
-if TYPE_CHECKING:
-    from .rows import Row
-
+from .rows import COLUMNS, NEEDED, Row, bad_row, checked_row, pull_rows
 
 CACHE_STATES = ("unknown", "cold", "warm")
 _CHILL_S = 600  # a command that takes longer to empty a cache hangs

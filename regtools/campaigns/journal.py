@@ -27,7 +27,7 @@ from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.pull.frames import Table
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
 
-from .rows import COLUMNS, checked_row, pull_rows, row_of
+from .rows import COLUMNS, Row, checked_row, pull_rows, row_of
 
 with suppress(ImportError):  # Windows, where journals are read only
     import fcntl
@@ -35,9 +35,8 @@ with suppress(ImportError):  # Windows, where journals are read only
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .rows import Row
 
-    Pathlike = str | os.PathLike[str]
+Pathlike = str | os.PathLike[str]
 
 
 _IRREGULAR = "a journal must be a regular file"

@@ -14,17 +14,14 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import Place, RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
 from .job import CACHE_STATES, Job
-
-if TYPE_CHECKING:
-    from .rows import Row
-
+from .rows import Row
 
 BOUNDS = {"rounds": 1_000_000, "probes": 1000, "pause_s": 86_400, "jitter": 1, "workers": 64}
 

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 from functools import partial
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.reference import PullName, physical_host
@@ -28,8 +28,8 @@ from regtools.registries.settings import Settings
 from .options import ALL, configuration, ending, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
 
-if TYPE_CHECKING:
-    Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
+Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
+
 
 CANNOT_KNOW = (
     "local images: podman looks among them first, and contacts the registry of the one it finds{short}",

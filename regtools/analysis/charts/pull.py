@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    Samples = list[tuple[float, int]]
+
+Samples = list[tuple[float, int]]
 
 
 def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:

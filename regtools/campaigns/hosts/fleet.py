@@ -14,18 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError
 
 from ..job import Job, checked_rows, lost_row
 from ..plan import bad_campaign
+from ..rows import Row
 from .vantage import Worker, check_versions, in_turn_on_this_host, present, scheduler_gone
 
-if TYPE_CHECKING:
-    from ..rows import Row
-
-    Delivery = tuple[Job, list[Row]]
+Delivery = tuple[Job, list[Row]]
 
 
 TRIES = 3  # of a job whose worker is lost or brings back nonsense, before it counts as a failed pull

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.pull.recorder import utc
@@ -26,11 +26,7 @@ from regtools.version import __version__
 
 from ..job import Job
 from ..plan import bad_campaign
-from ..rows import checked_row
-
-if TYPE_CHECKING:
-    from ..rows import Row
-
+from ..rows import Row, checked_row
 
 LABEL = "vantage:"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from regtools.errors import RegtoolsError
 
@@ -19,8 +19,7 @@ from ..settings import Settings
 from .finding import NOTE, WHOLE, Finding, rule
 from .fixes import Fix, OverlapError, apply_all, compatible
 
-if TYPE_CHECKING:
-    Check = Callable[[dict[str | None, str]], "State"]
+Check = Callable[[dict[str | None, str]], "State"]
 
 
 MOST_ALONE = 200  # more fixes than this are tried together only
