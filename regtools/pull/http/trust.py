@@ -1,4 +1,4 @@
-"""Read the certificates for one source from certs.d, as podman does (containers-certs.d(5))."""
+"""Find the certificates of a source in certs.d (containers-certs.d(5)): whom a connection trusts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .values import pull_error
 if TYPE_CHECKING:
     from regtools.registries.reading.host import Surroundings
     from regtools.registries.settings import Settings
+
 
 __all__ = ["Trust", "find_trust"]
 
