@@ -22,8 +22,8 @@ __all__ = ["check_login", "check_port", "free_ports", "wait"]
 
 START_S = 60.0  # for the first answer; it takes a tenth of a second, unless the machine is busy
 REDIS_S = 5.0
-# Below those that the system gives to programs that ask for any port: between this look and the start of the cache
-# only a program that wants this very port can take it.
+# Below those that the system gives to programs that ask for any port: between this look and the start of the
+# cache only a program that wants this very port can take it.
 PORTS = range(20_000, 32_000)
 # What distribution writes before it ends; a stack or its usage follows.
 REASON = re.compile(r"^panic:|level=(fatal|panic)|^configuration error")
