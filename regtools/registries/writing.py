@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from .reading.schema import NAMESPACE
 from .settings import DEFAULT_HELPERS, SEARCH
 
 if TYPE_CHECKING:
@@ -50,11 +51,13 @@ def tables(entry: Registry) -> Iterator[str]:
     lines += [f"prefix = {quote(entry.prefix)}"] if entry.prefix else []
     lines += [f"location = {quote(entry.location)}"] if entry.location else []
     lines += [f"{flag.replace('_', '-')} = true" for flag in flags if getattr(entry, flag)]
+    lines += [f"{NAMESPACE} = {quote(entry.namespace_proxy)}"] if entry.namespace_proxy else []
     yield "\n".join(lines)
     for mirror in entry.mirrors:
         lines = ["[[registry.mirror]]", f"location = {quote(mirror.location)}"]
         lines += ["insecure = true"] if mirror.insecure else []
         lines += [f"pull-from-mirror = {quote(mirror.pull_from_mirror)}"] if mirror.pull_from_mirror else []
+        lines += [f"{NAMESPACE} = {quote(mirror.namespace_proxy)}"] if mirror.namespace_proxy else []
         yield "\n".join(lines)
 
 
