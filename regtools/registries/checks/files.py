@@ -142,8 +142,8 @@ def upgrade(
             mirrored = [entry.prefix for entry in view.registries if entry.mirrors]
             if mirrored and later.blobs_move_on and not release.blobs_move_on:
                 message = (
-                    f"from podman {SINCE['blobs_move_on']} on, a layer that a mirror does not deliver is fetched "
-                    "from the next source, and the pull does not fail"
+                    f"from podman {SINCE['blobs_move_on']} on, a layer that a mirror does not deliver is "
+                    "fetched from the next source; today the pull fails"
                 )
                 yield Finding(NOTE, "upgrade-changes", message, view.place(mirrored[0], "mirror", 0))
 

@@ -62,7 +62,7 @@ class Document:
         self.notes = notes
         self.settings = Checked()
         self._spans: dict[Path, Span] | None = None
-        self._indices: dict[int, int] | None = None
+        self._indices: dict[str, int] | None = None
 
     @classmethod
     def read(
@@ -144,8 +144,9 @@ class Document:
         if settings.old_format:
             return settings.old_paths[prefix]
         if self._indices is None:  # all at once: to look for one takes as long
-            self._indices = {id(table): index for index, table in enumerate(settings.tables)}
-        return ("registry", self._indices[id(settings.entries[prefix])])
+            ids = {id(table): index for index, table in enumerate(settings.tables)}
+            self._indices = {key: ids[id(table)] for key, table in settings.entries.items()}
+        return ("registry", self._indices[prefix])
 
     def error(self, problem: Problem, *, stage: str = "load") -> RegtoolsError:
         """Turn a problem into an error that shows the line."""
