@@ -11,13 +11,10 @@ Everything raised on purpose by this package belongs to the family.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.display import snippet, visible
 from regtools.values import Value
-
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["Place", "RegtoolsError", "Related", "TomlError", "unwritable"]
 

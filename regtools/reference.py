@@ -24,13 +24,10 @@ be left out.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.values import Value
-
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["GRAMMAR", "PullName", "Reference", "is_host", "physical_host", "split"]
 
@@ -345,7 +342,7 @@ def _advice(text: str) -> str | None:
     if "[" in text:
         return "image names cannot contain IPv6 addresses; use a host name"
     if not text.isascii():
-        return "only ASCII letters, digits and . _ - / : @ may stand in it"
+        return "it may hold only ASCII letters, digits and . _ - / : @"
     name, slash, last = text.rpartition("/")
     repository, _, tag = last.partition("@")[0].partition(":")
     if len(tag) > 128:

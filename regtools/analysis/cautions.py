@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .pairing import image_conflicts
-from .verdicts import MIN_ROUNDS, plural
+from .pairing import MIN_ROUNDS, image_conflicts, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
     import pandas as pd
 
     from .pairing import Blocks

@@ -7,7 +7,8 @@ for cold and warm caches: those are different questions, and a mean over both an
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +20,6 @@ from .pairing import blocks_of, pair_rows, shares
 from .statistics import quantile, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
-
     import pandas as pd
 
     from regtools.pull.records import Pull

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,6 @@ from .charts.pulls import pulls_to_draw
 from .charts.style import figure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -106,7 +105,7 @@ def _panels(pulls: pd.DataFrame, chart: Callable[..., Axes]) -> Figure:
     kinds = table[varying[0]].astype("string").fillna("unknown")
     for name in varying[1:]:
         kinds = kinds + ", " + table[name].astype("string").fillna("unknown")
-    often = kinds.value_counts().index[:_MOST_PANELS]  # nobody reads more
+    often = kinds.value_counts().index[:_MOST_PANELS]  # more is too much to read
     made = table.assign(**{_PANEL: kinds})
     return figure_of(small_multiples(made[kinds.isin(often)], chart, by=_PANEL)[0])
 

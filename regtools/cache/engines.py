@@ -6,16 +6,14 @@ import os
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import SCRIPT
+from .files import LABEL, SCRIPT
 from .settings import failed
-from .texts import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .settings import Settings
 
 __all__ = ["Engine", "Podman"]
@@ -138,7 +136,11 @@ class Podman(Engine):
         return None if self.which("podman") else "podman is not installed"
 
     def start(self) -> None:
-        """Run the script, unless another cache has containers of these names."""
+        """Run the script, unless another cache has containers of these names.
+
+        Raises:
+            RegtoolsError: kind ``cache-failed``: the names are taken, or podman could not start them.
+        """
         for name in map(self._name, self.parts):
             owner = self._owner("container", name)
             if owner is not None and owner != str(self.folder):

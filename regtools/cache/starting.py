@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import socket
 import time
 from contextlib import suppress
@@ -21,6 +22,9 @@ __all__ = ["check_login", "check_port", "free_ports", "wait"]
 
 START_S = 60.0  # for the first answer; it takes a tenth of a second, unless the machine is busy
 REDIS_S = 5.0
+# Below those that the system gives to programs that ask for any port: between this look and the start of the
+# cache only a program that wants this very port can take it.
+PORTS = range(20_000, 32_000)
 # What distribution writes before it ends; a stack or its usage follows.
 REASON = re.compile(r"^panic:|level=(fatal|panic)|^configuration error")
 
@@ -68,26 +72,28 @@ def check_login(settings: Settings) -> None:
         )
 
 
-def check_port(address: str) -> None:
-    """Raise if another program listens at ``host:port``."""
+def check_port(address: str, harm: str = "") -> None:
+    """Raise if another program listens at ``host:port``; ``harm`` completes the message."""
     host, _, port = address.rpartition(":")
     with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as found:
-        # If nobody listens, the system may choose this very port for the question, which then meets itself.
+        # If no process listens, the system may choose this port for our end, which then meets itself.
         if found.getsockname() != found.getpeername():
             raise failed(
-                f"another program answers at {address} already",
+                f"another program answers at {address} already{harm}",
                 "end it, or make the cache at another port: regtools cache init --port N --force",
             )
 
 
 def free_ports(bind: str) -> int:
-    """Return the first of three free ports in a row: the registry's, the debug server's and Redis's."""
-    for _ in range(100):  # two attempts in three thousand find a port whose neighbour is taken
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            if port <= 65533 and all(_is_free(port + more, bind) for more in (1, 2)):
-                return port
+    """Return the first of three free ports in a row: the registry's, the debug server's and Redis's.
+
+    Raises:
+        RegtoolsError: kind ``cache-failed``: a hundred random places had none.
+    """
+    for _ in range(100):
+        port = secrets.choice(PORTS)
+        if all(_is_free(port + more, bind) for more in range(3)):
+            return port
     raise failed("there are no three free ports in a row", "choose one with port=")
 
 

@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import size
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
@@ -20,9 +21,7 @@ from .settings import bad, failed
 from .status import read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any
 
     from regtools.errors import RegtoolsError
     from regtools.pull.records import Pull
@@ -84,6 +83,8 @@ class Verification:
             served, fetched = size(leg.bytes_served), size(leg.bytes_fetched)
             amounts = f"{served:>9} to us, {fetched:>9} from the upstream"
             lines.append(f"  {name:<18}{leg.total_s:8.2f} s   {amounts}")
+        if self.cold.bytes_fetched > 1.5 * self.cold.bytes_served:
+            lines.append("  (distribution 2.x fetches a missing blob twice, 3.x once)")
         lines += [
             f"  same digest       {'yes' if self.same_digest else 'NO'}, {self.warm.digest}",
             f"  podman used it    {told}: {self.podman_note}",

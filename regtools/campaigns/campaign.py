@@ -12,22 +12,21 @@ import os
 import random
 import time
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .job import carry_out
 from .journal import JournalWarning, Past, append_rows, locked, read_journal
 from .plan import Plan, another_plan, named_places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
-
     import pandas as pd
 
     from .hosts.fleet import Courier
     from .job import Job
+    from .plan import Places
     from .rows import Row
 
     Executor = Callable[
@@ -64,7 +63,7 @@ class Progress:
 
 def run_campaign(
     images: str | Iterable[str],
-    places: Any,
+    places: Places,
     *,
     rounds: int = 10,
     journal: str | os.PathLike[str] = "pulls.jsonl",

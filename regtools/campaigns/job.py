@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import RegtoolsError
 from regtools.pull.failover import open_source
@@ -29,8 +29,6 @@ from regtools.registries.writing import effective_toml, quote
 from .rows import COLUMNS, NEEDED, bad_row, checked_row, pull_rows
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from regtools.pull.records import Pull, Request
 
     from .rows import Row

@@ -11,10 +11,10 @@ of them would pull from the same place at the same time.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError
 from regtools.registries.writing import effective_toml
@@ -22,12 +22,22 @@ from regtools.registries.writing import effective_toml
 from .job import CACHE_STATES, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from typing import Protocol
 
     from regtools.registries.conf import RegistriesConf
 
     from .rows import Row
+
+    class NamedPlace(Protocol):
+        """A place to pull from, such as those of a testbed."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def conf(self) -> RegistriesConf: ...
+
+    At = RegistriesConf | NamedPlace
+    Places = Mapping[str, At | Mapping[str, At]] | Iterable[NamedPlace | tuple[str, At]]
 
 __all__ = ["Plan", "another_plan", "bad_campaign", "named_places"]
 
@@ -86,7 +96,7 @@ class Plan:
         states = self.cache_states
         if not states or not set(states) <= set(CACHE_STATES) or len(set(states)) < len(states):
             raise bad_campaign(
-                f"{list(states)} are no cache states", f"choose from {', '.join(CACHE_STATES)}"
+                f"{list(states)} are not cache states", f"choose from {', '.join(CACHE_STATES)}"
             )
         if "cold" in states and not self.make_cold:
             raise bad_campaign(
@@ -177,7 +187,7 @@ class Plan:
         return told + [f"place {name} has another configuration now" for name in moved]
 
 
-def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
+def named_places(places: Places) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
     """Read places: a mapping of names to configurations or places, or things with ``name`` and ``conf``.
 
     In a mapping, a configuration may be replaced by a mapping of vantage points to configurations.
@@ -195,7 +205,7 @@ def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, Registr
         confs = {vantage: getattr(at, "conf", at) for vantage, at in there.items()}
         is_place = isinstance(name, str) and all(hasattr(conf, "resolve") for conf in confs.values())
         if not is_place or not name or not name.isprintable():
-            raise bad_campaign(f"{name!r} is no place", "a place is a name and a RegistriesConf")
+            raise bad_campaign(f"{name!r} is not a place", "a place is a name and a RegistriesConf")
         if name in found:
             raise bad_campaign("two places have the same name")
         found[name] = confs if there is value else confs[""]

@@ -7,8 +7,9 @@ source a configuration that leads to it alone, so that a campaign can compare th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_resolution
@@ -19,12 +20,8 @@ from regtools.registries.writing import quote
 from .plan import bad_campaign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
     from regtools.pull.manifests import Platform
-    from regtools.pull.meter import Meter
-    from regtools.pull.records import Failure, Pull
+    from regtools.pull.records import Failure, Meter, Pull
     from regtools.registries.resolution import Candidate, Resolution, Source
 
 __all__ = ["Bench", "Tried", "bench", "source_places"]
@@ -172,6 +169,13 @@ def bench(
     meter: Meter | None = None,
 ) -> Bench:
     """Ask every source of ``image`` for the whole image, one after the other; nothing is kept.
+
+    Args:
+        image: the name, as a user would type it for podman.
+        conf: the configuration that decides the sources.
+        platform: which image of an index; None for this machine's platform.
+        workers: number of layers that are fetched at the same time.
+        meter: shows progress while the pulls run.
 
     Raises:
         RegtoolsError: the name is wrong or cannot be resolved.

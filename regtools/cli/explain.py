@@ -7,9 +7,10 @@ contacted and podman need not be installed.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator
 from functools import partial
 from stat import S_ISREG
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import RegtoolsError
 from regtools.reference import PullName, physical_host
@@ -22,14 +23,10 @@ from regtools.registries.reading.lookup import look_up
 from regtools.registries.reading.releases import release
 from regtools.registries.resolve import resolve
 
-from .options import configuration, load, named_files, releases, surroundings
+from .options import configuration, ending, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
-from .parser import ending
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
     from regtools.registries.reading.credentials import Certificates, Credentials
     from regtools.registries.reading.lookup import Ignored
     from regtools.registries.resolution import Candidate, Resolution, Source

@@ -14,7 +14,7 @@ from argparse import ArgumentParser
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from regtools.display import columns
 from regtools.errors import RegtoolsError, TomlError
@@ -28,7 +28,6 @@ from .exercises import grade, load_exercises
 
 if TYPE_CHECKING:
     import os
-    from typing import Any, NoReturn
 
     from regtools.registries.checks import Findings
 

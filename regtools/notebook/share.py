@@ -1,11 +1,12 @@
 """Where the notebooks and their data are: in a checkout, or inside the installed package.
 
 The wheel carries ``notebooks/`` and ``data/`` under ``regtools/_share/``; a checkout has them at its top.
-Everything that reads one of these files asks here, so that a chapter works the same from both.
+Every reader of these files uses this module, so that a chapter works the same from both.
 """
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from regtools.errors import Place, RegtoolsError
@@ -46,7 +47,7 @@ def notebooks_dir() -> Path:
 
 
 def is_checkout() -> bool:
-    """Say whether this package runs from a checkout, whose notebooks the reader may open in place."""
+    """Return whether this package runs from a checkout, rather than from an installed wheel."""
     return not (_PACKAGE / "_share").is_dir()
 
 
@@ -55,7 +56,7 @@ def _share(kind: str) -> Path:
     folder = installed if installed.is_dir() else _PACKAGE.parent / kind
     if not folder.is_dir():
         raise RegtoolsError(
-            f"this installation of regtools came without its {kind}/ folder",
+            f"this installation of regtools has no {kind}/ folder",
             kind="file-missing",
             stage="load",
             where=Place(f"{kind}/"),
@@ -65,8 +66,6 @@ def _share(kind: str) -> Path:
 
 
 def _nearest(name: str, folder: Path) -> str:
-    from difflib import get_close_matches
-
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     near = get_close_matches(name, files, 3, 0.5) or files
     return "there are: " + ", ".join(near)

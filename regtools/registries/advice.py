@@ -8,6 +8,7 @@ Source: containers-registries.conf(5); podman-pull(1), podman-search(1), podman-
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from regtools.errors import RegtoolsError
@@ -19,8 +20,6 @@ from .reading.schema import NAMESPACE
 from .writing import aliases_toml, entries_toml, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from regtools.errors import Place
 
     from .reading.lookup import Ignored

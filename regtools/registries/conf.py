@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from .entries import Mirror, Registry
@@ -14,8 +15,6 @@ from .resolve import resolve, resolve_many
 from .settings import DEFAULT_HELPERS, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     import pandas as pd
 
     from regtools.reference import Reference

@@ -8,16 +8,14 @@ Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Container, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from regtools.reference import WELL_KNOWN
 
 from .reading.schema import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
-    from typing import Any, Self
-
     from .reading.schema import Table
 
 __all__ = ["Mirror", "Registry", "Value", "applies", "best_prefix", "matched", "matching_prefixes", "slip"]

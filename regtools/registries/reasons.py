@@ -6,6 +6,7 @@ places, which costs a scan of the files. So it is called only when a reason is a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from regtools.errors import RegtoolsError
@@ -15,8 +16,6 @@ from .entries import PRIMARY, applies, matched, matching_prefixes
 from .settings import SEARCH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from regtools.errors import Place
     from regtools.reference import PullName
 

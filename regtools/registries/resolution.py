@@ -6,7 +6,8 @@ A :class:`Resolution` shows itself as a tree on the terminal, as a table in Jupy
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from regtools.display import escape, html_table, visible
 
@@ -22,9 +23,6 @@ from .reasons import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, ClassVar
-
     import pandas as pd
 
     from regtools.errors import RegtoolsError
@@ -353,11 +351,11 @@ class Columns:
                 place = (reference, source.kind, source.insecure, source.blocked_by)
                 self._row(image, number, order, name, *place, None, None)
 
-    def add_error(self, image: Any, error: RegtoolsError) -> None:
+    def add_error(self, image: object, error: RegtoolsError) -> None:
         """Add the row of a name that cannot be resolved."""
         self._row(image, 0, 0, None, None, None, None, None, error.kind, error.stage)
 
-    def _row(self, *row: Any) -> None:
+    def _row(self, *row: object) -> None:
         for column, value in zip(self.values, row, strict=True):
             column.append(value)
 

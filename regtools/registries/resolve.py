@@ -12,6 +12,7 @@ Source: containers-registries.conf(5); podman-pull(1) for short names.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
@@ -22,8 +23,6 @@ from .reasons import bad_search_name, enforcing_without_terminal, no_search_regi
 from .resolution import Candidate, Columns, Resolution, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     import pandas as pd
 
     from .settings import Settings

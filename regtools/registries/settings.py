@@ -6,8 +6,9 @@ Resolving, reasons, advice, checks and the writer take a :class:`Settings`;
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError
 
@@ -16,9 +17,6 @@ from .reading.document import Document
 from .reading.host import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
-
     from .entries import Registry
     from .reading.lookup import Files
     from .reading.releases import Release

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .reading.schema import NAMESPACE
 from .settings import DEFAULT_HELPERS, SEARCH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from .entries import Registry
     from .settings import Settings
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .layers import ARCHITECTURES, SMALLEST, executable, file_layer, payload_layer, sha256
 from .process import bad
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from .layers import Layer
 
 __all__ = ["DEFAULT_IMAGES", "INDEX", "MANIFEST", "Content", "Hello", "Payload", "build", "from_dict"]
@@ -55,7 +53,7 @@ class Payload:
         tags: the names that lead to it.
 
     Raises:
-        RegtoolsError: no layer, a layer outside 2,077 bytes … 4 GiB, or a name that is no tag.
+        RegtoolsError: no layer, a layer outside 2,077 bytes … 4 GiB, or a name that is not a tag.
     """
 
     layers: tuple[int, ...]
@@ -96,7 +94,7 @@ class Content:
 
 
 def build(image: Hello | Payload) -> Content:
-    """Make an image; the same description gives the same digests everywhere, forever."""
+    """Make an image; the same description gives the same digests on every machine and in every release."""
     content = Content("", image.tags, {}, {})
     if isinstance(image, Payload):
         layers = [

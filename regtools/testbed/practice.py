@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,6 @@ from regtools.pull.engines.private import containers_conf, new_folder, remove_fo
 from .process import Closing, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .bed import Testbed
 
 __all__ = ["NOWHERE", "Practice", "Said"]

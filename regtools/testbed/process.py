@@ -4,7 +4,7 @@ The testbed's registry and its links run in processes of their own, so that they
 (:class:`Helper`) and helper (:class:`Control`) exchange lines of JSON over the helper's standard input and
 output. The helper ends
 
-* when it is told to (``close()``), or when its input ends: the owner has ended, by whatever signal, and the
+* when ``close()`` is called, or when its input ends: the owner has ended, by whatever signal, and the
   kernel has closed the pipe;
 * when its parent is no longer the owner: the owner has ended, but a process that it had forked still holds
   the pipe.
@@ -26,18 +26,16 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 from regtools.errors import RegtoolsError
 
 with contextlib.suppress(ImportError):  # Windows, where no helper starts
     import resource
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
 
 __all__ = ["Closing", "Control", "Helper", "bad", "failed", "main"]
 
@@ -112,7 +110,11 @@ class Helper(Closing):
         return self._end.alive and self._process.poll() is None
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send one message and return the answer."""
+        """Send one message and return the answer.
+
+        Raises:
+            RegtoolsError: kind ``testbed-failed``: the process has ended, or reports an error.
+        """
         with self._lock:
             if not self._end.alive:
                 raise failed(f"the testbed's {self.room} is closed", "open a new Testbed")

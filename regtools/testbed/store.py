@@ -14,13 +14,11 @@ import hmac
 import os
 import re
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
     from .images import Content
 
 __all__ = ["Count", "Counters", "Store", "Tally", "Tokens", "Unsatisfiable", "byte_range"]

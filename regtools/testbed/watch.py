@@ -22,12 +22,12 @@ import select
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
-from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
@@ -35,8 +35,6 @@ from regtools.pull.engines.private import new_folder, remove_folder, storage_opt
 with suppress(ImportError):  # Windows, where podman runs in a machine of its own
     import pty
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["Watched", "attempts", "choices", "watch"]
 

@@ -11,7 +11,7 @@ of mistakes is loaded only for faulty text, because starting up is most of what 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import tomli
 
@@ -22,8 +22,6 @@ from .positions import locate
 from .toml10 import check_toml10
 
 if TYPE_CHECKING:
-    from typing import Any, Final
-
     from .positions import Path
 
 __all__ = ["DIALECTS", "MAX_BYTES", "Note", "TomlDocument", "check_values", "decode", "parse", "read"]

@@ -7,13 +7,10 @@ parse. One walk over strings, comments, brackets and bare values finds the first
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Final
 
 from .faults import error_at
 from .positions import DATE_TIME, STRING
-
-if TYPE_CHECKING:
-    from typing import Final
 
 __all__ = ["check_toml10"]
 

@@ -8,6 +8,7 @@ speed. The registry itself stays last, where podman asks it in any case.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, overload
 
 from regtools.display import visible
@@ -15,15 +16,13 @@ from regtools.registries.writing import entries_toml
 from regtools.version import __version__
 
 from ..measurements import period
-from ..verdicts import plural
+from ..pairing import plural
 from .choice import best, decide, described, ending
 from .expected import FAILURE_S, SILENCE_S
 from .mirrors import NoChoice, cases, evidence, no_advice
 from .vantages import Advice, common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     import pandas as pd
 
     from regtools.pull.records import Pull
@@ -89,7 +88,7 @@ def advise(
 
     Raises:
         RegtoolsError: kind ``no-advice``: the measurements support no choice, and the message says why.
-            Kind ``bad-table``: they are no measurements.
+            Kind ``bad-table``: these are not measurements.
     """
     if by not in (None, "vantage"):
         raise no_advice([f"files cannot be written by {by!r}"], 'the only column to keep apart is "vantage"')

@@ -7,6 +7,7 @@ counts the same. What it costs a vantage point is its expected time beside that 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,6 @@ from .expected import gains, interval, mean_time
 from .mirrors import NoChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     import pandas as pd
 
     from .choice import Choice

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import seconds
 
@@ -12,9 +13,6 @@ from . import style
 from .pulls import chosen_places, pulls_to_draw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any
-
     import pandas as pd
     from matplotlib.axes import Axes
 

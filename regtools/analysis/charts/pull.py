@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import seconds, size
 from regtools.pull.records import Request
@@ -11,9 +12,6 @@ from regtools.pull.records import Request
 from . import style
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import seconds
 
@@ -11,9 +12,6 @@ from ..measurements import pulls_frame, time_column
 from . import style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
-
     import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes

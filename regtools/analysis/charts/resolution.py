@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import style
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 

@@ -14,10 +14,11 @@ import socket
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.pull.recorder import utc
@@ -27,9 +28,6 @@ from ..plan import bad_campaign
 from ..rows import checked_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
-
     from ..job import Job
     from ..rows import Row
 

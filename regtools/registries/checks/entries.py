@@ -5,7 +5,8 @@ Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table" and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, WELL_KNOWN, is_host, is_qualified, split
@@ -15,9 +16,6 @@ from ..writing import quote
 from .finding import WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
     from ..reading.releases import Release
     from ..reading.schema import Path, Table
     from .finding import Finding

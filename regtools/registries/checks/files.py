@@ -9,6 +9,7 @@ Source: containers-registries.conf(5), containers-registries.conf.d(5).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,9 @@ from ..reading.host import Surroundings
 from ..reading.lookup import Files, look_up
 from ..reading.releases import SINCE
 from ..settings import Settings
-from .finding import NOTE, Finding
-from .rules import rule
+from .finding import NOTE, Finding, rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..reading.lookup import Ignored
     from ..reading.releases import Release
     from .lenient import Sheet

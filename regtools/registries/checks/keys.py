@@ -6,8 +6,9 @@ Source: containers-registries.conf(5), which says what belongs where.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..convert import docker_toml, old_toml
 from ..reading.releases import SINCE
@@ -15,9 +16,6 @@ from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, NAMESPACE, OLD_LISTS, 
 from .refused import as_mirrors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from typing import Any
-
     from ..reading.schema import Path, Table
     from ..settings import Settings
     from .finding import Finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError, TomlError
 from regtools.toml.faults import error_at
@@ -14,14 +14,11 @@ from regtools.toml.reader import check_values, decode, parse
 from ..reading.document import Document
 from ..reading.schema import fold_key
 from ..reading.validation import check
-from .finding import Finding
+from .finding import Finding, rule
 from .fixes import Edit, Fix
 from .mending import blanked, mended
-from .rules import rule
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from regtools.toml.positions import Span
 
     from ..reading.releases import Release

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import tomli
@@ -16,8 +17,6 @@ import tomli
 from ..writing import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from regtools.errors import TomlError
 
 __all__ = ["blanked", "mended"]

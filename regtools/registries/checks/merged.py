@@ -8,6 +8,7 @@ containers-registries.conf.d(5) for what a later file replaces.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,9 @@ from ..resolve import resolve
 from ..settings import SEARCH
 from ..writing import quote
 from .entries import never
-from .finding import NOTE, Finding
-from .rules import rule
+from .finding import NOTE, Finding, rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..entries import Registry
     from ..reading.schema import Path, Table
     from ..settings import Settings

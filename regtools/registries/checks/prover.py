@@ -8,19 +8,17 @@ merged configuration may be new if podman refused the files before.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from regtools.errors import RegtoolsError
 
 from ..resolve import resolve
-from .finding import NOTE
+from .finding import NOTE, WHOLE, rule
 from .fixes import OverlapError, apply_all, compatible
-from .rules import WHOLE, rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from ..settings import Settings
     from .finding import Finding
     from .fixes import Fix

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import RegtoolsError
 from regtools.reference import split
@@ -19,9 +20,6 @@ from .fixes import Edit
 from .mending import doubled_brackets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
     from ..reading.schema import Path, Problem
     from .fixes import Fix
     from .lenient import Sheet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from regtools.display import visible
@@ -14,8 +15,6 @@ from .schema import fold_key
 from .validation import Checked, check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from regtools.toml.positions import Span
     from regtools.toml.reader import Note
 
@@ -144,8 +143,8 @@ class Document:
         if settings.old_format:
             return settings.old_paths[prefix]
         if self._indices is None:  # all at once: to look for one takes as long
-            ids = {id(table): index for index, table in enumerate(settings.tables)}
-            self._indices = {key: ids[id(table)] for key, table in settings.entries.items()}
+            numbers = {id(table): index for index, table in enumerate(settings.tables)}
+            self._indices = {each: numbers[id(entry)] for each, entry in settings.entries.items()}
         return ("registry", self._indices[prefix])
 
     def error(self, problem: Problem, *, stage: str = "load") -> RegtoolsError:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from regtools.errors import RegtoolsError
@@ -22,8 +23,6 @@ from .host import Surroundings
 from .releases import RELEASES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .releases import Release
 
 __all__ = ["Files", "Found", "Ignored", "look_up"]

@@ -9,10 +9,8 @@ Source: containers-registries.conf(5).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 __all__ = [
     "ENTRY",

@@ -8,8 +8,9 @@ Source: containers-registries.conf(5); the order is that of podman's image libra
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.reference import is_host
 
@@ -17,9 +18,6 @@ from .aliases import check_aliases
 from .schema import OLD_LISTS, TOP, Problem, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
     from .releases import Release
     from .schema import Path, Table
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from .failure import Fault, complete_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Final
-
     from .failure import Failure
 
 __all__ = ["RULES"]
