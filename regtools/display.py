@@ -13,18 +13,6 @@ import unicodedata
 from collections.abc import Container, Iterable, Sequence
 from typing import TextIO
 
-__all__ = [
-    "columns",
-    "escape",
-    "html_table",
-    "seconds",
-    "size",
-    "snippet",
-    "terminal_width",
-    "text_table",
-    "visible",
-]
-
 LIMIT = 120  # columns of source text; longer lines are cut around the caret
 _LEFT = 40  # columns kept before the caret of a cut line
 _ELLIPSIS = "…"

@@ -11,8 +11,6 @@ from .files import BINARIES, STORAGE, read_secrets
 from .settings import failed
 from .starting import check_port
 
-__all__ = ["Binaries"]
-
 
 class Binaries(Engine):
     """The registry and Redis that are installed here, as processes in the background."""

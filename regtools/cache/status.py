@@ -29,21 +29,6 @@ from .settings import failed
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = [
-    "Counts",
-    "RedisUse",
-    "Status",
-    "Stored",
-    "Traffic",
-    "answers",
-    "copies",
-    "read",
-    "redis_use",
-    "stored",
-    "traffic",
-    "upstream_state",
-    "wants_basic",
-]
 
 BLOBS = "docker/registry/v2/blobs"
 ANSWERED = re.compile(
@@ -237,10 +222,9 @@ def read(debug_address: str, release: str) -> Traffic:
         variables = json.loads(_get(f"http://{debug_address}/debug/vars"))["registry"]["proxy"]
         return traffic(variables, _get(f"http://{debug_address}/metrics"), release)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise failed(
-            f"the registry's counters at {debug_address} cannot be read: {error}",
-            "does config.yml still have http.debug, with prometheus enabled?",
-        ) from error
+        message = f"the registry's counters at {debug_address} cannot be read: {error}"
+        hint = "does config.yml still have http.debug, with prometheus enabled?"
+        raise failed(message, hint) from error
 
 
 def traffic(proxy: dict[str, Any], metrics: str, release: str) -> Traffic:

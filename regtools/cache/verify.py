@@ -11,25 +11,20 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from regtools.display import size
+from regtools.errors import RegtoolsError
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.reference import Reference
 from regtools.registries.conf import RegistriesConf
 
 from .engines import last_line
-from .settings import bad, failed
-from .status import read
+from .settings import Settings, bad, failed
+from .status import Traffic, read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from regtools.errors import RegtoolsError
-    from regtools.pull.records import Pull
-
-    from .settings import Settings
-    from .status import Traffic
-
-__all__ = ["Leg", "Verification", "full_name", "podman_used_it", "pull_through", "settled"]
 
 SETTLE_S = 60.0  # for storing what the client has already
 QUIET_S = 0.5  # without a change of the counters

@@ -15,8 +15,6 @@ from regtools.cache.status import Status
 from .options import ending, file, number
 from .output import NO, OK, complain, say, say_json
 
-__all__ = ["configure", "run"]
-
 VERBS = {
     "init": "write the files of a cache; a file that is there and differs is kept",
     "up": "start it, and wait until it answers",

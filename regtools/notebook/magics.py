@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from regtools.registries.checks import Findings
 
-__all__ = ["Beside", "beside", "check", "examine", "load_ipython_extension", "unload_ipython_extension"]
 
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
 _TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"

@@ -12,20 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-__all__ = [
-    "ENTRY",
-    "LAYER_HELPER",
-    "MIRROR",
-    "NAMESPACE",
-    "OLD_LISTS",
-    "TOP",
-    "Path",
-    "Problem",
-    "Shape",
-    "Table",
-    "fold_key",
-]
-
 Path = tuple[str | int, ...]
 Table = dict[str, Any]
 
