@@ -1,9 +1,9 @@
 """Try the sources of one candidate in order, as podman does.
 
-The first source that delivers the manifest also delivers the blobs. With podman 6 (releases from the second
-half of 2026 on) a blob that it does not deliver comes from the next source: after 5xx, 429, a timeout, or if
-the blob does not exist there. Any other answer fails the candidate, and so does a body that breaks after its
-first byte, which is resumed where it began.
+The first source that delivers the manifest also delivers the blobs. From podman 6.1 on, a blob that it does
+not deliver comes from the next source: after 5xx, 429, a timeout, or if the blob does not exist there. Any
+other answer fails the candidate, and so does a body that breaks after its first byte, which is resumed where
+it began.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def open_source(
         patient_blobs=patient_blobs,
         trust=find_trust(conf, source.reference, insecure=source.insecure),
         login=login,
+        namespace=source.namespace_proxy,
     )
     repository.ping(lane)
     repository.authorize(lane)

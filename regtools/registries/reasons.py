@@ -34,18 +34,21 @@ class Reason(NamedTuple):
 # -- why -------------------------------------------------------------------------------------------------
 
 
-def why_source(conf: Settings, entry: Registry | None, mirror: int) -> Reason:
+def why_source(conf: Settings, entry: Registry | None, mirror: int, namespace: str) -> Reason:
     """Return which entry, or which of its mirrors, put a source into the list."""
     if entry is None:
         return Reason("no [[registry]] entry matches: the name's own registry")
+    key: tuple[str | int, ...] = ("location",)
     if mirror != PRIMARY:
-        text = f"mirror {mirror + 1} of {entry.prefix!r}"
-        return Reason(text, conf.place(entry.prefix, "mirror", mirror, "location"))
-    if not entry.location:
-        return Reason(f"{entry.prefix!r} has no location: the name stays", conf.place(entry.prefix, "prefix"))
-    same = entry.location == entry.prefix
-    text = f"the registry {entry.prefix!r} itself" if same else f"location replaces {entry.prefix!r}"
-    return Reason(text, conf.place(entry.prefix, "location"))
+        text, key = f"mirror {mirror + 1} of {entry.prefix!r}", ("mirror", mirror, "location")
+    elif not entry.location:
+        text, key = f"{entry.prefix!r} has no location: the name stays", ("prefix",)
+    elif entry.location == entry.prefix:
+        text = f"the registry {entry.prefix!r} itself"
+    else:
+        text = f"location replaces {entry.prefix!r}"
+    text += f", asked with namespace-proxy {namespace!r}" if namespace else ""
+    return Reason(text, conf.place(entry.prefix, *key))
 
 
 def why_transport(

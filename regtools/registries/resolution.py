@@ -78,9 +78,16 @@ class Source(Value):
         return self.blocked_by is not None
 
     @property
+    def namespace_proxy(self) -> str:
+        """What is sent as ``?ns=`` with requests for manifests and blobs; empty for none."""
+        if self.entry is None or not self.conf.release.knows_namespaces:
+            return ""
+        return (self.entry if self.mirror == PRIMARY else self.entry.mirrors[self.mirror]).namespace_proxy
+
+    @property
     def why(self) -> Reason:
         """What put this place into the list, with file, line and column."""
-        return why_source(self.conf, self.entry, self.mirror)
+        return why_source(self.conf, self.entry, self.mirror, self.namespace_proxy)
 
     @property
     def transport(self) -> Reason:

@@ -71,7 +71,7 @@ def check(data: Table, checked: Checked, release: Release, *, dropin: bool) -> I
         release: whose rules.
         dropin: whether the file is a drop-in, which must not be in the old format.
     """
-    shape = Shape(data, layer_helper=release.knows_layer_helper)
+    shape = Shape(data, release.unknown_keys)
     for problem in shape.check():
         checked.unusual = True
         yield problem
