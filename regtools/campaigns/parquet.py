@@ -3,11 +3,12 @@
 pyarrow reads and writes them; it comes with the extra ``parquet``.
 """
 
+# Paths are text here, as in the journal.
+# ruff: noqa: PTH110, PTH122
 from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regtools.errors import Place, RegtoolsError, unwritable
@@ -36,7 +37,7 @@ def write_parquet(
         RegtoolsError: ``extra-missing`` without pyarrow, ``file-unwritable``, ``usage`` for another name.
     """
     _need_pyarrow()
-    if Path(path).suffix != ".parquet":
+    if os.path.splitext(path)[1] != ".parquet":
         message = "the name must end in .parquet, so that read_journal recognises it"
         raise RegtoolsError(message, kind="usage", stage="pull", where=Place(os.fspath(path)))
     try:
@@ -55,13 +56,13 @@ def read_parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFra
     """
     _need_pyarrow()
     beside = _beside(path)
-    pulls = _read(Path(path), PULL_COLUMNS)
-    requests = _read(beside, REQUEST_COLUMNS) if beside.exists() else Table(REQUEST_COLUMNS).frame()
+    pulls = _read(path, PULL_COLUMNS)
+    requests = _read(beside, REQUEST_COLUMNS) if os.path.exists(beside) else Table(REQUEST_COLUMNS).frame()
     pulls.attrs["skipped"] = []
     return pulls, requests
 
 
-def _read(path: Path, columns: dict[str, str]) -> pd.DataFrame:
+def _read(path: str | os.PathLike[str], columns: dict[str, str]) -> pd.DataFrame:
     import pandas as pd
 
     try:
@@ -92,8 +93,8 @@ def _plain(value: Any) -> Any:
     return items
 
 
-def _beside(path: str | os.PathLike[str]) -> Path:
-    return Path(path).with_suffix(".requests.parquet")
+def _beside(path: str | os.PathLike[str]) -> str:
+    return f"{os.path.splitext(path)[0]}.requests.parquet"
 
 
 def _need_pyarrow() -> None:
