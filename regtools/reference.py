@@ -205,7 +205,7 @@ class Reference(Value):
 
 
 def made(domain: str | None, path: str, tag: str | None, digest: str | None) -> Reference:
-    """Return the reference of parts that are known to be valid; a check of each would take most of resolving."""
+    """Return the reference of parts known to be valid; checking each again would be most of resolving."""
     reference: Reference = _new(Reference)
     _set_domain(reference, domain)
     _set_path(reference, path)
