@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,34 +17,49 @@ from tests.registries.test_checks import GOOD, ROWS, check
 TEXTS = list(dict.fromkeys([*(text for text, _, _ in ROWS), *GOOD]))
 
 
+# Both read the file in the same way. "search" says only why it was refused, in a tenth of the time: "info" also asks
+# dpkg which packages its programs come from.
+SEARCH, INFO = ("search", "x"), ("info", "--format", "{{.Registries}}")
+NOWHERE = "http://127.0.0.1:1"  # the search itself must not leave this machine
+
+
 @pytest.mark.needs("podman")
-def test_errors_are_what_the_installed_podman_refuses(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command", [SEARCH, pytest.param(INFO, marks=pytest.mark.long)], ids=["search", "info"]
+)
+def test_errors_are_what_the_installed_podman_refuses(command: tuple[str, ...], tmp_path: Path) -> None:
     podman = installed_release()
     assert podman is not None
     path = tmp_path / "registries.conf"
     environ = {**os.environ, "CONTAINERS_REGISTRIES_CONF": str(path)}
+    environ |= {"http_proxy": NOWHERE, "https_proxy": NOWHERE}
     with tempfile.TemporaryDirectory(
         prefix="rt"
     ) as short:  # podman wants a run root of at most 50 characters
-        _compare(podman, path, environ, short)
+        own = ("--root", f"{short}/root", "--runroot", f"{short}/run", "--storage-driver", "vfs")
+
+        def refusal(text: str) -> str:
+            """What podman says against the file; empty where it reads it."""
+            path.write_text(text, encoding="utf-8")
+            done = subprocess.run(
+                ["podman", *own, *command], env=environ, capture_output=True, text=True, timeout=60
+            )
+            refused = f'loading registries configuration "{path}"' in done.stderr
+            assert done.returncode != 0 if refused else command is SEARCH or done.returncode == 0, done.stderr
+            return done.stderr if refused else ""
+
+        _compare(podman, refusal)
 
 
-def _compare(podman: str, path: Path, environ: dict[str, str], short: str) -> None:
-    command = ["podman", "--root", f"{short}/root", "--runroot", f"{short}/run"]
-    command += ["--storage-driver", "vfs", "info", "--format", "{{.Registries}}"]
+def _compare(podman: str, refusal: Callable[[str], str]) -> None:
     refused = mended = 0
     for text in TEXTS:
-        path.write_text(text, encoding="utf-8")
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
-        assert (done.returncode != 0) == check(text, podman).stops, (text, done.stderr)
-        if done.returncode:
-            assert str(path) in done.stderr
-            refused += 1
+        said = refusal(text)
+        assert bool(said) == check(text, podman).stops, (text, said)
+        refused += bool(said)
         fixed = check(text, podman).findings.fixed().get("a.conf")
         if fixed is not None and not check(fixed, podman).stops:
-            path.write_text(fixed, encoding="utf-8")
-            done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
-            assert done.returncode == 0, (fixed, done.stderr)
+            assert not refusal(fixed), fixed
             mended += 1
     assert mended > 10
     assert 10 < refused < len(TEXTS) - 10
