@@ -27,9 +27,7 @@ import re
 from typing import Any
 
 from regtools.errors import RegtoolsError
-from regtools.values import Value
-
-__all__ = ["GRAMMAR", "PullName", "Reference", "is_host", "physical_host", "split"]
+from regtools.values import Frozen
 
 LONGEST_NAME = 255
 LONGEST_SHORT = LONGEST_NAME - len("docker.io/library/")  # any path up to this fits Docker Hub's rules
@@ -99,7 +97,7 @@ def split(text: str) -> tuple[str | None, str, str | None, str | None]:
 _set = object.__setattr__  # these values are frozen
 
 
-class Reference(Value):
+class Reference(Frozen):
     """An image name in its parts: ``[domain/]path[:tag][@digest]``.
 
     ``domain`` is None for a short name; ``path`` is then the whole name as typed. Parts that :meth:`parse`
@@ -214,7 +212,7 @@ class Reference(Value):
         return self.name + self.suffix
 
 
-class PullName(Value):
+class PullName(Frozen):
     """What ``podman pull`` makes of its argument before it reads any configuration.
 
     Attributes:

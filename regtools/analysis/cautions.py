@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .pairing import MIN_ROUNDS, image_conflicts, plural
+from .pairing import MIN_ROUNDS, Blocks, image_conflicts, plural
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .pairing import Blocks
-
-__all__ = ["Caution", "cautions"]
 
 _BUSY = 0.2  # share of the host's CPU that others use; less disturbs a pull less than the network does
 _OFTEN = 0.1  # share of the pulls

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .cautions import Caution
 
-__all__ = ["Comparison"]
 
 _HEADS = ("place", "done", "median", "quartiles", "fastest in", "first byte", "rate")
 _SHOWN_PAIRS = 30

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from .statistics import Floats
 
-__all__ = ["Fit", "fit", "fit_rows", "round_trips"]
 
 _HUBER = 1.345  # standard deviations; 95 % efficient where there are no outliers
 _TURNS = 30

@@ -19,7 +19,6 @@ from regtools.pull.records import Pull, frames
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["bad_table", "period", "prepared", "pulls_frame", "read_measurements", "time_column"]
 
 NEEDED = ("place", "round", "seconds", "ok")
 # What else a comparison looks at: texts, each with the word for unknown; numbers; the rest.

@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 
     from .statistics import Floats
 
-__all__ = [
-    "MIN_ROUNDS",
-    "Blocks",
-    "blocks_of",
-    "image_conflicts",
-    "named",
-    "pair_rows",
-    "plural",
-    "shares",
-    "verdict",
-]
 
 MIN_ROUNDS = 10
 
@@ -152,10 +141,9 @@ def blocks_of(table: pd.DataFrame) -> Blocks:
     block = table.groupby([*_ROUND, "image"], sort=False, observed=True).ngroup().to_numpy()
     count, width = (int(block.max()) + 1 if len(block) else 0), len(names)
     if count * width > _MOST_CELLS:
-        raise bad_table(
-            f"{width} places in {count} rounds and images are too many to compare at once",
-            "compare a part of them, or check that the columns place and round are not exchanged",
-        )
+        message = f"{width} places in {count} rounds and images are too many to compare at once"
+        hint = "compare a part of them, or check that the columns place and round are not exchanged"
+        raise bad_table(message, hint)
     time = np.where(table["ok"], np.maximum(table["seconds"], _SHORTEST), np.inf)
     cell = block * width + code
     times = np.full(count * width, np.nan)

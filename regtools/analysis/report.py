@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from .comparison import Comparison
 
-__all__ = ["overview", "report"]
 
 _BODY = "font-family:sans-serif;max-width:1160px;margin:2em auto;padding:0 1em;line-height:1.45;color:#222"
 _IMAGE = "max-width:100%;height:auto;border:1px solid #ddd"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["BOOTSTRAP", "Estimate", "quantile", "shift", "signed_rank", "wilson", "win_shares"]
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 BOOTSTRAP = 1000  # draws of rounds

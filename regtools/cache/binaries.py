@@ -11,8 +11,6 @@ from .files import BINARIES, STORAGE, read_secrets
 from .settings import failed
 from .starting import check_port
 
-__all__ = ["Binaries"]
-
 
 class Binaries(Engine):
     """The registry and Redis that are installed here, as processes in the background."""
@@ -40,9 +38,11 @@ class Binaries(Engine):
         self._check_release()
         # distribution reads every variable REGISTRY_… as a setting, podman's REGISTRY_AUTH_FILE among them.
         environ = {key: value for key, value in self.environ.items() if not key.startswith("REGISTRY_")}
-        environ["OTEL_TRACES_EXPORTER"] = "none"  # 3.x sends traces to localhost:4318 unless told not to
+        environ["OTEL_TRACES_EXPORTER"] = "none"  # by default 3.x sends traces to localhost:4318
         if "redis" in self.parts and not self.running("redis"):
-            check_port(f"127.0.0.1:{self.settings.redis_port}")  # the registry would use any Redis there
+            check_port(
+                f"127.0.0.1:{self.settings.redis_port}", ", and the registry would use it as its Redis"
+            )
             self._start("redis", [str(self.which("redis-server")), self._conf("redis.conf")], environ)
         if not self.running("registry"):
             command = [str(self._registry()), "serve", self._conf("config.yml")]

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
@@ -18,15 +18,10 @@ from regtools.testbed.process import Closing
 
 from . import files, starting, status, verify
 from .binaries import Binaries
-from .engines import STATE, Podman
+from .engines import STATE, Engine, Podman
 from .settings import DOCKER_HUB, Settings, bad, failed, load
 from .status import Status, Traffic
 from .verify import Verification
-
-if TYPE_CHECKING:
-    from .engines import Engine
-
-__all__ = ["ENGINES", "Cache"]
 
 ENGINES: dict[str, type[Engine]] = {"podman": Podman, "binaries": Binaries}
 ENGINE_FILE = "engine"

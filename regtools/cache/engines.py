@@ -8,15 +8,9 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .files import LABEL, SCRIPT
-from .settings import failed
-
-if TYPE_CHECKING:
-    from .settings import Settings
-
-__all__ = ["Engine", "Podman"]
+from .settings import Settings, failed
 
 STATE = "run"
 QUICK_S = 60.0  # for answers about the cache; a start may take as long as pulling the images
@@ -144,10 +138,9 @@ class Podman(Engine):
         for name in map(self._name, self.parts):
             owner = self._owner("container", name)
             if owner is not None and owner != str(self.folder):
-                raise failed(
-                    f"podman has a container {name} already, of {owner or 'another program'}",
-                    "choose another name for this cache: regtools cache init --name NAME --force",
-                )
+                message = f"podman has a container {name} already, of {owner or 'another program'}"
+                hint = "choose another name for this cache: regtools cache init --name NAME --force"
+                raise failed(message, hint)
         script = str(self.folder / SCRIPT)
         done = self.run(["sh", script], None)
         if done.returncode:

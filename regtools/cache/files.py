@@ -17,32 +17,12 @@ import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
 
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.registries.writing import quote
 
-from .settings import FILE, bad
-
-if TYPE_CHECKING:
-    from .settings import Settings
-
-__all__ = [
-    "BINARIES",
-    "DROP_IN",
-    "LABEL",
-    "SCRIPT",
-    "SECRETS",
-    "File",
-    "drop_in",
-    "filled",
-    "only_the_cache",
-    "plan",
-    "read_secrets",
-    "secrets_env",
-    "write",
-]
+from .settings import FILE, Settings, bad
 
 TEMPLATES = Path(__file__).with_name("templates")
 LABEL = "regtools.cache"  # label of containers and volumes; its value is the folder of their cache
@@ -148,10 +128,9 @@ def plan(settings: Settings, folder: Path) -> tuple[File, ...]:
         RegtoolsError: ``bad-cache``: podman cannot mount files of such a folder.
     """
     if re.search(r'[:\\"\x00-\x1f]', str(folder)):
-        raise bad(
-            f"{str(folder)!r} cannot be a cache's folder",
-            "choose a path without colon, quote or backslash, which podman's --volume cannot take",
-        )
+        message = f"{str(folder)!r} cannot be a cache's folder"
+        hint = "choose a path without colon, quote or backslash, which podman's --volume cannot take"
+        raise bad(message, hint)
 
     def file(path: str, template: str, *, in_container: bool = True, mode: int = 0o644) -> File:
         return File(path, filled(template, settings, folder, in_container=in_container), mode)
@@ -216,13 +195,9 @@ def write(folder: Path, files: tuple[File, ...], *, force: bool = False) -> list
     states = {file: _state(folder / file.path, file) for file in files}
     differing = [file.path for file, state in states.items() if state == "differs"]
     if differing and not force:
-        raise RegtoolsError(
-            f"{', '.join(differing)}: there already, with another content",
-            kind="file-exists",
-            stage="load",
-            where=Place(str(folder)),
-            hint="look at the difference, then repeat with --force to overwrite; nothing was written now",
-        )
+        message = f"{', '.join(differing)}: there already, with another content"
+        hint = "look at the difference, then repeat with --force to overwrite; nothing was written now"
+        raise RegtoolsError(message, kind="file-exists", stage="load", where=Place(str(folder)), hint=hint)
     written = [file for file, state in states.items() if state != "same"]
     for file in written:
         path = folder / file.path

@@ -21,7 +21,6 @@ with contextlib.suppress(ImportError):  # Windows, where nothing is started
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["end", "pid", "start"]
 
 TERM_S = 10.0  # a registry that receives SIGTERM closes its connections first
 

@@ -17,23 +17,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .job import carry_out
+from .job import Job, carry_out
 from .journal import JournalWarning, Past, append_rows, locked, read_journal
 from .plan import Plan, another_plan, named_places
+from .rows import Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .hosts.fleet import Courier
-    from .job import Job
     from .plan import Places
-    from .rows import Row
 
-    Executor = Callable[
-        [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
-    ]
 
-__all__ = ["Progress", "conduct", "in_turn", "run_campaign"]
+Executor = Callable[
+    [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.pull.frames import Table
-from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
+from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
 
-from .rows import COLUMNS, checked_row, pull_rows, row_of
+from .rows import COLUMNS, Row, checked_row, pull_rows, row_of
 
 with suppress(ImportError):  # Windows, where journals are read only
     import fcntl
@@ -35,24 +35,9 @@ with suppress(ImportError):  # Windows, where journals are read only
 if TYPE_CHECKING:
     import pandas as pd
 
-    from regtools.pull.records import Pull
 
-    from .rows import Row
+Pathlike = str | os.PathLike[str]
 
-    Pathlike = str | os.PathLike[str]
-
-__all__ = [
-    "JournalWarning",
-    "Past",
-    "append",
-    "append_rows",
-    "locked",
-    "read_journal",
-    "read_parquet",
-    "read_probes",
-    "read_vantages",
-    "write_parquet",
-]
 
 _IRREGULAR = "a journal must be a regular file"
 
@@ -112,12 +97,10 @@ def locked(journal: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            message = "another campaign is writing to this journal"
+            hint = "wait for it, stop it, or name another journal"
             raise RegtoolsError(
-                "another campaign is writing to this journal",
-                kind="journal-in-use",
-                stage="pull",
-                where=Place(journal),
-                hint="wait for it, stop it, or name another journal",
+                message, kind="journal-in-use", stage="pull", where=Place(journal), hint=hint
             ) from None
         yield
 
@@ -364,9 +347,6 @@ def _beside(path: str | os.PathLike[str]) -> Path:
 
 def _need_pyarrow() -> None:
     if find_spec("pyarrow") is None:
-        raise RegtoolsError(
-            "Parquet needs pyarrow, which is not installed",
-            kind="extra-missing",
-            stage="pull",
-            hint="pip install 'podman-regtools[parquet]'",
-        )
+        message = "Parquet needs pyarrow, which is not installed"
+        hint = "pip install 'podman-regtools[parquet]'"
+        raise RegtoolsError(message, kind="extra-missing", stage="pull", hint=hint)

@@ -17,29 +17,29 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError
+from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
 from .job import CACHE_STATES, Job
+from .rows import Row
 
 if TYPE_CHECKING:
     from typing import Protocol
-
-    from regtools.registries.conf import RegistriesConf
-
-    from .rows import Row
 
     class NamedPlace(Protocol):
         """A place to pull from, such as those of a testbed."""
 
         @property
-        def name(self) -> str: ...
+        def name(self) -> str:  # noqa: D102
+            ...
+
         @property
-        def conf(self) -> RegistriesConf: ...
+        def conf(self) -> RegistriesConf:  # noqa: D102
+            ...
 
     At = RegistriesConf | NamedPlace
     Places = Mapping[str, At | Mapping[str, At]] | Iterable[NamedPlace | tuple[str, At]]
 
-__all__ = ["Plan", "another_plan", "bad_campaign", "named_places"]
 
 BOUNDS = {"rounds": 1_000_000, "probes": 1000, "pause_s": 86_400, "jitter": 1, "workers": 64}
 
@@ -99,10 +99,9 @@ class Plan:
                 f"{list(states)} are not cache states", f"choose from {', '.join(CACHE_STATES)}"
             )
         if "cold" in states and not self.make_cold:
-            raise bad_campaign(
-                "a cold pull needs a command that empties the place's cache",
-                "name it as make_cold; a client cannot know what a cache holds",
-            )
+            message = "a cold pull needs a command that empties the place's cache"
+            hint = "name it as make_cold; a client cannot know what a cache holds"
+            raise bad_campaign(message, hint)
         for vantage in self.vantages:
             for place in self.places:
                 conf = self._conf(place, vantage)
@@ -214,13 +213,9 @@ def named_places(places: Places) -> dict[str, RegistriesConf | Mapping[str, Regi
 
 def another_plan(journal: str, told: Iterable[str]) -> RegtoolsError:
     """Return the error for a journal that belongs to another campaign."""
-    return RegtoolsError(
-        f"this journal belongs to another campaign: {'; '.join(told)}",
-        kind="another-campaign",
-        stage="pull",
-        where=Place(journal),
-        hint="name another journal, or measure the same again; journals can be read together",
-    )
+    message = f"this journal belongs to another campaign: {'; '.join(told)}"
+    hint = "name another journal, or measure the same again; journals can be read together"
+    return RegtoolsError(message, kind="another-campaign", stage="pull", where=Place(journal), hint=hint)
 
 
 def bad_campaign(message: str, hint: str | None = None) -> RegtoolsError:

@@ -12,16 +12,14 @@ from collections.abc import Callable, Set
 from dataclasses import fields
 from datetime import datetime
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.pull.frames import PROBE_COLUMNS, VANTAGE_COLUMNS
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull, Request
 
-if TYPE_CHECKING:
-    Row = dict[str, Any]
+Row = dict[str, Any]
 
-__all__ = ["COLUMNS", "NEEDED", "bad_row", "checked_row", "pull_rows", "row_of"]
 
 COLUMNS: dict[str, dict[str, str]] = {
     "pull": PULL_COLUMNS,

@@ -15,13 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from regtools.analysis.compare import compare
-from regtools.campaigns.campaign import run_campaign
+from regtools.campaigns.campaign import Progress, run_campaign
 from regtools.campaigns.hosts.fleet import Fleet
 from regtools.campaigns.hosts.local import LocalFleet, connect
-from regtools.campaigns.survey import bench, source_places
+from regtools.campaigns.survey import Bench, Tried, bench, source_places
 from regtools.display import seconds, size, text_table
 from regtools.pull.manifests import parse_platform
 from regtools.pull.records import Meter
+from regtools.registries.conf import RegistriesConf
 
 from .options import configuration, ending, file, load, misuse, number, pulling, release
 from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
@@ -29,11 +30,6 @@ from .output import NO, OK, bar, complain, duration, progress, pull_line, say, s
 if TYPE_CHECKING:
     import pandas as pd
 
-    from regtools.campaigns.campaign import Progress
-    from regtools.campaigns.survey import Bench, Tried
-    from regtools.registries.conf import RegistriesConf
-
-__all__ = ["configure", "run"]
 
 # Option → argument of Fleet. An option that is not given is None, so that the defaults are Fleet's own.
 FLEET = {

@@ -19,8 +19,6 @@ from regtools.registries.reading.releases import release as rules_of
 from .options import configuration, ending, file, misuse, named_files, release, surroundings
 from .output import NO, OK, say, say_json, show, wrapped
 
-__all__ = ["configure", "run"]
-
 SEVERITIES = (checks.ERROR, checks.WARNING, checks.NOTE)
 
 

@@ -11,8 +11,6 @@ from regtools.analysis.report import overview, report
 from .options import ending, file
 from .output import OK, complain, draw_without_window, save_chart, say, say_json, write
 
-__all__ = ["configure", "run"]
-
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``compare``."""

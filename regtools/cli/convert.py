@@ -10,8 +10,6 @@ from regtools.registries.reading.host import Surroundings
 from .options import ending, file
 from .output import OK, complain, write
 
-__all__ = ["configure", "run"]
-
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``convert``."""

@@ -9,8 +9,6 @@ from regtools.notebook.doctor import doctor
 from .options import ending
 from .output import OK, say, say_json
 
-__all__ = ["configure", "run"]
-
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``doctor``."""

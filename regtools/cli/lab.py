@@ -25,7 +25,6 @@ from .output import OK, say
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-__all__ = ["configure", "copy_notebooks", "run"]
 
 FIRST = "00-start-here.ipynb"
 FOLDER = "regtools-notebooks"  # below the current folder
@@ -66,12 +65,9 @@ def configure(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:  # noqa: RET503 - the last step never returns
     """Copy the notebooks, then become JupyterLab, so that Ctrl-C and signals reach it directly."""
     if not options.copy_only and find_spec("jupyterlab") is None:
-        raise RegtoolsError(
-            "JupyterLab is not installed in this Python; nothing was copied",
-            kind="lab-missing",
-            stage="load",
-            hint="python -m pip install 'podman-regtools[lab]', or copy the notebooks alone with --copy-only",
-        )
+        message = "JupyterLab is not installed in this Python; nothing was copied"
+        hint = "python -m pip install 'podman-regtools[lab]', or copy the notebooks alone with --copy-only"
+        raise RegtoolsError(message, kind="lab-missing", stage="load", hint=hint)
     source = notebooks_dir()
     folder = Path(options.dir or (source.parent / FOLDER_OF_A_CHECKOUT if is_checkout() else FOLDER))
     for line in copy_notebooks(source, folder):

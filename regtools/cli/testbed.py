@@ -15,8 +15,6 @@ from regtools.testbed import Link, Testbed
 from .options import ending, file
 from .output import say, say_json
 
-__all__ = ["configure", "run"]
-
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``testbed``."""

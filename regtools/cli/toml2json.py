@@ -12,8 +12,6 @@ from regtools.toml.to_json import BIGINT, NONFINITE, Options, convert
 from .options import ending, file, number
 from .output import NO, OK, USAGE, complain, say_json, write
 
-__all__ = ["configure", "run"]
-
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``toml2json``."""

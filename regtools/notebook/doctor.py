@@ -17,8 +17,6 @@ from typing import Any
 
 from regtools.display import escape, html_table, text_table
 
-__all__ = ["PARTS", "Checkup", "Part", "Presence", "doctor", "part"]
-
 
 @dataclass(frozen=True, slots=True)
 class Part:

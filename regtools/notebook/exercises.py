@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     from regtools.registries.checks import Finding
 
-__all__ = ["KINDS", "Exercise", "Wrong", "grade", "load_exercises"]
 
 NOT_ATTEMPTED: Final = "not attempted yet"
 PODMAN: Final = "6"  # the strictest release: the others accept what it accepts, except TOML 1.1

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from regtools.registries.checks import Findings
 
-__all__ = ["Beside", "beside", "check", "examine", "load_ipython_extension", "unload_ipython_extension"]
 
 DIALECT_OF = {"4": "1.0", "5": "1.0", "6": "1.1"}
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml

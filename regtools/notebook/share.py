@@ -11,8 +11,6 @@ from pathlib import Path
 
 from regtools.errors import Place, RegtoolsError
 
-__all__ = ["data_path", "is_checkout", "notebooks_dir"]
-
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -32,12 +30,9 @@ def data_path(name: str) -> Path:
     path = (folder / name).resolve()
     if path.is_relative_to(folder) and path.exists():
         return path
+    message = f"there is no data file {name!r}"
     raise RegtoolsError(
-        f"there is no data file {name!r}",
-        kind="file-missing",
-        stage="load",
-        where=Place(f"data/{name}"),
-        hint=_nearest(name, folder),
+        message, kind="file-missing", stage="load", where=Place(f"data/{name}"), hint=_nearest(name, folder)
     )
 
 
@@ -55,13 +50,9 @@ def _share(kind: str) -> Path:
     installed = _PACKAGE / "_share" / kind
     folder = installed if installed.is_dir() else _PACKAGE.parent / kind
     if not folder.is_dir():
-        raise RegtoolsError(
-            f"this installation of regtools has no {kind}/ folder",
-            kind="file-missing",
-            stage="load",
-            where=Place(f"{kind}/"),
-            hint="install it again from its wheel or from a checkout: python -m pip install podman-regtools",
-        )
+        message = f"this installation of regtools has no {kind}/ folder"
+        hint = "install it again from its wheel or from a checkout: python -m pip install podman-regtools"
+        raise RegtoolsError(message, kind="file-missing", stage="load", where=Place(f"{kind}/"), hint=hint)
     return folder
 
 

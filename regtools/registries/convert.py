@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, Reference, is_host, is_qualified
@@ -20,15 +20,10 @@ from regtools.toml.reader import decode, parse
 from .entries import Mirror, Registry
 from .reading.document import Document
 from .reading.releases import release
-from .reading.schema import OLD_LISTS, fold_key
+from .reading.schema import OLD_LISTS, Path, Table, fold_key
 from .reading.validation import check
 from .settings import SEARCH
 from .writing import array, entries_toml
-
-if TYPE_CHECKING:
-    from .reading.schema import Path, Table
-
-__all__ = ["Conversion", "convert", "docker_toml", "old_lists", "old_toml"]
 
 # Of podman's refusals, those that converting removes.
 _CURABLE = ("v1-format", "mixed-v1-v2")
@@ -251,22 +246,15 @@ def _from_docker(text: str, file: str | None) -> Conversion:
             source_line=text.split("\n")[error.lineno - 1].rstrip("\r"),
         ) from error
     except (RecursionError, ValueError) as error:
-        raise RegtoolsError(
-            "this JSON is nested too deeply, or has a number too long",
-            kind="json-syntax",
-            stage="load",
-            where=Place(file),
-        ) from error
+        message = "this JSON is nested too deeply, or has a number too long"
+        raise RegtoolsError(message, kind="json-syntax", stage="load", where=Place(file)) from error
     lists: dict[str, list[Any]] = {}
     for key in ("registry-mirrors", "insecure-registries"):
         lists[key] = data.get(key, [])
         if not isinstance(lists[key], list):
+            message = f"{key!r} must be a list of texts"
             raise RegtoolsError(
-                f"{key!r} must be a list of texts",
-                kind="type-mismatch",
-                stage="load",
-                where=Place(file),
-                hint=f'write "{key}": ["..."]',
+                message, kind="type-mismatch", stage="load", where=Place(file), hint=f'write "{key}": ["..."]'
             )
     body, notes = docker_toml(lists["registry-mirrors"], lists["insecure-registries"])
     notes += [f"{key}: registries.conf has no such setting" for key in data if key not in lists]

@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from regtools.display import escape, html_table, visible
+from regtools.errors import RegtoolsError
+from regtools.reference import PullName, Reference
+from regtools.values import Value
 
-from .entries import PRIMARY, Value
+from .entries import PRIMARY, Registry
 from .reasons import (
     Reason,
     candidate_error,
@@ -21,17 +24,10 @@ from .reasons import (
     why_source,
     why_transport,
 )
+from .settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from regtools.errors import RegtoolsError
-    from regtools.reference import PullName, Reference
-
-    from .entries import Registry
-    from .settings import Settings
-
-__all__ = ["Candidate", "Columns", "Resolution", "Source"]
 
 
 class Source(Value):
@@ -212,7 +208,7 @@ class Resolution(Value):
     @property
     def unused(self) -> tuple[Reason, ...]:
         """What was not used for this name, and why; for single candidates see :attr:`Candidate.unused`."""
-        return unused_settings(self.conf, self.pull, self.how, len(self.candidates), self.tty)
+        return tuple(unused_settings(self.conf, self.pull, self.how, len(self.candidates), self.tty))
 
     def to_dict(self) -> dict[str, Any]:
         """Return candidates and sources as plain data; ``"prompt": true`` if podman would ask."""

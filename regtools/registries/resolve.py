@@ -21,13 +21,10 @@ from regtools.reference import GRAMMAR, HUB, HUB_OLD, LONGEST_NAME, PullName, Re
 from .entries import PRIMARY, applies, matched
 from .reasons import bad_search_name, enforcing_without_terminal, no_search_registries
 from .resolution import Candidate, Columns, Resolution, Source
+from .settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .settings import Settings
-
-__all__ = ["resolve", "resolve_many"]
 
 
 def resolve(settings: Settings, image: str | Reference, *, tty: bool = False) -> Resolution:

@@ -27,29 +27,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.registries.conf import RegistriesConf
 
-from .images import DEFAULT_IMAGES
+from .images import DEFAULT_IMAGES, Hello, Payload
 from .process import Closing, Helper, bad
 from .store import Count, Counters
-
-if TYPE_CHECKING:
-    from .images import Hello, Payload
-
-__all__ = [
-    "DEFAULT_MIRRORS",
-    "NAME",
-    "ORIGIN",
-    "Link",
-    "Links",
-    "Place",
-    "Testbed",
-    "check_name",
-    "registries_conf",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,12 +342,10 @@ def check_name(name: str, what: str) -> None:
         RegtoolsError: ``bad-testbed``: it cannot be part of a repository's name, or it is the origin's.
     """
     if not COMPONENT.fullmatch(name) or len(name) > 100:
-        raise bad(
-            f"{name!r} cannot be the name of {'an' if what == 'image' else 'a'} {what}",
-            "use lower-case letters and digits, with '.', '_' or '-' between them",
-        )
+        message = f"{name!r} cannot be the name of {'an' if what == 'image' else 'a'} {what}"
+        hint = "use lower-case letters and digits, with '.', '_' or '-' between them"
+        raise bad(message, hint)
     if what == "mirror" and name == ORIGIN:
-        raise bad(
-            f"{ORIGIN!r} cannot be the name of a mirror: it is the registry behind them",
-            "choose another name, or give Testbed(origin=Link(...)) to slow the origin down",
-        )
+        message = f"{ORIGIN!r} cannot be the name of a mirror: it is the registry behind them"
+        hint = "choose another name, or give Testbed(origin=Link(...)) to slow the origin down"
+        raise bad(message, hint)

@@ -25,17 +25,6 @@ from dataclasses import dataclass, field
 
 from .process import bad
 
-__all__ = [
-    "ARCHITECTURES",
-    "SMALLEST",
-    "Layer",
-    "executable",
-    "file_layer",
-    "greeting",
-    "incompressible",
-    "payload_layer",
-]
-
 BLOCK = 512  # tar's unit
 STORED = 0xFFFF  # the most that one stored block holds
 PIECE = 1 << 20  # bytes that SHAKE128 gives at a time
@@ -80,10 +69,9 @@ def payload_layer(path: str, seed: str, size: int) -> Layer:
         RegtoolsError: ``size`` is below :data:`SMALLEST`, the room that tar and gzip take themselves.
     """
     if size < SMALLEST:
-        raise bad(
-            f"a layer of {size} bytes is too small: tar and gzip alone take {SMALLEST}",
-            f"give every layer at least {SMALLEST} bytes",
-        )
+        message = f"a layer of {size} bytes is too small: tar and gzip alone take {SMALLEST}"
+        hint = f"give every layer at least {SMALLEST} bytes"
+        raise bad(message, hint)
     archive = (size - GZIP_FRAME) // BLOCK * BLOCK
     while GZIP_FRAME + _stored_size(archive) > size:
         archive -= BLOCK

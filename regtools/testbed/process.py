@@ -37,8 +37,6 @@ with contextlib.suppress(ImportError):  # Windows, where no helper starts
     import resource
 
 
-__all__ = ["Closing", "Control", "Helper", "bad", "failed", "main"]
-
 ROOMS = {"registry": "regtools.testbed.registry", "link": "regtools.testbed.relay"}
 ENTRY = "from regtools.testbed.process import main; main()"
 START_S = 30.0  # a loaded machine may need seconds to start Python; more than this is a hang
@@ -139,18 +137,16 @@ class Helper(Closing):
             with selectors.DefaultSelector() as selector:  # unlike select(), for more than 1024 open files
                 selector.register(fd, selectors.EVENT_READ)
                 if not selector.select(max(0.0, until - time.monotonic())):
-                    raise failed(
-                        f"the testbed's {self.room} process did not answer within {self._timeout:g} s",
-                        "is the machine overloaded? close the testbed and open it again",
-                    )
+                    message = f"the testbed's {self.room} process did not answer within {self._timeout:g} s"
+                    hint = "is the machine overloaded? close the testbed and open it again"
+                    raise failed(message, hint)
             piece = os.read(fd, 1 << 16)
             if not piece:
                 status = self._process.wait()
                 how = f"signal {-status}" if status < 0 else f"status {status}"
-                raise failed(
-                    f"the testbed's {self.room} process has ended ({how})",
-                    "its standard error may say why; open a new Testbed",
-                )
+                message = f"the testbed's {self.room} process has ended ({how})"
+                hint = "its standard error may say why; open a new Testbed"
+                raise failed(message, hint)
             self._text += piece
         line, _, self._text = self._text.partition(b"\n")
         return line
@@ -170,10 +166,9 @@ def _start(room: str) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     except OSError as error:
-        raise failed(
-            f"the testbed's {room} process could not be started: {error.strerror or error}",
-            "is the limit on processes reached, or memory short?",
-        ) from error
+        message = f"the testbed's {room} process could not be started: {error.strerror or error}"
+        hint = "is the limit on processes reached, or memory short?"
+        raise failed(message, hint) from error
 
 
 def _send(process: subprocess.Popen[bytes], message: dict[str, Any]) -> None:

@@ -35,15 +35,12 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from .images import build, from_dict
-from .store import Store, Tally, Tokens, Unsatisfiable, byte_range
+from .process import Control
+from .store import Key, Store, Tally, Tokens, Unsatisfiable, byte_range
 
 if TYPE_CHECKING:
     from tornado.iostream import IOStream
 
-    from .process import Control
-    from .store import Key
-
-__all__ = ["Front", "serve"]
 
 CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memory of a slow client
 IDLE_S = 30.0  # for the first byte, for a whole header, and between requests

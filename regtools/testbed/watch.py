@@ -36,8 +36,6 @@ with suppress(ImportError):  # Windows, where podman runs in a machine of its ow
     import pty
 
 
-__all__ = ["Watched", "attempts", "choices", "watch"]
-
 PATIENCE_S = 60.0  # a pull from here takes a tenth of a second; more than this is a hang
 CONFIG = ".config/containers"
 EMPTY_TAR = bytes(10_240)
@@ -170,12 +168,9 @@ def _refused(words: str) -> RegtoolsError:
 
 
 def _hangs() -> RegtoolsError:
-    return RegtoolsError(
-        f"podman did not end within {PATIENCE_S:g} s",
-        kind="podman-hangs",
-        stage="pull",
-        hint="podman itself contacts a place on loopback (localhost, 127.0.0.1); is it in use?",
-    )
+    message = f"podman did not end within {PATIENCE_S:g} s"
+    hint = "podman itself contacts a place on loopback (localhost, 127.0.0.1); is it in use?"
+    return RegtoolsError(message, kind="podman-hangs", stage="pull", hint=hint)
 
 
 # -- an empty machine --------------------------------------------------------------------------------------
@@ -193,12 +188,9 @@ def _practice(
         raise ValueError("give either a home directory or the text of files, not both")
     podman = shutil.which("podman")
     if podman is None:
-        raise RegtoolsError(
-            "podman is not installed on this machine",
-            kind="podman-missing",
-            stage="pull",
-            hint="regtools doctor says how to get it",
-        )
+        message = "podman is not installed on this machine"
+        hint = "regtools doctor says how to get it"
+        raise RegtoolsError(message, kind="podman-missing", stage="pull", hint=hint)
     folder = new_folder()
     try:
         own = Path(home).absolute() if home is not None else folder / "home"

@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from regtools.errors import Place, Related, TomlError
 
-from .positions import deep_place, locate
-
-if TYPE_CHECKING:
-    from .positions import Path
-
-__all__ = ["MAX_DEPTH", "MAX_DIGITS", "error_at", "value_error"]
+from .positions import Path, deep_place, locate
 
 LARGE: Final = (
     4 * 1024 * 1024
@@ -121,13 +116,8 @@ def check_characters(text: str, file: str | None, max_bytes: int | None) -> None
 def utf16(data: bytes, file: str | None) -> TomlError:
     """Return the error for UTF-16, which a mark or NUL bytes at the start reveal."""
     marked = data[0] >= 0xFE
-    return TomlError(
-        f"file {'is' if marked else 'has NUL bytes and looks like'} UTF-16, TOML must be UTF-8",
-        code="utf16",
-        where=Place(file, 1, 1),
-        offset=0,
-        hint='save as "UTF-8"',
-    )
+    message = f"file {'is' if marked else 'has NUL bytes and looks like'} UTF-16, TOML must be UTF-8"
+    return TomlError(message, code="utf16", where=Place(file, 1, 1), offset=0, hint='save as "UTF-8"')
 
 
 def not_utf8(data: bytes, error: UnicodeDecodeError, file: str | None) -> TomlError:
@@ -163,12 +153,9 @@ def _looks_like_gb18030(data: bytes) -> bool:
 
 def too_large(max_bytes: int, file: str | None) -> TomlError:
     """Return the error for input over the limit."""
-    return TomlError(
-        f"input is larger than {max_bytes:,} bytes",
-        code="too-large",
-        where=Place(file),
-        hint="a registries.conf is a few kilobytes: is this the right file? The limit can be raised",
-    )
+    message = f"input is larger than {max_bytes:,} bytes"
+    hint = "a registries.conf is a few kilobytes: is this the right file? The limit can be raised"
+    return TomlError(message, code="too-large", where=Place(file), hint=hint)
 
 
 def too_deep(text: str, file: str | None) -> TomlError:

@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import tomli
 
-if TYPE_CHECKING:
-    Keep = Callable[[tuple[str | int, ...], int, int], bool]
+Keep = Callable[[tuple[str | int, ...], int, int], bool]
 
-__all__ = ["Path", "Scanner", "Span", "deep_place", "key_parts", "locate", "nothing"]
 
 Path = tuple[str | int, ...]
 

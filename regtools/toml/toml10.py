@@ -12,8 +12,6 @@ from typing import Final
 from .faults import error_at
 from .positions import DATE_TIME, STRING
 
-__all__ = ["check_toml10"]
-
 # Text without one of these has no 1.1 form: a cheap test that nearly every registries.conf passes.
 # It looks for the colon of a time, not for its digits: a hundred times fewer places to try.
 _SUSPECT: Final = r"\{|\\[ex]|:(?<=\d\d:)\d\d(?![:\d])"

@@ -12,26 +12,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, overload
 
 from regtools.display import visible
+from regtools.pull.records import Pull
 from regtools.registries.writing import entries_toml
 from regtools.version import __version__
 
 from ..measurements import period
 from ..pairing import plural
-from .choice import best, decide, described, ending
+from .choice import Choice, best, decide, described, ending
 from .expected import FAILURE_S, SILENCE_S
-from .mirrors import NoChoice, cases, evidence, no_advice
+from .mirrors import Case, Evidence, NoChoice, cases, evidence, no_advice
 from .vantages import Advice, common
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from regtools.pull.records import Pull
     from regtools.registries.conf import RegistriesConf
 
-    from .choice import Choice
-    from .mirrors import Case, Evidence
-
-__all__ = ["advise"]
 
 SEED = 20
 _WIDTH = 98

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .expected import best_order, gains, interval, mean_time
-from .mirrors import PRIMARY, NoChoice
+from .mirrors import PRIMARY, Case, NoChoice
 
 if TYPE_CHECKING:
     from regtools.registries.entries import Registry
-
-    from .mirrors import Case
-
-__all__ = ["Choice", "best", "decide", "described", "ending"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,17 +29,6 @@ if TYPE_CHECKING:
 
     from ..statistics import Floats
 
-__all__ = [
-    "FAILURE_S",
-    "SILENCE_S",
-    "Measured",
-    "best_order",
-    "expected",
-    "failure_cost",
-    "gains",
-    "interval",
-    "mean_time",
-]
 
 Key = TypeVar("Key", bound="Hashable")  # what a source is called: a place, or the number of a mirror
 

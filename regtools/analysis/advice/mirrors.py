@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.errors import RegtoolsError
+from regtools.pull.records import Pull
 
 from ..failures import COLUMNS, failed_attempts
 from ..measurements import prepared
@@ -28,12 +29,10 @@ from .expected import Measured, failure_cost
 if TYPE_CHECKING:
     import pandas as pd
 
-    from regtools.pull.records import Pull
     from regtools.registries.conf import RegistriesConf
     from regtools.registries.entries import Registry
     from regtools.registries.resolution import Candidate
 
-__all__ = ["PRIMARY", "Case", "Evidence", "NoChoice", "cases", "evidence", "no_advice"]
 
 PRIMARY = -1  # the registry itself, among the numbers of its mirrors
 _CLIENTS = ("podman", "builtin", "skopeo")  # whose times count, if several were measured

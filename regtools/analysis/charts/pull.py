@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from regtools.display import seconds, size
-from regtools.pull.records import Request
+from regtools.pull.records import Pull, Request
 
 from . import style
 
@@ -16,11 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from regtools.pull.records import Pull
 
-    Samples = list[tuple[float, int]]
-
-__all__ = ["throughput", "waterfall"]
+Samples = list[tuple[float, int]]
 
 
 def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from regtools.registries.resolution import Resolution
 
-__all__ = ["resolution"]
 
 # Lengths are in font sizes, heights in lines.
 _SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0, 5.5, 5.0, 4.5)  # points; the first that fits is taken

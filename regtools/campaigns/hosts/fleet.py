@@ -14,22 +14,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError
 
-from ..job import checked_rows, lost_row
+from ..job import Job, checked_rows, lost_row
 from ..plan import bad_campaign
-from .vantage import check_versions, in_turn_on_this_host, present, scheduler_gone
+from ..rows import Row
+from .vantage import Worker, check_versions, in_turn_on_this_host, present, scheduler_gone
 
-if TYPE_CHECKING:
-    from ..job import Job
-    from ..rows import Row
-    from .vantage import Worker
+Delivery = tuple[Job, list[Row]]
 
-    Delivery = tuple[Job, list[Row]]
-
-__all__ = ["Courier", "Fleet"]
 
 TRIES = 3  # of a job whose worker is lost or brings back nonsense, before it counts as a failed pull
 _LOOK_S = 1.0  # between two looks at which workers are present
@@ -79,12 +74,9 @@ class Fleet:
         names = {worker.vantage for worker in there.values()}
         if not there or (self.vantages is not None and not names & set(self.vantages)):
             wanted = f" of {', '.join(self.vantages)}" if self.vantages else ""
-            raise RegtoolsError(
-                f"the Dask cluster has no worker{wanted}",
-                kind="no-workers",
-                stage="pull",
-                hint='start some: dask worker ADDRESS --nthreads 1 --resources "vantage:NAME=1"',
-            )
+            message = f"the Dask cluster has no worker{wanted}"
+            hint = 'start some: dask worker ADDRESS --nthreads 1 --resources "vantage:NAME=1"'
+            raise RegtoolsError(message, kind="no-workers", stage="pull", hint=hint)
         return Courier(self, there)
 
 

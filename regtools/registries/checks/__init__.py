@@ -12,10 +12,12 @@ generator of their findings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..reading.document import dialect
+from ..reading.host import Surroundings
 from ..reading.lookup import Files
+from ..reading.releases import Release
 from ..settings import Settings
 from .entries import entries
 from .files import find, ignored, upgrade
@@ -26,10 +28,6 @@ from .lenient import Sheet
 from .merged import modes, replaced, search_list, shown_aliases, whole
 from .prover import State, prove
 from .refused import faults, old_format, problems
-
-if TYPE_CHECKING:
-    from ..reading.host import Surroundings
-    from ..reading.releases import Release
 
 __all__ = [
     "ERROR",

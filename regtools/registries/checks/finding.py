@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.display import escape, snippet, visible
+from regtools.errors import Place, RegtoolsError
 
-from .fixes import apply_all, difference
+from .fixes import Fix, apply_all, difference
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from regtools.errors import Place, RegtoolsError
-
-    from .fixes import Fix
-
-__all__ = ["ERROR", "NOTE", "RULES", "WARNING", "Finding", "Findings", "Rule", "rule"]
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 FILE, WHOLE, MACHINE = "file", "whole", "machine"

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["Edit", "Fix", "OverlapError", "apply", "apply_all", "compatible", "difference", "joined"]
-
 
 class OverlapError(ValueError):
     """Raised for two different edits of the same characters."""

@@ -10,17 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import tomli
 
+from regtools.errors import TomlError
+
 from ..writing import quote
-
-if TYPE_CHECKING:
-    from regtools.errors import TomlError
-
-__all__ = ["blanked", "mended"]
-
 
 _QUOTES = str.maketrans("“”„‟«»「」『』＂‘’‚‛‹›＇", '"' * 11 + "'" * 7)
 _WIDE = {"、": ",", "。": ".", "【": "[", "】": "]", "〔": "[", "〕": "]", "—": "-", "–": "-"}

@@ -10,22 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from regtools.errors import RegtoolsError
 
 from ..resolve import resolve
-from .finding import NOTE, WHOLE, rule
-from .fixes import OverlapError, apply_all, compatible
+from ..settings import Settings
+from .finding import NOTE, WHOLE, Finding, rule
+from .fixes import Fix, OverlapError, apply_all, compatible
 
-if TYPE_CHECKING:
-    from ..settings import Settings
-    from .finding import Finding
-    from .fixes import Fix
+Check = Callable[[dict[str | None, str]], "State"]
 
-    Check = Callable[[dict[str | None, str]], "State"]
-
-__all__ = ["State", "prove"]
 
 MOST_ALONE = 200  # more fixes than this are tried together only
 _MOST_CHARACTERS = 2_000_000  # and so are fixes if trying each alone would read more than this

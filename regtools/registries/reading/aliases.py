@@ -12,8 +12,6 @@ from regtools.reference import Reference, is_qualified, split
 
 from .schema import Problem
 
-__all__ = ["check_aliases"]
-
 
 def check_aliases(aliases: dict[str, str], targets: dict[str, str]) -> Iterator[Problem]:
     """Yield one problem for all bad aliases together; put the good ones' targets into ``targets``."""

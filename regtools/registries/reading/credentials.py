@@ -23,7 +23,6 @@ from .releases import release
 if TYPE_CHECKING:
     import os
 
-__all__ = ["AUTH_FILES", "Certificates", "Credentials", "Step", "certificates", "credentials"]
 
 AUTH_FILES = "containers-auth.json"
 """In ``credential-helpers``: the place of the auth files among the programs."""

@@ -21,8 +21,6 @@ except ImportError:  # only Unix has a user database
 from regtools.errors import Place, RegtoolsError
 from regtools.toml.to_json import read_file
 
-__all__ = ["Surroundings"]
-
 _LINKS = 40  # as many symbolic links in one path as Linux follows
 
 

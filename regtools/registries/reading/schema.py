@@ -12,19 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-__all__ = [
-    "ENTRY",
-    "LAYER_HELPER",
-    "MIRROR",
-    "OLD_LISTS",
-    "TOP",
-    "Path",
-    "Problem",
-    "Shape",
-    "Table",
-    "fold_key",
-]
-
 Path = tuple[str | int, ...]
 Table = dict[str, Any]
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from .failure import Fault, complete_values
-
-if TYPE_CHECKING:
-    from .failure import Failure
-
-__all__ = ["RULES"]
+from .failure import Failure, Fault, complete_values
 
 _CURLY: Final = "“”„‟‘’‚‛«»‹›「」『』＂＇"
 _WIDE: Final = {"、": ",", "。": ".", "【": "[", "】": "]", "〔": "[", "〕": "]", "—": "-", "–": "-"}

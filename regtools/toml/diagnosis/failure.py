@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from ..positions import KEY, SCALAR, Scanner, key_parts, locate, nothing
-
-if TYPE_CHECKING:
-    from ..positions import Path, Span
-
-__all__ = ["Failure", "Fault", "Other", "complete_values"]
+from ..positions import KEY, SCALAR, Path, Scanner, Span, key_parts, locate, nothing
 
 _KEY: Final = re.compile(KEY)
 _SCALAR: Final = re.compile(SCALAR)

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..positions import QUOTED
-from .failure import Fault, Other, complete_values
-
-if TYPE_CHECKING:
-    from .failure import Failure
-
-__all__ = ["RULES"]
+from .failure import Failure, Fault, Other, complete_values
 
 # Possessive quantifiers: a pattern that fails on a long line fails at once.
 _TRUE: Final = frozenset({"true", "yes", "on", "y", "enabled"})

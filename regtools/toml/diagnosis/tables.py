@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from .failure import Fault, Other
-
-if TYPE_CHECKING:
-    from ..positions import Path
-    from .failure import Failure
-
-__all__ = ["RULES"]
+from ..positions import Path
+from .failure import Failure, Fault, Other
 
 
 def duplicate_key(f: Failure) -> Fault | None:
