@@ -11,18 +11,13 @@ Everything raised on purpose by this package belongs to the family.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.display import snippet, visible
-from regtools.values import Value
-
-if TYPE_CHECKING:
-    from typing import Any
-
-__all__ = ["Place", "RegtoolsError", "Related", "TomlError", "unwritable"]
+from regtools.values import Frozen
 
 
-class Place(Value):
+class Place(Frozen):
     """Where something is: a file, and in it a line and a column, both counted from 1.
 
     ``file`` is None for a text without a file. A column needs a line.
@@ -52,7 +47,7 @@ class Place(Value):
         return ":".join(parts)
 
 
-class Related(Value):
+class Related(Frozen):
     """A second place in the same text that an error shows, for instance the first definition of a key."""
 
     __slots__ = __match_args__ = ("line", "column", "text", "source_line", "end_column")
@@ -218,10 +213,6 @@ def unwritable(path: object, error: Exception, *, what: str = "it", stage: str =
         error: the exception of the system, or of a library that cannot write the format.
         what: subject of the message, such as ``"the chart"``.
     """
-    return RegtoolsError(
-        f"{what} cannot be written: {getattr(error, 'strerror', None) or error}",
-        kind="file-unwritable",
-        stage=stage,
-        where=Place(str(path)),
-        hint="choose a file in a folder of your own",
-    )
+    message = f"{what} cannot be written: {getattr(error, 'strerror', None) or error}"
+    hint = "choose a file in a folder of your own"
+    return RegtoolsError(message, kind="file-unwritable", stage=stage, where=Place(str(path)), hint=hint)

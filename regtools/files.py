@@ -8,8 +8,6 @@ import os
 
 from .errors import unwritable
 
-__all__ = ["write_file"]
-
 MODE = 0o666  # of a new file, before the umask
 
 

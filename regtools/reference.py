@@ -24,15 +24,10 @@ be left out.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError
-from regtools.values import Value
-
-if TYPE_CHECKING:
-    from typing import Any
-
-__all__ = ["GRAMMAR", "PullName", "Reference", "is_host", "physical_host", "split"]
+from regtools.values import Frozen
 
 LONGEST_NAME = 255
 LONGEST_SHORT = LONGEST_NAME - len("docker.io/library/")  # any path up to this fits Docker Hub's rules
@@ -102,7 +97,7 @@ def split(text: str) -> tuple[str | None, str, str | None, str | None]:
 _set = object.__setattr__  # these values are frozen
 
 
-class Reference(Value):
+class Reference(Frozen):
     """An image name in its parts: ``[domain/]path[:tag][@digest]``.
 
     ``domain`` is None for a short name; ``path`` is then the whole name as typed. Parts that :meth:`parse`
@@ -217,7 +212,7 @@ class Reference(Value):
         return self.name + self.suffix
 
 
-class PullName(Value):
+class PullName(Frozen):
     """What ``podman pull`` makes of its argument before it reads any configuration.
 
     Attributes:
@@ -345,7 +340,7 @@ def _advice(text: str) -> str | None:
     if "[" in text:
         return "image names cannot contain IPv6 addresses; use a host name"
     if not text.isascii():
-        return "only ASCII letters, digits and . _ - / : @ may stand in it"
+        return "it may hold only ASCII letters, digits and . _ - / : @"
     name, slash, last = text.rpartition("/")
     repository, _, tag = last.partition("@")[0].partition(":")
     if len(tag) > 128:

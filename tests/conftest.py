@@ -29,6 +29,12 @@ settings.register_profile("short", max_examples=100, deadline=None)
 settings.register_profile("long", max_examples=100_000, deadline=None)
 settings.load_profile("long" if LONG else "short")
 
+
+def examples(*, long: int) -> int:
+    """The number of examples of a property whose examples cost milliseconds: fewer than 100,000 in the long run."""
+    return min(settings.default.max_examples, long)
+
+
 for _name in list(os.environ):
     if _name.startswith(AMBIENT) or _name.lower() in PROXIES:
         del os.environ[_name]
@@ -45,8 +51,33 @@ for _signal, _usual in (
         signal.signal(_signal, _usual)
 
 
+# The files that take longest begin first, so that no worker is left alone with one at the end.
+LONGEST = (
+    "tests/notebooks/test_nbval.py",
+    "tests/real/test_differential.py",
+    "tests/campaigns/test_fleet.py",
+    "tests/real/test_cache.py",
+    "tests/notebooks/test_lab.py",
+    "tests/campaigns/test_fleet_hosts.py",
+    "tests/toml/test_growth.py",
+    "tests/faults/test_table.py",
+    "tests/analysis/test_truth.py",
+    "tests/testbed/test_exits.py",
+    "tests/notebooks/test_normal.py",
+    "tests/real/test_testbed_engines.py",
+    "tests/real/test_check.py",
+    "tests/real/test_real_cases.py",
+    "tests/faults/test_podman.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let xdist keep the order of the files; its releases that can change it begin with those of most tests."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what hypothesis drives, so that the long run can repeat just that with more examples.
+    """Put the longest files first; mark what hypothesis drives, for the long run to repeat with more examples.
 
     The root folders of other podmans are made in the background meanwhile, if a test asks for one.
     """
@@ -64,6 +95,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 stderr=subprocess.DEVNULL,
             )
         )
+    rank = {file: number for number, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
     for item in items:
         if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.property)

@@ -58,3 +58,40 @@ def test_the_types_promise_the_same_names(root: Path) -> None:
     guard = next(node for node in tree.body if isinstance(node, ast.If))
     typed = {alias.asname for node in guard.body for alias in node.names if alias.asname}
     assert typed == set(regtools.__all__) - {"__version__"}
+
+
+NO_POSIX = """
+import sys
+for name in ("fcntl", "resource", "termios", "pwd", "grp", "pty", "tty"):
+    sys.modules[name] = None
+"""
+READS = """
+import regtools as rt
+conf = rt.RegistriesConf.from_toml('unqualified-search-registries = ["a.test"]')
+assert conf.resolve("app").sources[0].reference == "a.test/app:latest"
+assert not list(conf.check()) and rt.toml_to_json("a = 1", compact=True) == '{"a":1}\\n'
+rt.doctor, rt.data_path, rt.read_journal, rt.compare, rt.advise
+for name in ("time_pull", "run_campaign"):
+    try:
+        getattr(rt, name)
+    except rt.RegtoolsError as error:
+        assert error.kind == "platform"
+    else:
+        raise AssertionError(name)
+"""
+NEEDS_POSIX = (
+    "error: measuring pulls needs a POSIX system (fcntl and resource are missing): use Linux, macOS or WSL"
+    " [platform]\n"
+)
+
+
+def test_without_posix_modules_all_but_measuring_works() -> None:
+    done = subprocess.run([sys.executable, "-c", NO_POSIX + READS], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["time", "bench"])
+def test_without_posix_modules_the_commands_that_measure_say_so(command: str) -> None:
+    code = f"{NO_POSIX}from regtools.cli import main; sys.exit(main([{command!r}, 'a.test/app']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, NEEDS_POSIX)

@@ -1,10 +1,11 @@
-"""The wheel: built once, unpacked elsewhere, and whole."""
+"""The wheel: built once, installed elsewhere, and whole."""
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -38,21 +39,43 @@ def test_the_wheel_carries_code_types_notebooks_and_data(wheel: Path, root: Path
     assert {name for name in expected if not name.endswith(".gitkeep")} <= names
 
 
-def test_the_unpacked_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = (
-        "import regtools; print(regtools.__file__); print(regtools.toml_to_json('a = 1'), end='');"
-        "print(regtools.data_path('README.md'))"
-    )
-    environ = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that has the wheel and what it depends on, but not the checkout."""
+    environment = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    python = environment / "bin" / "python"
+    install = ("install", "--quiet", "--no-deps", "--no-index", "--no-compile", str(wheel))
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python))
+    subprocess.run([*pip, *install], check=True, timeout=120)
+    # A folder named in a .pth file gives its packages, not its own .pth files: our editable install stays out.
+    (site,) = environment.glob("lib/python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return environment / "bin"
+
+
+def run(installed: Path, folder: Path, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True
+        [installed / words[0], *words[1:]], cwd=folder, capture_output=True, text=True, timeout=60
     )
-    lines = done.stdout.splitlines()
-    assert done.returncode == 0, done.stderr
-    assert lines[0].startswith(str(tmp_path))
-    assert lines[1:4] == ["{", '  "a": 1', "}"]
-    assert lines[4].startswith(str(tmp_path))
+    assert done.returncode == 0, (words, done.stderr)
+    return done.stdout
+
+
+def test_the_installed_wheel_works_without_the_checkout(installed: Path, root: Path, tmp_path: Path) -> None:
+    code = "import regtools; print(regtools.__file__, regtools.data_path('README.md'), sep='\\n')"
+    for line in run(installed, tmp_path, "python", "-c", code).splitlines():
+        assert line.startswith(str(installed.parent))
+    conf = tmp_path / "registries.conf"
+    conf.write_text('unqualified-search-registries = ["quay.io"]\n')
+    said = run(installed, tmp_path, "regtools", "explain", "nginx", "--conf", str(conf), "--podman", "6")
+    assert "quay.io/nginx:latest" in said
+    assert "0 errors" in run(installed, tmp_path, "regtools", "check", str(conf))
+    told = run(installed, tmp_path, "regtools", "toml2json", str(conf))
+    assert json.loads(told) == {"unqualified-search-registries": ["quay.io"]}
+    run(installed, tmp_path, "regtools", "lab", "--copy-only")
+    stored = sorted(path.name for path in (root / "notebooks").rglob("*.ipynb"))
+    assert sorted(path.name for path in tmp_path.rglob("*.ipynb")) == stored
 
 
 def test_the_wheel_names_no_folder_of_this_machine(wheel: Path, root: Path) -> None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .pairing import image_conflicts
-from .verdicts import MIN_ROUNDS, plural
+from .pairing import MIN_ROUNDS, Blocks, image_conflicts, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
     import pandas as pd
 
-    from .pairing import Blocks
-
-__all__ = ["Caution", "cautions"]
 
 _BUSY = 0.2  # share of the host's CPU that others use; less disturbs a pull less than the network does
 _OFTEN = 0.1  # share of the pulls

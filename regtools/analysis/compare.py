@@ -7,30 +7,25 @@ for cold and warm caches: those are different questions, and a mean over both an
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .cautions import cautions
+from regtools.pull.records import Pull
+
+from .cautions import Caution, cautions
 from .comparison import Comparison
 from .fit import fit_rows
 from .measurements import bad_table, period, prepared
-from .pairing import blocks_of, pair_rows, shares
+from .pairing import Blocks, blocks_of, pair_rows, shares
 from .statistics import quantile, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
-
     import pandas as pd
 
-    from regtools.pull.records import Pull
-
-    from .cautions import Caution
-    from .pairing import Blocks
     from .statistics import Floats
 
-__all__ = ["compare"]
 
 SEED = 20
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import columns, escape, html_table, seconds, size, terminal_width, text_table, visible
 
-from .verdicts import named, plural
+from .pairing import named, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
-
     import pandas as pd
 
     from .cautions import Caution
 
-__all__ = ["Comparison"]
 
 _HEADS = ("place", "done", "median", "quartiles", "fastest in", "first byte", "rate")
 _SHOWN_PAIRS = 30

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from regtools.pull.records import frames
+from regtools.pull.records import Pull, frames
 
 from .measurements import pulls_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
     import pandas as pd
 
-    from regtools.pull.records import Pull
-
-__all__ = ["COLUMNS", "failed_attempts"]
 
 COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds", "followed")
 

@@ -20,20 +20,17 @@ None of the three parts can be negative.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
-
     import pandas as pd
 
     from .statistics import Floats
 
-__all__ = ["Fit", "fit", "fit_rows", "round_trips"]
 
 _HUBER = 1.345  # standard deviations; 95 % efficient where there are no outliers
 _TURNS = 30

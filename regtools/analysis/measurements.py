@@ -8,21 +8,17 @@ has then count as unknown.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from regtools.campaigns.journal import read_journal
-from regtools.campaigns.parquet import read_parquet
+from regtools.campaigns.journal import read_journal, read_parquet
 from regtools.errors import Place, RegtoolsError
 from regtools.pull.records import Pull, frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any
-
     import pandas as pd
 
-__all__ = ["bad_table", "period", "prepared", "pulls_frame", "read_measurements", "time_column"]
 
 NEEDED = ("place", "round", "seconds", "ok")
 # What else a comparison looks at: texts, each with the word for unknown; numbers; the rest.
@@ -220,7 +216,7 @@ def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         mark = max(",;\t", key=head.count)  # what spreadsheets write, in any country
         table = pd.read_csv(path, sep=mark, skipinitialspace=True, encoding="utf-8-sig")
     except (ValueError, pd.errors.ParserError) as error:
-        message = f"this is no table: {str(error).splitlines()[0]}"
+        message = f"this is not a table: {str(error).splitlines()[0]}"
         raise bad_table(message, "use a journal, a CSV file with a header line, or a Parquet file") from error
     prepared(table)  # so that an error names the file
     return table

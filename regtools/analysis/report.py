@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,12 @@ from .charts.pulls import pulls_to_draw
 from .charts.style import figure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .comparison import Comparison
 
-__all__ = ["overview", "report"]
 
 _BODY = "font-family:sans-serif;max-width:1160px;margin:2em auto;padding:0 1em;line-height:1.45;color:#222"
 _IMAGE = "max-width:100%;height:auto;border:1px solid #ddd"
@@ -106,7 +104,7 @@ def _panels(pulls: pd.DataFrame, chart: Callable[..., Axes]) -> Figure:
     kinds = table[varying[0]].astype("string").fillna("unknown")
     for name in varying[1:]:
         kinds = kinds + ", " + table[name].astype("string").fillna("unknown")
-    often = kinds.value_counts().index[:_MOST_PANELS]  # nobody reads more
+    often = kinds.value_counts().index[:_MOST_PANELS]  # more is too much to read
     made = table.assign(**{_PANEL: kinds})
     return figure_of(small_multiples(made[kinds.isin(often)], chart, by=_PANEL)[0])
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["BOOTSTRAP", "Estimate", "quantile", "shift", "signed_rank", "wilson", "win_shares"]
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 BOOTSTRAP = 1000  # draws of rounds
@@ -44,6 +43,12 @@ class Estimate(NamedTuple):
 
 def wilson(successes: ArrayLike, n: ArrayLike, z: float = Z95) -> tuple[Floats, Floats]:
     """Return the low and high end of Wilson's interval of a share, NaN where ``n`` is 0.
+
+    Args:
+        successes, n: counts, numbers or arrays of one shape; the ends have the same shape.
+        z: quantile of the normal distribution; the default makes a 95 % interval.
+
+    Source: Wilson (1927), Journal of the American Statistical Association 22, 209-212.
 
     >>> low, high = wilson(9, 10)
     >>> round(float(low), 3), round(float(high), 3)
@@ -164,8 +169,8 @@ def win_shares(wins: Floats, blocks: ArrayLike, seed: int) -> tuple[Floats, Floa
         seed: of the random draws; the same seed gives the same interval.
 
     Rounds are drawn whole, because the pulls within one are not independent. Beyond 2,000 rounds the
-    bootstrap is as good as normal, and the interval is computed from the standard error. Where a place won
-    always or never, all draws are equal and show no uncertainty: there the interval is Wilson's, over rounds.
+    bootstrap distribution is almost normal, and the interval is computed from the standard error. If a place
+    won always or never, all draws are equal and show no uncertainty; the interval is then Wilson's.
     """
     weight = np.asarray(blocks, dtype=float)
     rounds, places = wins.shape

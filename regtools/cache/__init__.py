@@ -2,7 +2,7 @@
 
 ::
 
-    settings ─▶ texts, files           what is written: templates filled with values, then a folder
+    settings ─▶ files                  what is written: templates filled with values, in a folder
     engines, binaries, processes       what runs: podman's containers, or this machine's programs
     starting                           what a start needs
     status, verify                     how the cache is doing, and whether it caches

@@ -6,29 +6,22 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.testbed.bed import Place
 from regtools.testbed.process import Closing
 
-from . import files, starting, status, texts, verify
+from . import files, starting, status, verify
 from .binaries import Binaries
-from .engines import STATE, Podman
+from .engines import STATE, Engine, Podman
 from .settings import DOCKER_HUB, Settings, bad, failed, load
 from .status import Status, Traffic
 from .verify import Verification
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Self
-
-    from .engines import Engine
-
-__all__ = ["ENGINES", "Cache"]
 
 ENGINES: dict[str, type[Engine]] = {"podman": Podman, "binaries": Binaries}
 ENGINE_FILE = "engine"
@@ -114,6 +107,11 @@ class Cache(Closing):
     ) -> Self:
         """Return the cache whose files are in ``folder`` already.
 
+        Args:
+            folder: the folder that ``regtools cache init`` or an earlier :class:`Cache` has filled.
+            engine: ``podman``, ``binaries`` for this machine's own programs, or ``auto``.
+            environ: variables for the programs; None for those of this process.
+
         Raises:
             RegtoolsError: ``bad-cache``: there is none.
         """
@@ -135,7 +133,7 @@ class Cache(Closing):
     @property
     def conf_text(self) -> str:
         """The drop-in as text: the cache first, the origin last."""
-        return texts.drop_in(self.settings)
+        return files.drop_in(self.settings)
 
     @property
     def conf(self) -> RegistriesConf:
@@ -145,7 +143,7 @@ class Cache(Closing):
     @property
     def place(self) -> Place:
         """The place that leads to the cache and nowhere else, not even to the origin."""
-        text = texts.only_the_cache(self.settings)
+        text = files.only_the_cache(self.settings)
         return Place(self.settings.name, RegistriesConf.from_toml(text, file="registries.conf"), text)
 
     @property
@@ -240,7 +238,7 @@ class Cache(Closing):
                 try:
                     redis = status.redis_use(engine.redis("INFO"))
                 except RegtoolsError as error:
-                    notes.append(f"{error.message}; pulls go on without it")
+                    notes.append(f"{error.message}; pulls work without it")
         if answering:
             try:
                 counted = status.read(self.settings.debug_address, self.settings.registry)

@@ -6,19 +6,11 @@ import os
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .files import SCRIPT
-from .settings import failed
-from .texts import LABEL
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .settings import Settings
-
-__all__ = ["Engine", "Podman"]
+from .files import LABEL, SCRIPT
+from .settings import Settings, failed
 
 STATE = "run"
 QUICK_S = 60.0  # for answers about the cache; a start may take as long as pulling the images
@@ -138,14 +130,17 @@ class Podman(Engine):
         return None if self.which("podman") else "podman is not installed"
 
     def start(self) -> None:
-        """Run the script, unless another cache has containers of these names."""
+        """Run the script, unless another cache has containers of these names.
+
+        Raises:
+            RegtoolsError: kind ``cache-failed``: the names are taken, or podman could not start them.
+        """
         for name in map(self._name, self.parts):
             owner = self._owner("container", name)
             if owner is not None and owner != str(self.folder):
-                raise failed(
-                    f"podman has a container {name} already, of {owner or 'another program'}",
-                    "choose another name for this cache: regtools cache init --name NAME --force",
-                )
+                message = f"podman has a container {name} already, of {owner or 'another program'}"
+                hint = "choose another name for this cache: regtools cache init --name NAME --force"
+                raise failed(message, hint)
         script = str(self.folder / SCRIPT)
         done = self.run(["sh", script], None)
         if done.returncode:

@@ -1,4 +1,4 @@
-"""Programs that go on when this process ends: started in the background, and found again by their pid file.
+"""Programs that outlive this process: started in the background, and found again by their pid file.
 
 A program inherits its pid file, open and locked (flock(2)): the lock lasts exactly as long as the program, so
 that a number which belongs to another process by now is never mistaken for it. The file exists before the
@@ -12,18 +12,17 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 with contextlib.suppress(ImportError):  # Windows, where nothing is started
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["end", "pid", "start"]
 
-TERM_S = 10.0  # a registry that is told to end closes its connections first
+TERM_S = 10.0  # a registry that receives SIGTERM closes its connections first
 
 # Standard output is the pid file. The first shell ends at once; the second becomes the program.
 BACKGROUND = """sh -c 'echo $$; log=$1; shift; exec "$@" 3>&1 >>"$log" 2>&1' sh "$@" &"""

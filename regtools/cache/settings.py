@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import tomli
@@ -14,9 +14,7 @@ from regtools.errors import Place, RegtoolsError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
-__all__ = ["DOCKER_HUB", "FILE", "Settings", "bad", "failed", "load"]
 
 FILE = "cache.toml"
 DOCKER_HUB = "https://registry-1.docker.io"
@@ -27,7 +25,7 @@ ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:]+\]")
 PREFIX = re.compile(r"[A-Za-z0-9](?:[\w.:/-]*[A-Za-z0-9])?")
 DURATION = re.compile(r"0|(?:[0-9]+(?:\.[0-9]+)?(?:h|m|s))+")  # of Go's durations, what makes sense here
 REMAKE = "make it again with regtools cache init --force"
-DEFAULT_IMAGES = {"2": "docker.io/library/registry:2", "3": "docker.io/library/registry:3"}
+DEFAULT_IMAGES = {"3": "docker.io/library/registry:3", "2": "docker.io/library/registry:2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +34,13 @@ class Settings:
 
     Args:
         upstream: the registry behind the cache, ``https://host[:port]`` (or ``http://`` on your own network).
-        registry: the major version of distribution, ``"2"`` or ``"3"``: their configurations differ.
+        registry: the major version of distribution, ``"3"`` or ``"2"``, which is what Debian has.
         redis: whether Redis remembers the descriptors; else the registry's own memory does.
         port: where the cache answers; the debug server answers at ``port + 1``, a Redis without container at
             ``port + 2``.
         bind: the address of this machine at which it answers.
         storage: an absolute folder for the blobs; empty for a podman volume, or the cache's own folder.
-        ttl: how long a blob is kept, as ``"168h"``; only distribution 3.x can be told.
+        ttl: how long a blob is kept, as ``"168h"``; only for distribution 3.x.
         prefix: the image names that go through the cache; empty for the upstream's own.
         name: what containers, network, volume and units are called.
         private: whether the upstream wants a login, which then lies in ``secrets.env``.
@@ -54,7 +52,7 @@ class Settings:
     """
 
     upstream: str = DOCKER_HUB
-    registry: str = "2"
+    registry: str = "3"
     redis: bool = True
     port: int = 5000
     bind: str = "127.0.0.1"
@@ -69,37 +67,34 @@ class Settings:
     def __post_init__(self) -> None:
         _check_upstream(self.upstream)
         if self.registry not in DEFAULT_IMAGES:
-            raise bad(f"there is no distribution {self.registry!r} to configure", "give --registry 2 or 3")
+            raise bad(f"there is no distribution {self.registry!r} to configure", "give --registry 3 or 2")
         if not 1 <= self.port <= 65533:
-            raise bad(
-                f"{self.port} cannot be the port of a cache",
-                "give one from 1 to 65533: the two after it are the debug server's and Redis's",
-            )
+            message = f"{self.port} cannot be the port of a cache"
+            hint = "give one from 1 to 65533: the two after it are the debug server's and Redis's"
+            raise bad(message, hint)
         _check_text(self.bind, ADDRESS, "the address to answer at", "give an IP address: 127.0.0.1, or [::1]")
         _check_text(self.name, NAME, "the name of a cache", "use lower-case letters, digits and '-'")
         _check_text(self.redis_image, IMAGE, "an image", "write it in full: docker.io/library/redis:7")
         if self.registry_image:
             _check_text(
-                self.registry_image, IMAGE, "an image", "write it in full: docker.io/library/registry:2"
+                self.registry_image, IMAGE, "an image", "write it in full: docker.io/library/registry:3"
             )
         if self.prefix:
             _check_text(self.prefix, PREFIX, "the beginning of image names", "give e.g. docker.io")
         if self.storage and (not self.storage.startswith("/") or re.search(r'[:\\"\x00-\x1f]', self.storage)):
-            raise bad(
-                f"{self.storage!r} cannot be the folder for blobs",
-                "give an absolute path without colon, quote or backslash: podman's --volume takes none",
-            )
+            message = f"{self.storage!r} cannot be the folder for blobs"
+            hint = "give an absolute path without colon, quote or backslash: podman's --volume takes none"
+            raise bad(message, hint)
         self._check_ttl()
 
     def _check_ttl(self) -> None:
         if not self.ttl:
             return
-        _check_text(self.ttl, DURATION, "a time to live", "give e.g. 168h, 12h30m, or 0 for ever")
+        _check_text(self.ttl, DURATION, "a time to live", "give e.g. 168h, 12h30m, or 0 for no limit")
         if self.registry == "2":
-            raise bad(
-                "distribution 2.x keeps everything for 168 hours and cannot be told otherwise",
-                "leave --ttl out, or take --registry 3",
-            )
+            message = "distribution 2.x keeps everything for 168 hours and cannot be told otherwise"
+            hint = "leave --ttl out, or take --registry 3"
+            raise bad(message, hint)
 
     @property
     def address(self) -> str:
@@ -165,11 +160,9 @@ def load(folder: Path) -> Settings:
     try:
         data = tomli.loads(file.read_text("utf-8"))
     except OSError as error:
-        raise bad(
-            f"there is no cache in {str(folder)!r}: {FILE} cannot be read ({error.strerror})",
-            f"make one with: regtools cache init {folder}",
-            file,
-        ) from error
+        message = f"there is no cache in {str(folder)!r}: {FILE} cannot be read ({error.strerror})"
+        hint = f"make one with: regtools cache init {folder}"
+        raise bad(message, hint, file) from error
     except ValueError as error:
         raise bad(f"it is not TOML: {error}", REMAKE, file) from error
     kinds = {field.name: type(field.default) for field in fields(Settings)}
@@ -196,14 +189,13 @@ def _check_upstream(url: str) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise bad(f"the upstream is no address: {error}", hint) from error
+        raise bad(f"the upstream is not an address: {error}", hint) from error
     if parts.username is not None or parts.password is not None:
-        raise bad(
-            "the upstream's address holds a login, which would end up in the configuration",
-            "give --username, and the password by --password-file or --password-stdin",
-        )
+        message = "the upstream's address holds a login, which would end up in the configuration"
+        hint = "give --username, and the password by --password-file or --password-stdin"
+        raise bad(message, hint)
     if parts.scheme not in ("http", "https") or not host:
-        raise bad(f"{url!r} is no upstream", hint)
+        raise bad(f"{url!r} is not an upstream", hint)
     shown = f"[{host}]" if ":" in host else host
     if url.lower() != f"{parts.scheme}://{shown}{f':{port}' if port is not None else ''}":
         raise bad(f"the upstream {url!r} has more than a scheme, a host and a port", hint)

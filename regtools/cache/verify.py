@@ -6,31 +6,25 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import size
+from regtools.errors import RegtoolsError
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.reference import Reference
 from regtools.registries.conf import RegistriesConf
 
 from .engines import last_line
-from .settings import bad, failed
-from .status import read
+from .settings import Settings, bad, failed
+from .status import Traffic, read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any
 
-    from regtools.errors import RegtoolsError
-    from regtools.pull.records import Pull
-
-    from .settings import Settings
-    from .status import Traffic
-
-__all__ = ["Leg", "Verification", "full_name", "podman_used_it", "pull_through", "settled"]
 
 SETTLE_S = 60.0  # for storing what the client has already
 QUIET_S = 0.5  # without a change of the counters
@@ -84,6 +78,8 @@ class Verification:
             served, fetched = size(leg.bytes_served), size(leg.bytes_fetched)
             amounts = f"{served:>9} to us, {fetched:>9} from the upstream"
             lines.append(f"  {name:<18}{leg.total_s:8.2f} s   {amounts}")
+        if self.cold.bytes_fetched > 1.5 * self.cold.bytes_served:
+            lines.append("  (distribution 2.x fetches a missing blob twice, 3.x once)")
         lines += [
             f"  same digest       {'yes' if self.same_digest else 'NO'}, {self.warm.digest}",
             f"  podman used it    {told}: {self.podman_note}",

@@ -12,29 +12,26 @@ import os
 import random
 import time
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .job import carry_out
+from .job import Job, carry_out
 from .journal import JournalWarning, Past, append_rows, locked, read_journal
 from .plan import Plan, another_plan, named_places
+from .rows import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
-
     import pandas as pd
 
     from .hosts.fleet import Courier
-    from .job import Job
-    from .rows import Row
+    from .plan import Places
 
-    Executor = Callable[
-        [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
-    ]
 
-__all__ = ["Progress", "conduct", "in_turn", "run_campaign"]
+Executor = Callable[
+    [Callable[[Job], list[Row]], Sequence[Job], Callable[[], bool]], Iterator[tuple[Job, list[Row]]]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class Progress:
 
 def run_campaign(
     images: str | Iterable[str],
-    places: Any,
+    places: Places,
     *,
     rounds: int = 10,
     journal: str | os.PathLike[str] = "pulls.jsonl",

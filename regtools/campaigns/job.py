@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.pull.failover import open_source
@@ -22,20 +22,12 @@ from regtools.pull.http.receiving import Body, Wanted
 from regtools.pull.http.transport import Client, Limits
 from regtools.pull.http.trust import find_trust
 from regtools.pull.recorder import Run, utc
+from regtools.pull.records import Pull, Request
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml, quote
 
-from .rows import COLUMNS, NEEDED, bad_row, checked_row, pull_rows
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from regtools.pull.records import Pull, Request
-
-    from .rows import Row
-
-__all__ = ["CACHE_STATES", "Job", "carry_out", "checked_rows", "lost_row"]
+from .rows import COLUMNS, NEEDED, Row, bad_row, checked_row, pull_rows
 
 CACHE_STATES = ("unknown", "cold", "warm")
 _CHILL_S = 600  # a command that takes longer to empty a cache hangs
@@ -139,12 +131,9 @@ def _make_cold(job: Job) -> None:
         reason = getattr(error, "strerror", None) or f"it took longer than {_CHILL_S} s"
         if isinstance(error, subprocess.CalledProcessError):
             reason = f"status {error.returncode}: {error.stderr.strip()[-300:]}"
-        raise RegtoolsError(
-            f"the cache of {job.place} could not be emptied by {job.make_cold[0]}: {reason}",
-            kind="not-cold",
-            stage="pull",
-            hint="nothing was measured, because the pull would not have been a cold one",
-        ) from error
+        message = f"the cache of {job.place} could not be emptied by {job.make_cold[0]}: {reason}"
+        hint = "nothing was measured, because the pull would not have been a cold one"
+        raise RegtoolsError(message, kind="not-cold", stage="pull", hint=hint) from error
 
 
 # -- rows of a job that another process has done ---------------------------------------------------------

@@ -5,49 +5,39 @@ a killed campaign loses at most the pull that was running, and what a torn line 
 
 Besides ``pull`` and ``request`` a campaign writes ``campaign``, its plan, ``probe``, round trips measured
 apart from transfers, and with many hosts ``vantage``, a line for each host that takes part.
+
+Big campaigns, and other programs, have Parquet instead: two files, pulls and requests. pyarrow, which comes
+with the extra ``parquet``, reads and writes them.
 """
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
 import os
 import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.pull.frames import Table
-from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS
+from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
 
-from .parquet import read_parquet
-from .rows import COLUMNS, checked_row, pull_rows, row_of
+from .rows import COLUMNS, Row, checked_row, pull_rows, row_of
+
+with suppress(ImportError):  # Windows, where journals are read only
+    import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import BinaryIO
-
     import pandas as pd
 
-    from regtools.pull.records import Pull
 
-    from .rows import Row
+Pathlike = str | os.PathLike[str]
 
-    Pathlike = str | os.PathLike[str]
-
-__all__ = [
-    "JournalWarning",
-    "Past",
-    "append",
-    "append_rows",
-    "locked",
-    "read_journal",
-    "read_probes",
-    "read_vantages",
-]
 
 _IRREGULAR = "a journal must be a regular file"
 
@@ -107,12 +97,10 @@ def locked(journal: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            message = "another campaign is writing to this journal"
+            hint = "wait for it, stop it, or name another journal"
             raise RegtoolsError(
-                "another campaign is writing to this journal",
-                kind="journal-in-use",
-                stage="pull",
-                where=Place(journal),
-                hint="wait for it, stop it, or name another journal",
+                message, kind="journal-in-use", stage="pull", where=Place(journal), hint=hint
             ) from None
         yield
 
@@ -202,7 +190,7 @@ def _read_one(path: Pathlike) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[int, str]]]:
-    """Read the rows of some kinds into tables; return these, and the lines that are no rows.
+    """Read the rows of some kinds into tables; return these, and the lines that are not rows.
 
     A table checks its columns in bulk, by the same rules as :func:`~regtools.campaigns.rows.checked_row`.
     """
@@ -281,3 +269,84 @@ class Past:
         there = frozenset(vantage for campaign, vantage in hosts if vantage and campaign == name)
         done = {job: run for job, (run, _) in mine.items()}
         return cls(plan, done, sum(size for _, size in mine.values()), there)
+
+
+def write_parquet(
+    path: str | os.PathLike[str], pulls: pd.DataFrame, requests: pd.DataFrame | None = None
+) -> None:
+    """Write the frames of :func:`~regtools.read_journal`, which also reads them back.
+
+    Args:
+        path: file for the pulls, ``NAME.parquet``; requests go to ``NAME.requests.parquet`` beside it.
+        pulls: frame of pulls.
+        requests: frame of requests; None writes no file for them.
+
+    Raises:
+        RegtoolsError: ``extra-missing`` without pyarrow, ``file-unwritable``, ``usage`` for another name.
+    """
+    _need_pyarrow()
+    if Path(path).suffix != ".parquet":
+        message = "the name must end in .parquet, so that read_journal recognises it"
+        raise RegtoolsError(message, kind="usage", stage="pull", where=Place(os.fspath(path)))
+    try:
+        pulls.to_parquet(path, index=False)
+        if requests is not None:
+            requests.to_parquet(_beside(path), index=False)
+    except OSError as error:
+        raise unwritable(path, error, what="the file") from error
+
+
+def read_parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read what :func:`write_parquet` wrote; columns and dtypes are those of a journal.
+
+    Raises:
+        RegtoolsError: ``extra-missing``, ``file-missing``, ``file-unreadable``.
+    """
+    _need_pyarrow()
+    beside = _beside(path)
+    pulls = _read(Path(path), PULL_COLUMNS)
+    requests = _read(beside, REQUEST_COLUMNS) if beside.exists() else Table(REQUEST_COLUMNS).frame()
+    pulls.attrs["skipped"] = []
+    return pulls, requests
+
+
+def _read(path: Path, columns: dict[str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        found: Any = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow reports damage as one of these
+        raise RegtoolsError(
+            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
+            kind="file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable",
+            stage="load",
+            where=Place(os.fspath(path)),
+        ) from error
+    for name, dtype in columns.items():
+        if name not in found:
+            found[name] = None
+        elif dtype == "object":
+            found[name] = pd.Series([_plain(value) for value in found[name]], dtype="object")
+    framed: pd.DataFrame = found[list(columns)].astype(columns)
+    return framed
+
+
+def _plain(value: Any) -> Any:
+    """Return lists where pyarrow returns arrays; the second of a pair is a number of bytes."""
+    if value is None:
+        return None
+    items = list(value)
+    if items and not isinstance(items[0], str):
+        return [[float(moment), int(count)] for moment, count in items]
+    return items
+
+
+def _beside(path: str | os.PathLike[str]) -> Path:
+    return Path(path).with_suffix(".requests.parquet")
+
+
+def _need_pyarrow() -> None:
+    if find_spec("pyarrow") is None:
+        message = "Parquet needs pyarrow, which is not installed"
+        hint = "pip install 'podman-regtools[parquet]'"
+        raise RegtoolsError(message, kind="extra-missing", stage="pull", hint=hint)

@@ -11,25 +11,35 @@ of them would pull from the same place at the same time.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError
+from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
 from .job import CACHE_STATES, Job
+from .rows import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from typing import Protocol
 
-    from regtools.registries.conf import RegistriesConf
+    class NamedPlace(Protocol):
+        """A place to pull from, such as those of a testbed."""
 
-    from .rows import Row
+        @property
+        def name(self) -> str:  # noqa: D102
+            ...
 
-__all__ = ["Plan", "another_plan", "bad_campaign", "named_places"]
+        @property
+        def conf(self) -> RegistriesConf:  # noqa: D102
+            ...
+
+    At = RegistriesConf | NamedPlace
+    Places = Mapping[str, At | Mapping[str, At]] | Iterable[NamedPlace | tuple[str, At]]
+
 
 BOUNDS = {"rounds": 1_000_000, "probes": 1000, "pause_s": 86_400, "jitter": 1, "workers": 64}
 
@@ -86,13 +96,12 @@ class Plan:
         states = self.cache_states
         if not states or not set(states) <= set(CACHE_STATES) or len(set(states)) < len(states):
             raise bad_campaign(
-                f"{list(states)} are no cache states", f"choose from {', '.join(CACHE_STATES)}"
+                f"{list(states)} are not cache states", f"choose from {', '.join(CACHE_STATES)}"
             )
         if "cold" in states and not self.make_cold:
-            raise bad_campaign(
-                "a cold pull needs a command that empties the place's cache",
-                "name it as make_cold; a client cannot know what a cache holds",
-            )
+            message = "a cold pull needs a command that empties the place's cache"
+            hint = "name it as make_cold; a client cannot know what a cache holds"
+            raise bad_campaign(message, hint)
         for vantage in self.vantages:
             for place in self.places:
                 conf = self._conf(place, vantage)
@@ -177,7 +186,7 @@ class Plan:
         return told + [f"place {name} has another configuration now" for name in moved]
 
 
-def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
+def named_places(places: Places) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
     """Read places: a mapping of names to configurations or places, or things with ``name`` and ``conf``.
 
     In a mapping, a configuration may be replaced by a mapping of vantage points to configurations.
@@ -195,7 +204,7 @@ def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, Registr
         confs = {vantage: getattr(at, "conf", at) for vantage, at in there.items()}
         is_place = isinstance(name, str) and all(hasattr(conf, "resolve") for conf in confs.values())
         if not is_place or not name or not name.isprintable():
-            raise bad_campaign(f"{name!r} is no place", "a place is a name and a RegistriesConf")
+            raise bad_campaign(f"{name!r} is not a place", "a place is a name and a RegistriesConf")
         if name in found:
             raise bad_campaign("two places have the same name")
         found[name] = confs if there is value else confs[""]
@@ -204,13 +213,9 @@ def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, Registr
 
 def another_plan(journal: str, told: Iterable[str]) -> RegtoolsError:
     """Return the error for a journal that belongs to another campaign."""
-    return RegtoolsError(
-        f"this journal belongs to another campaign: {'; '.join(told)}",
-        kind="another-campaign",
-        stage="pull",
-        where=Place(journal),
-        hint="name another journal, or measure the same again; journals can be read together",
-    )
+    message = f"this journal belongs to another campaign: {'; '.join(told)}"
+    hint = "name another journal, or measure the same again; journals can be read together"
+    return RegtoolsError(message, kind="another-campaign", stage="pull", where=Place(journal), hint=hint)
 
 
 def bad_campaign(message: str, hint: str | None = None) -> RegtoolsError:

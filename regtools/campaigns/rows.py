@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Set
 from dataclasses import fields
 from datetime import datetime
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.pull.frames import PROBE_COLUMNS, VANTAGE_COLUMNS
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull, Request
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Set
-    from typing import Any
+Row = dict[str, Any]
 
-    Row = dict[str, Any]
-
-__all__ = ["COLUMNS", "NEEDED", "bad_row", "checked_row", "pull_rows", "row_of"]
 
 COLUMNS: dict[str, dict[str, str]] = {
     "pull": PULL_COLUMNS,
@@ -52,7 +48,7 @@ def pull_rows(pull: Pull, **more: Any) -> list[Row]:
 
 
 def bad_row(why: str) -> RegtoolsError:
-    """Return the error for something that is no row of a journal."""
+    """Return the error for something that is not a row of a journal."""
     return RegtoolsError(why, kind="bad-row", stage="load")
 
 

@@ -7,27 +7,20 @@ source a configuration that leads to it alone, so that a campaign can compare th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.pull.http.transport import Limits
+from regtools.pull.manifests import Platform
+from regtools.pull.records import Failure, Meter, Pull
 from regtools.pull.timing import time_resolution
-from regtools.reference import Reference
-from regtools.registries.conf import DEFAULT_HELPERS, RegistriesConf
-from regtools.registries.writing import quote
+from regtools.registries.conf import RegistriesConf
+from regtools.registries.entries import Registry
+from regtools.registries.resolution import Candidate, Resolution, Source
+from regtools.registries.writing import document_toml
 
 from .plan import bad_campaign
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
-    from regtools.pull.manifests import Platform
-    from regtools.pull.meter import Meter
-    from regtools.pull.records import Failure, Pull
-    from regtools.registries.resolution import Candidate, Resolution, Source
-
-__all__ = ["Bench", "Tried", "bench", "source_places"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +166,13 @@ def bench(
 ) -> Bench:
     """Ask every source of ``image`` for the whole image, one after the other; nothing is kept.
 
+    Args:
+        image: the name, as a user would type it for podman.
+        conf: the configuration that decides the sources.
+        platform: which image of an index; None for this machine's platform.
+        workers: number of layers that are fetched at the same time.
+        meter: shows progress while the pulls run.
+
     Raises:
         RegtoolsError: the name is wrong or cannot be resolved.
     """
@@ -202,21 +202,21 @@ def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str
             sources.
     """
     names: list[str] = []
-    entries: dict[str, list[str]] = {}
+    entries: dict[str, list[Registry]] = {}
     for image in images:
         candidate = next(each for each in conf.resolve(image).candidates if each.sources)
         names.append(candidate.name)
         for place, source in _named(candidate).items():
-            entries.setdefault(place, []).append(_entry(candidate, source))
+            entry = Registry(candidate.repository, source.parsed.name, source.insecure)
+            entries.setdefault(place, []).append(entry)
     if any(len(each) != len(names) for each in entries.values()) or not entries:
-        raise bad_campaign(
-            "these images do not have the same sources, so they cannot be compared in one campaign",
-            "measure them one after the other, each with its own journal",
-        )
-    head = "unqualified-search-registries = []\n"
-    if conf.credential_helpers != DEFAULT_HELPERS:
-        head += f"credential-helpers = [{', '.join(map(quote, conf.credential_helpers))}]\n"
-    files = {place: head + "\n".join(dict.fromkeys(texts)) for place, texts in entries.items()}
+        message = "these images do not have the same sources, so they cannot be compared in one campaign"
+        hint = "measure them one after the other, each with its own journal"
+        raise bad_campaign(message, hint)
+    files = {
+        place: document_toml(dict.fromkeys(each), search=(), helpers=conf.credential_helpers)
+        for place, each in entries.items()
+    }
     return names, {
         place: RegistriesConf.from_toml(text, podman=conf.podman, file=place) for place, text in files.items()
     }
@@ -231,14 +231,3 @@ def _named(candidate: Candidate) -> dict[str, Source]:
         number = 1 + sum(each.partition("#")[0] == host for each in named)
         named[host if number == 1 else f"{host}#{number}"] = source
     return named
-
-
-def _entry(candidate: Candidate, source: Source) -> str:
-    name = Reference.parse(source.reference)
-    lines = [
-        "[[registry]]",
-        f"prefix = {quote(candidate.repository)}",
-        f"location = {quote(f'{name.domain}/{name.path}')}",
-        f"insecure = {str(source.insecure).lower()}",
-    ]
-    return "\n".join(lines)

@@ -9,14 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from difflib import get_close_matches
 from importlib import import_module
 from io import StringIO
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["COMMANDS", "main"]
 
@@ -134,7 +131,7 @@ def _run(arguments: list[str]) -> int:
         complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
         return USAGE
     module = import_module(f"{__name__}.{name}")
-    from .parser import Parser
+    from .options import Parser
 
     parser = Parser(f"regtools {name}", COMMANDS[name])
     module.configure(parser)

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from regtools.analysis.advice.advise import advise
+from regtools.analysis.advice.vantages import Advice
 from regtools.analysis.measurements import read_measurements
 from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.toml.to_json import read_file
 
-from .options import configuration, load, release
+from .options import configuration, ending, file, load, misuse, release
 from .output import NO, OK, complain, say, write
-from .parser import ending, file, misuse
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from regtools.analysis.advice.vantages import Advice
-
-__all__ = ["configure", "run"]
 
 FOR_ALL = "for-all.conf"
 

@@ -9,33 +9,27 @@ import json
 import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from regtools.analysis.compare import compare
-from regtools.campaigns.campaign import run_campaign
+from regtools.campaigns.campaign import Progress, run_campaign
 from regtools.campaigns.hosts.fleet import Fleet
 from regtools.campaigns.hosts.local import LocalFleet, connect
-from regtools.campaigns.survey import bench, source_places
+from regtools.campaigns.survey import Bench, Tried, bench, source_places
 from regtools.display import seconds, size, text_table
 from regtools.pull.manifests import parse_platform
-from regtools.pull.meter import Meter
+from regtools.pull.records import Meter
+from regtools.registries.conf import RegistriesConf
 
-from .options import configuration, load, pulling, release
+from .options import configuration, ending, file, load, misuse, number, pulling, release
 from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
-from .parser import ending, file, misuse, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
 
-    from regtools.campaigns.campaign import Progress
-    from regtools.campaigns.survey import Bench, Tried
-    from regtools.registries.conf import RegistriesConf
-
-__all__ = ["configure", "run"]
 
 # Option → argument of Fleet. An option that is not given is None, so that the defaults are Fleet's own.
 FLEET = {
@@ -59,7 +53,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--json", action="store_true", help="print the answer as JSON")
     add = parser.add_argument_group("a campaign: every source, many times, in shuffled order").add_argument
     add("--rounds", type=number(1, MANY), metavar="N", help="pulls from every source; 10 for a verdict")
-    add("--journal", metavar="FILE", type=file, help="keep every pull there; the same command goes on")
+    add("--journal", metavar="FILE", type=file, help="keep every pull there; the same command continues")
     whole = number(0, 2**63 - 1)
     add("--seed", type=whole, metavar="N", help="of the shuffling (default: a new one, kept in the journal)")
     add("--cache-state", choices=("unknown", "cold", "warm"), action="append", help="may be repeated")
@@ -96,7 +90,7 @@ def _words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no command: {str(error).lower()}") from None
+        raise ArgumentTypeError(f"{text!r} is not a command: {str(error).lower()}") from None
 
 
 def run(options: Namespace) -> int:
@@ -228,7 +222,7 @@ def _campaign(options: Namespace, conf: RegistriesConf) -> int:
                 **{name: getattr(options, name) for name in AS_GIVEN},
             )
     except KeyboardInterrupt:
-        complain(f"stopped; every finished pull is in {journal}: the same command goes on")
+        complain(f"stopped; every finished pull is in {journal}: the same command continues")
         raise
     _report(options, pulls, journal, by="vantage" if client else None)
     return OK if not pulls.attrs["stopped"] and len(pulls) and bool(pulls["ok"].all()) else NO
@@ -260,7 +254,7 @@ def _report(options: Namespace, pulls: pd.DataFrame, journal: str, by: str | Non
     for at, (times, why) in pulls.attrs["refused"].items():
         complain(f"{at}: {times} {'result' if times == 1 else 'results'} refused, at last: {why}")
     if stopped:
-        complain(f"stopped early: {stopped}; the same command goes on")
+        complain(f"stopped early: {stopped}; the same command continues")
 
 
 def _progress(told: list[Progress], seconds: float) -> str:

@@ -6,10 +6,8 @@ from argparse import ArgumentParser, Namespace
 
 from regtools.notebook.doctor import doctor
 
+from .options import ending
 from .output import OK, say, say_json
-from .parser import ending
-
-__all__ = ["configure", "run"]
 
 
 def configure(parser: ArgumentParser) -> None:

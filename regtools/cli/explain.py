@@ -7,36 +7,29 @@ contacted and podman need not be installed.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator
 from functools import partial
 from stat import S_ISREG
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.reference import PullName, physical_host
 from regtools.registries.advice import Note, Outcome, advice, advice_on_failure, differences
 from regtools.registries.entries import best_prefix
-from regtools.registries.reading.credentials import certificates, credentials
+from regtools.registries.reading.credentials import Certificates, Credentials, certificates, credentials
 from regtools.registries.reading.document import Document
 from regtools.registries.reading.host import Surroundings
-from regtools.registries.reading.lookup import look_up
+from regtools.registries.reading.lookup import Ignored, look_up
 from regtools.registries.reading.releases import release
+from regtools.registries.resolution import Candidate, Resolution, Source
 from regtools.registries.resolve import resolve
+from regtools.registries.settings import Settings
 
-from .options import ALL, configuration, load, named_files, releases, surroundings
+from .options import ALL, configuration, ending, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
-from .parser import ending
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
 
-    from regtools.registries.reading.credentials import Certificates, Credentials
-    from regtools.registries.reading.lookup import Ignored
-    from regtools.registries.resolution import Candidate, Resolution, Source
-    from regtools.registries.settings import Settings
-
-    Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
-__all__ = ["configure", "run"]
 
 CANNOT_KNOW = (
     "local images: podman looks among them first, and contacts the registry of the one it finds{short}",

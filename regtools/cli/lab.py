@@ -10,20 +10,21 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.notebook.share import is_checkout, notebooks_dir
 
+from .options import ending, file, number
+from .output import OK, say
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
-    from typing import NoReturn
 
-__all__ = ["configure", "copy_notebooks", "run"]
 
 FIRST = "00-start-here.ipynb"
 FOLDER = "regtools-notebooks"  # below the current folder
@@ -39,11 +40,14 @@ def configure(parser: ArgumentParser) -> None:
         "dir",
         metavar="DIR",
         nargs="?",
+        type=file,
         help=f"folder for your copy (default: {FOLDER}; in a checkout its {FOLDER_OF_A_CHECKOUT})",
     )
     parser.add_argument("--copy-only", action="store_true", help="copy the notebooks and stop")
     parser.add_argument("--no-open", action="store_true", help="open no browser, print the address")
-    parser.add_argument("--port", type=int, metavar="N", help="port (default: 8888 or the next free)")
+    parser.add_argument(
+        "--port", type=number(0, 65535), metavar="N", help="port (default: 8888 or the next free)"
+    )
     parser.add_argument(
         "--lab-option",
         metavar="OPTION",
@@ -51,28 +55,29 @@ def configure(parser: ArgumentParser) -> None:
         default=[],
         help="one more option for JupyterLab itself, as --lab-option=--debug; may be repeated",
     )
+    parser.epilog = ending(
+        "0 or that of JupyterLab, 1 it is not installed or a file cannot be written, 2 wrong usage.",
+        "regtools lab",
+        "regtools lab ~/lessons --copy-only",
+    )
 
 
 def run(options: Namespace) -> int:  # noqa: RET503 - the last step never returns
     """Copy the notebooks, then become JupyterLab, so that Ctrl-C and signals reach it directly."""
     if not options.copy_only and find_spec("jupyterlab") is None:
-        raise RegtoolsError(
-            "JupyterLab is not installed in this Python; nothing was copied",
-            kind="lab-missing",
-            stage="load",
-            hint="python -m pip install 'podman-regtools[lab]', or copy the notebooks alone with --copy-only",
-        )
+        message = "JupyterLab is not installed in this Python; nothing was copied"
+        hint = "python -m pip install 'podman-regtools[lab]', or copy the notebooks alone with --copy-only"
+        raise RegtoolsError(message, kind="lab-missing", stage="load", hint=hint)
     source = notebooks_dir()
     folder = Path(options.dir or (source.parent / FOLDER_OF_A_CHECKOUT if is_checkout() else FOLDER))
     for line in copy_notebooks(source, folder):
-        print(line)
+        say(line)
     if options.copy_only:
-        return 0
+        return OK
     _become([sys.executable, "-m", "jupyterlab", *_lab_options(options, folder)])
 
 
 def _become(command: list[str]) -> NoReturn:
-    sys.stdout.flush()
     paths = [str(SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     os.execve(command[0], command, {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)})
 
@@ -87,7 +92,7 @@ def _lab_options(options: Namespace, folder: Path) -> list[str]:
     if options.port is not None:
         chosen.append(f"--port={options.port}")
     if os.geteuid() == 0:
-        # JupyterLab refuses root unless told; root is usual inside a container, and it listens on loopback.
+        # JupyterLab refuses root without it; root is usual inside a container, and it listens on loopback.
         chosen.append("--allow-root")
     return chosen + list(options.lab_option)
 
@@ -97,6 +102,9 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
 
     A file is written when it is missing, or when it still is what an earlier call wrote. Any other file is
     the reader's and is kept.
+
+    Raises:
+        RegtoolsError: kind ``file-unwritable``.
     """
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -117,13 +125,9 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
             record[name] = _hash(fresh)
         write_file(target / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
     except OSError as error:
-        raise RegtoolsError(
-            f"cannot put the notebooks there: {error.strerror}",
-            kind="file-unreadable",
-            stage="load",
-            where=Place(error.filename or str(target)),
-            hint="name another folder: regtools lab DIR",
-        ) from error
+        problem = unwritable(error.filename or target, error, what="the copy of the notebooks")
+        problem.hint = "name another folder: regtools lab DIR"
+        raise problem from error
     yield f"{wrote} file{'' if wrote == 1 else 's'} written to {target}"
 
 

@@ -1,7 +1,7 @@
 """Where text leaves: everything that a command prints or writes goes through this module.
 
-Names, file contents and answers of registries are somebody else's text. They may hold escape sequences,
-bells, characters that turn the direction of writing, or bytes that are no UTF-8. :func:`say`,
+Names, file contents and answers of registries are foreign text. They may hold escape sequences,
+bells, characters that turn the direction of writing, or bytes that are not UTF-8. :func:`say`,
 :func:`complain` and :func:`say_json` print all of these as escapes, so that no text moves the cursor.
 """
 
@@ -14,18 +14,16 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from regtools.display import size, terminal_width, visible
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import TextIO
-
-    from regtools.pull.meter import Meter
+    from regtools.pull.records import Meter
     from regtools.registries.checks import Finding
 
 # Exit statuses; 70 is EX_SOFTWARE of sysexits.h.
@@ -176,7 +174,7 @@ def save_chart(draw: Callable[[], object], path: str) -> None:
 def progress(text: Callable[[float], str]) -> Iterator[None]:
     """Draw a line that says how far long work is, four times a second, until the block ends.
 
-    Nothing is drawn where standard error is no terminal; the work itself knows nothing of the drawing.
+    Nothing is drawn if standard error is not a terminal; the work itself does not depend on the drawing.
 
     Args:
         text: returns the line; called with the seconds since the start.
@@ -188,7 +186,7 @@ def progress(text: Callable[[float], str]) -> Iterator[None]:
     ended = threading.Event()
 
     def put(line: str) -> None:
-        with suppress(OSError, ValueError):  # the terminal is gone; the work goes on
+        with suppress(OSError, ValueError):  # the terminal is gone; the work continues
             stream.write(f"\r\x1b[K{line}")
             stream.flush()
 
@@ -210,7 +208,7 @@ def progress(text: Callable[[float], str]) -> Iterator[None]:
 def pull_line(meter: Meter, seconds: float) -> str:
     """Return the line of one pull: bytes, rate, layers done.
 
-    >>> from regtools.pull.meter import Meter
+    >>> from regtools.pull.records import Meter
     >>> meter = Meter()
     >>> meter.begin("quay.io/team/app:1")
     >>> pull_line(meter, 1.0)

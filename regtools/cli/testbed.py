@@ -12,10 +12,8 @@ from regtools.display import text_table
 from regtools.errors import RegtoolsError
 from regtools.testbed import Link, Testbed
 
+from .options import ending, file
 from .output import say, say_json
-from .parser import ending, file
-
-__all__ = ["configure", "run"]
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING
 
 from regtools.analysis import charts
 from regtools.campaigns.journal import append
 from regtools.display import seconds
-from regtools.pull.meter import Meter
+from regtools.pull.records import Meter, Pull
 from regtools.pull.timing import time_pull
 
-from .options import configuration, load, pulling, release
+from .options import configuration, ending, file, load, misuse, number, pulling, release
 from .output import NO, OK, progress, pull_line, save_chart, say, say_json
-from .parser import ending, file, misuse, number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from regtools.pull.records import Pull
-
-__all__ = ["configure", "run"]
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -13,14 +13,9 @@ import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.display import escape, html_table, text_table
-
-if TYPE_CHECKING:
-    from typing import Any
-
-__all__ = ["PARTS", "Checkup", "Finding", "Part", "doctor", "part"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +118,8 @@ PARTS: tuple[Part, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One part as found on this machine; ``version`` is None unless it was asked for."""
+class Presence:
+    """Whether one part is on this machine; ``path`` is None if not, ``version`` unless it was asked for."""
 
     part: Part
     path: str | None
@@ -151,14 +146,14 @@ class Finding:
 class Checkup:
     """The answer of :func:`doctor`: shows itself as a table, in a terminal and in JupyterLab."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Presence, ...]
     python: str
     rootless: bool
     system: str
     details: bool = False
 
     @property
-    def missing(self) -> tuple[Finding, ...]:
+    def missing(self) -> tuple[Presence, ...]:
         """The parts that are not here."""
         return tuple(found for found in self.findings if not found.found)
 
@@ -201,7 +196,7 @@ class Checkup:
             user = "rootless (an ordinary user)" if self.rootless else "rootful (as root)"
             lines.append(f"Python {self.python} on {self.system}; podman would run {user}.")
         if not self.missing:
-            return [*lines, "Every real part is here: all cells can run."]
+            return [*lines, "Every external program is here: all cells can run."]
         lines.append("Missing parts only switch off the cells that need them. To get them:")
         return lines + [f"{found.part.name}: {found.part.install}" for found in self.missing]
 
@@ -216,7 +211,7 @@ def doctor(*, details: bool = False) -> Checkup:
         A :class:`Checkup`; printing it or ending a cell with it shows a table.
     """
     return Checkup(
-        tuple(Finding(each, each.find(), each.asked_version() if details else None) for each in PARTS),
+        tuple(Presence(each, each.find(), each.asked_version() if details else None) for each in PARTS),
         python=platform.python_version(),
         rootless=hasattr(os, "geteuid") and os.geteuid() != 0,
         system=f"{platform.system()} {platform.machine()}",
@@ -227,10 +222,13 @@ def doctor(*, details: bool = False) -> Checkup:
 def part(tag: str) -> Part:
     """Return the part that a cell's tag ``needs-TAG`` requires.
 
+    Raises:
+        KeyError: no part has this tag.
+
     >>> part("registry").name
     'docker-registry'
     """
     for each in PARTS:
         if each.tag == tag:
             return each
-    raise KeyError(f"no real part is called {tag!r}; there are {', '.join(each.tag for each in PARTS)}")
+    raise KeyError(f"no external program has the tag {tag!r}, only {', '.join(each.tag for each in PARTS)}")

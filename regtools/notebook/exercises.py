@@ -11,7 +11,7 @@
 
     [[06-1.wrong]]            # a known wrong answer
     answer = "..."
-    reply = "..."             # what to say to somebody who believes it; follows "not yet:"
+    reply = "..."             # the reply to a learner who believes it; follows "not yet:"
 
 Answers of the kind ``conf`` are the text of a ``registries.conf``. Such an exercise has one more key,
 ``names``: the image names that the files are asked about. Two files are the same answer when these names lead
@@ -23,10 +23,10 @@ Nothing that a reader passes can raise: an answer may be any object, with any ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from regtools.errors import Place, RegtoolsError, TomlError
 from regtools.registries.checks import ERROR, WARNING, check_texts
@@ -37,13 +37,10 @@ from regtools.toml.reader import read
 from .share import notebooks_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-    from typing import Final
 
     from regtools.registries.checks import Finding
 
-__all__ = ["KINDS", "Exercise", "Wrong", "grade", "load_exercises"]
 
 NOT_ATTEMPTED: Final = "not attempted yet"
 PODMAN: Final = "6"  # the strictest release: the others accept what it accepts, except TOML 1.1
@@ -172,7 +169,7 @@ class _Refused:
     """Broken TOML, or a file at which podman stops; equal when the reason is the same, wherever it is."""
 
     code: str
-    told: str = field(compare=False)
+    note: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +179,12 @@ class _Meaning:
     Attributes:
         places: each name with its sources in order, or with why it has none.
         silent: codes of what has no effect.
-        told: the first of these in words.
+        note: the first of these in words.
     """
 
     places: tuple[tuple[str, tuple[object, ...]], ...]
     silent: tuple[str, ...]
-    told: str = field(compare=False)
+    note: str = field(compare=False)
 
 
 def _conf(value: object, names: tuple[str, ...] = ()) -> _Meaning | _Refused:
@@ -236,12 +233,12 @@ KINDS: dict[str, Callable[[object, tuple[str, ...]], object]] = {
 
 
 def _nudge(given: object, exercise: Exercise) -> str:
-    """Return something useful about an answer that nobody foresaw."""
+    """Return a useful reply to an answer that the exercise does not list."""
     wanted = exercise.reduce(exercise.expected)
     if exercise.kind == "conf" and isinstance(given, _Meaning | _Refused):
         return _explain(given, wanted)
     if isinstance(given, _Refused):
-        return given.told
+        return given.note
     if exercise.kind == "toml":
         return "this is good TOML, but it says something else; turn it into JSON and compare"
     if isinstance(given, tuple) and isinstance(wanted, tuple) and given[0] != wanted[0]:
@@ -301,11 +298,11 @@ def _bad_exercise(message: str, file: str, hint: str | None = None) -> RegtoolsE
 def _explain(given: _Meaning | _Refused, wanted: object) -> str:
     """Return what is still to do in a file that is not the wanted one."""
     if isinstance(given, _Refused):
-        return f"podman refuses this file: {given.told}"
+        return f"podman refuses this file: {given.note}"
     if isinstance(wanted, _Meaning) and given.places == wanted.places:
-        return f"the places are right, but something has no effect: {given.told}"
-    if given.told:
-        return f"podman accepts this file, but {given.told}"
+        return f"the places are right, but something has no effect: {given.note}"
+    if given.note:
+        return f"podman accepts this file, but {given.note}"
     expected = dict(wanted.places) if isinstance(wanted, _Meaning) else {}
     for name, places in given.places:
         if places != expected.get(name):

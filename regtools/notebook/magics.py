@@ -14,7 +14,7 @@ from argparse import ArgumentParser
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from regtools.display import columns
 from regtools.errors import RegtoolsError, TomlError
@@ -28,11 +28,9 @@ from .exercises import grade, load_exercises
 
 if TYPE_CHECKING:
     import os
-    from typing import Any, NoReturn
 
     from regtools.registries.checks import Findings
 
-__all__ = ["Beside", "beside", "check", "examine", "load_ipython_extension", "unload_ipython_extension"]
 
 DIALECT_OF = {"4": "1.0", "5": "1.0", "6": "1.1"}
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml

@@ -1,16 +1,15 @@
 """Where the notebooks and their data are: in a checkout, or inside the installed package.
 
 The wheel carries ``notebooks/`` and ``data/`` under ``regtools/_share/``; a checkout has them at its top.
-Everything that reads one of these files asks here, so that a chapter works the same from both.
+Every reader of these files uses this module, so that a chapter works the same from both.
 """
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from regtools.errors import Place, RegtoolsError
-
-__all__ = ["data_path", "is_checkout", "notebooks_dir"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -31,12 +30,9 @@ def data_path(name: str) -> Path:
     path = (folder / name).resolve()
     if path.is_relative_to(folder) and path.exists():
         return path
+    message = f"there is no data file {name!r}"
     raise RegtoolsError(
-        f"there is no data file {name!r}",
-        kind="file-missing",
-        stage="load",
-        where=Place(f"data/{name}"),
-        hint=_nearest(name, folder),
+        message, kind="file-missing", stage="load", where=Place(f"data/{name}"), hint=_nearest(name, folder)
     )
 
 
@@ -46,7 +42,7 @@ def notebooks_dir() -> Path:
 
 
 def is_checkout() -> bool:
-    """Say whether this package runs from a checkout, whose notebooks the reader may open in place."""
+    """Return whether this package runs from a checkout, rather than from an installed wheel."""
     return not (_PACKAGE / "_share").is_dir()
 
 
@@ -54,19 +50,13 @@ def _share(kind: str) -> Path:
     installed = _PACKAGE / "_share" / kind
     folder = installed if installed.is_dir() else _PACKAGE.parent / kind
     if not folder.is_dir():
-        raise RegtoolsError(
-            f"this installation of regtools came without its {kind}/ folder",
-            kind="file-missing",
-            stage="load",
-            where=Place(f"{kind}/"),
-            hint="install it again from its wheel or from a checkout: python -m pip install podman-regtools",
-        )
+        message = f"this installation of regtools has no {kind}/ folder"
+        hint = "install it again from its wheel or from a checkout: python -m pip install podman-regtools"
+        raise RegtoolsError(message, kind="file-missing", stage="load", where=Place(f"{kind}/"), hint=hint)
     return folder
 
 
 def _nearest(name: str, folder: Path) -> str:
-    from difflib import get_close_matches
-
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     near = get_close_matches(name, files, 3, 0.5) or files
     return "there are: " + ", ".join(near)

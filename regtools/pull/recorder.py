@@ -6,7 +6,6 @@ The workers of a pull share one :class:`Run`; everything that they write goes th
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import threading
 import time
@@ -16,8 +15,17 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 
 from .http.values import Secret, pull_error
-from .meter import Meter
-from .records import Failure, Pull, Request
+from .records import Failure, Meter, Pull, Request
+
+try:  # whatever measures asks this module, so that one place says what is missing
+    import fcntl  # noqa: F401
+    import resource
+except ImportError:  # Windows
+    raise RegtoolsError(
+        "measuring pulls needs a POSIX system (fcntl and resource are missing): use Linux, macOS or WSL",
+        kind="platform",
+        stage="pull",
+    ) from None
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The rows of a measured pull: one :class:`Pull`, and one :class:`Request` for each hop on the wire.
+"""The rows of a measured pull: one :class:`Pull`, and one :class:`Request` for each hop; its progress, too.
 
 Two tidy tables. The fields of the two classes are their columns, in order: ``PULL_COLUMNS`` and
 ``REQUEST_COLUMNS`` map each name to the dtype that a frame uses for it. An empty cell is None here, null in
@@ -14,6 +14,7 @@ counts from the start of the pull.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ __all__ = [
     "PULL_COLUMNS",
     "REQUEST_COLUMNS",
     "Failure",
+    "Meter",
     "Pull",
     "Request",
     "frames",
@@ -290,3 +292,33 @@ def _facts(pull: Pull) -> list[tuple[str, str]]:
     repeated = f", {pull.n_retries} of them repeated" if pull.n_retries else ""
     found.append(("requests", f"{pull.n_requests}{repeated}"))
     return [*found, *(("failed", str(failure)) for failure in pull.failures)]
+
+
+class Meter:
+    """The progress of a pull. Reading needs no lock: each number is right by itself.
+
+    Attributes:
+        source: the source that is being asked.
+        layers, size: number of layers and their bytes; 0 until the manifest has arrived.
+        layers_done: number of complete layers.
+        fetched: bytes of layers so far.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.begin("")
+
+    def begin(self, source: str) -> None:
+        """Start again at another source."""
+        self.source = source
+        self.layers = self.size = self.layers_done = self.fetched = 0
+
+    def expect(self, layers: int, size: int) -> None:
+        """Set the number of layers and their bytes, once the manifest has arrived."""
+        self.layers, self.size = layers, size
+
+    def add(self, count: int, layers: int = 0) -> None:
+        """Add bytes and complete layers; bytes that will be sent again are negative."""
+        with self._lock:
+            self.fetched += count
+            self.layers_done += layers

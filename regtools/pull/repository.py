@@ -127,7 +127,7 @@ class Repository:
                 hint = f"it exists for {', '.join(have)}" if have else None
                 raise pull_error("no-platform", f"the image does not exist for {platform}", hint)
             reference, size = member["digest"], member["size"]
-        raise pull_error("bad-manifest", "the index leads to an index, and so on without end")
+        raise pull_error("bad-manifest", "the index names an index, and so on: nested too deeply")
 
     def _manifest(self, lane: Lane, reference: str, size: int | None) -> Image | Index:
         _check_size("manifest", size)
@@ -144,6 +144,9 @@ class Repository:
         """Fetch and verify a config or a layer; write it to ``keep`` if that is not None.
 
         A foreign layer is fetched from its own address, without a token.
+
+        Raises:
+            RegtoolsError: stage ``pull``; the source does not deliver the blob, or delivers other bytes.
         """
         kind = "config" if blob.layer is None else "blob"
         if kind == "config":

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from regtools.registries.resolution import Candidate, Resolution
 
     from .manifests import Image, Platform
-    from .meter import Meter
-    from .records import Pull, Request
+    from .records import Meter, Pull, Request
 
 __all__ = ["CLIENT_VERSION", "time_pull", "time_resolution"]
 
@@ -111,7 +110,15 @@ def time_resolution(
     limits: Limits | None = None,
     meter: Meter | None = None,
 ) -> Pull:
-    """Pull an image whose resolution is known, or has been narrowed; otherwise like :func:`time_pull`."""
+    """Pull an image whose resolution is known, or has been narrowed; otherwise like :func:`time_pull`.
+
+    Args:
+        resolution: the candidates and their sources, tried in this order.
+        platform: which image of an index; None for this machine's platform.
+        workers: number of layers that are fetched at the same time.
+        limits: timeouts and retries; None for the defaults.
+        meter: shows progress while the pull runs.
+    """
     run = Run(limits or Limits(), meter)
     return _Walk(resolution, platform or host_platform(), workers, run).measured(resolution.image, "")
 

@@ -8,24 +8,19 @@ Source: containers-registries.conf(5); podman-pull(1), podman-search(1), podman-
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from regtools.errors import RegtoolsError
+from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference
 
 from .entries import Mirror, Registry, applies, slip
+from .settings import Settings
 from .writing import aliases_toml, entries_toml, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from regtools.errors import Place
-
     from .reading.lookup import Ignored
     from .resolution import Candidate, Resolution
-    from .settings import Settings
-
-__all__ = ["Note", "Outcome", "advice", "advice_on_failure", "differences"]
 
 
 class Note(NamedTuple):

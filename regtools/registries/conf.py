@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from .entries import Mirror, Registry
+from regtools.reference import Reference
+
 from .reading.document import Document, dialect
 from .reading.host import Surroundings
 from .reading.lookup import Files, look_up
 from .reading.releases import release as release_named
+from .resolution import Resolution
 from .resolve import resolve, resolve_many
-from .settings import DEFAULT_HELPERS, Settings
+from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     import pandas as pd
 
-    from regtools.reference import Reference
-
     from .checks import Findings
-    from .resolution import Resolution
-
-__all__ = ["DEFAULT_HELPERS", "Mirror", "RegistriesConf", "Registry"]
 
 
 class RegistriesConf(Settings):

@@ -9,7 +9,8 @@ Source: containers-registries.conf(5), "VERSION 1"; Docker's documentation of do
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, Reference, is_host, is_qualified
@@ -19,18 +20,10 @@ from regtools.toml.reader import decode, parse
 from .entries import Mirror, Registry
 from .reading.document import Document
 from .reading.releases import release
-from .reading.schema import OLD_LISTS, fold_key
+from .reading.schema import OLD_LISTS, Path, Table, fold_key
 from .reading.validation import check
 from .settings import SEARCH
 from .writing import array, entries_toml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
-
-    from .reading.schema import Path, Table
-
-__all__ = ["Conversion", "convert", "docker_toml", "old_lists", "old_toml"]
 
 # Of podman's refusals, those that converting removes.
 _CURABLE = ("v1-format", "mixed-v1-v2")
@@ -113,7 +106,7 @@ def _from_old(text: str, file: str | None) -> Conversion:
     search = list(map(_bare, lists.get("search", ())))
     good = [entry for entry in search if is_host(entry)]
     notes += [
-        f"search list entry {entry!r} is no host and was not carried over"
+        f"search list entry {entry!r} is not a host and was not carried over"
         for entry in search
         if entry not in good
     ]
@@ -192,7 +185,7 @@ def _known(raw: Table) -> set[str]:
 # -- Docker's daemon.json --------------------------------------------------------------------------------
 
 
-def docker_toml(mirrors: Iterable[Any], insecure: Iterable[Any]) -> tuple[str, list[str]]:
+def docker_toml(mirrors: Iterable[object], insecure: Iterable[object]) -> tuple[str, list[str]]:
     """Return Docker's two lists as ``[[registry]]`` tables, and notes on what could not be carried over.
 
     Args:
@@ -210,23 +203,23 @@ def docker_toml(mirrors: Iterable[Any], insecure: Iterable[Any]) -> tuple[str, l
     return entries_toml(entries), notes
 
 
-def _insecure_host(item: Any, notes: list[str]) -> str | None:
+def _insecure_host(item: object, notes: list[str]) -> str | None:
     text = _bare(item) if isinstance(item, str) else ""
     if is_host(text):
         return text
-    why = "is a network, and podman knows hosts only" if "/" in text else "is no host"
+    why = "is a network, and podman knows hosts only" if "/" in text else "is not a host"
     notes.append(f"insecure-registries: {_shown(item)} {why}; it was not carried over")
     return None
 
 
-def _docker_mirror(item: Any, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
+def _docker_mirror(item: object, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
     text = item if isinstance(item, str) else ""
     bare = _bare(text)
     host = bare.partition("/")[0]
     if "@" in text:
         why = "a mirror with a login in its URL was not carried over: podman login keeps logins"
     elif not is_qualified(host) or not _is_place(bare):
-        why = f"{_shown(item)} was not carried over: it is no place podman can use"
+        why = f"{_shown(item)} was not carried over: podman cannot use it as a location"
     else:
         return bare, text.lower().startswith("http://") or host in insecure
     notes.append(f"registry-mirrors: {why}")
@@ -245,7 +238,7 @@ def _from_docker(text: str, file: str | None) -> Conversion:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise RegtoolsError(
-            f"this is no JSON: {error.msg}",
+            f"this is not JSON: {error.msg}",
             kind="json-syntax",
             stage="load",
             where=Place(file, error.lineno, error.colno),
@@ -253,22 +246,15 @@ def _from_docker(text: str, file: str | None) -> Conversion:
             source_line=text.split("\n")[error.lineno - 1].rstrip("\r"),
         ) from error
     except (RecursionError, ValueError) as error:
-        raise RegtoolsError(
-            "this JSON is nested too deeply, or has a number too long",
-            kind="json-syntax",
-            stage="load",
-            where=Place(file),
-        ) from error
+        message = "this JSON is nested too deeply, or has a number too long"
+        raise RegtoolsError(message, kind="json-syntax", stage="load", where=Place(file)) from error
     lists: dict[str, list[Any]] = {}
     for key in ("registry-mirrors", "insecure-registries"):
         lists[key] = data.get(key, [])
         if not isinstance(lists[key], list):
+            message = f"{key!r} must be a list of texts"
             raise RegtoolsError(
-                f"{key!r} must be a list of texts",
-                kind="type-mismatch",
-                stage="load",
-                where=Place(file),
-                hint=f'write "{key}": ["..."]',
+                message, kind="type-mismatch", stage="load", where=Place(file), hint=f'write "{key}": ["..."]'
             )
     body, notes = docker_toml(lists["registry-mirrors"], lists["insecure-registries"])
     notes += [f"{key}: registries.conf has no such setting" for key in data if key not in lists]
@@ -290,8 +276,8 @@ def _bare(text: str) -> str:
     return text.rstrip("/")
 
 
-def _shown(item: Any) -> str:
-    return repr(item) if isinstance(item, str) else "a value that is no text"
+def _shown(item: object) -> str:
+    return repr(item) if isinstance(item, str) else "a value that is not text"
 
 
 def _printable(text: str) -> str:

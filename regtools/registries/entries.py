@@ -8,36 +8,13 @@ Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Container, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.reference import WELL_KNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
-    from typing import Any, Self
-
     from .reading.schema import Table
-
-__all__ = ["Mirror", "Registry", "Value", "applies", "best_prefix", "matched", "matching_prefixes", "slip"]
-
-
-class Value:
-    """A value whose fields are its slots. Dataclasses would cost ``explain`` a tenth of its start."""
-
-    __slots__: tuple[str, ...] = ()
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy in which some fields have other values."""
-        return type(self)(**dict(zip(self.__slots__, self._fields(), strict=True)) | changes)
-
-    def _fields(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, type(self)) and self._fields() == other._fields()
-
-    def __hash__(self) -> int:
-        return hash(self._fields())
 
 
 class Mirror(NamedTuple):

@@ -6,24 +6,14 @@ places, which costs a scan of the files. So it is called only when a reason is a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from regtools.errors import RegtoolsError
-from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference, is_qualified
+from regtools.errors import Place, RegtoolsError
+from regtools.reference import HUB, HUB_HOST, HUB_OLD, PullName, Reference, is_qualified
 
-from .entries import PRIMARY, applies, matched, matching_prefixes
-from .settings import SEARCH
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from regtools.errors import Place
-    from regtools.reference import PullName
-
-    from .entries import Registry
-    from .settings import Settings
-
-__all__ = ["Reason"]
+from .entries import PRIMARY, Registry, applies, matched, matching_prefixes
+from .settings import SEARCH, Settings
 
 
 class Reason(NamedTuple):
@@ -132,12 +122,8 @@ def _advice(location: str, rest: str, kind: str) -> str | None:
 # -- why not ---------------------------------------------------------------------------------------------
 
 
-def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: bool) -> tuple[Reason, ...]:
-    """Return what the configuration has for short names and was not used for this name."""
-    return tuple(_unused_settings(conf, pull, how, count, tty))
-
-
-def _unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: bool) -> Iterator[Reason]:
+def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: bool) -> Iterator[Reason]:
+    """Yield what the configuration has for short names and was not used for this name."""
     if pull.dropped_tag is not None:
         yield Reason(f"tag :{pull.dropped_tag} is dropped, since a digest is given")
     search, mode = conf.setting_place(SEARCH), conf.setting_place("short-name-mode")

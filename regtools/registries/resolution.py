@@ -6,11 +6,15 @@ A :class:`Resolution` shows itself as a tree on the terminal, as a table in Jupy
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from regtools.display import escape, html_table, visible
+from regtools.errors import RegtoolsError
+from regtools.reference import PullName, Reference
+from regtools.values import Value
 
-from .entries import PRIMARY, Value
+from .entries import PRIMARY, Registry
 from .reasons import (
     Reason,
     candidate_error,
@@ -20,20 +24,10 @@ from .reasons import (
     why_source,
     why_transport,
 )
+from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, ClassVar
-
     import pandas as pd
-
-    from regtools.errors import RegtoolsError
-    from regtools.reference import PullName, Reference
-
-    from .entries import Registry
-    from .settings import Settings
-
-__all__ = ["Candidate", "Columns", "Resolution", "Source"]
 
 
 class Source(Value):
@@ -214,7 +208,7 @@ class Resolution(Value):
     @property
     def unused(self) -> tuple[Reason, ...]:
         """What was not used for this name, and why; for single candidates see :attr:`Candidate.unused`."""
-        return unused_settings(self.conf, self.pull, self.how, len(self.candidates), self.tty)
+        return tuple(unused_settings(self.conf, self.pull, self.how, len(self.candidates), self.tty))
 
     def to_dict(self) -> dict[str, Any]:
         """Return candidates and sources as plain data; ``"prompt": true`` if podman would ask."""
@@ -346,11 +340,11 @@ class Columns:
                 place = (reference, source.kind, source.insecure, source.blocked_by)
                 self._row(image, number, order, name, *place, None, None)
 
-    def add_error(self, image: Any, error: RegtoolsError) -> None:
+    def add_error(self, image: object, error: RegtoolsError) -> None:
         """Add the row of a name that cannot be resolved."""
         self._row(image, 0, 0, None, None, None, None, None, error.kind, error.stage)
 
-    def _row(self, *row: Any) -> None:
+    def _row(self, *row: object) -> None:
         for column, value in zip(self.values, row, strict=True):
             column.append(value)
 

@@ -12,6 +12,7 @@ Source: containers-registries.conf(5); podman-pull(1) for short names.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
@@ -20,15 +21,10 @@ from regtools.reference import GRAMMAR, HUB, HUB_OLD, LONGEST_NAME, PullName, Re
 from .entries import PRIMARY, applies, matched
 from .reasons import bad_search_name, enforcing_without_terminal, no_search_registries
 from .resolution import Candidate, Columns, Resolution, Source
+from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     import pandas as pd
-
-    from .settings import Settings
-
-__all__ = ["resolve", "resolve_many"]
 
 
 def resolve(settings: Settings, image: str | Reference, *, tty: bool = False) -> Resolution:

@@ -6,25 +6,21 @@ Resolving, reasons, advice, checks and the writer take a :class:`Settings`;
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import Place, RegtoolsError
 
-from .entries import best_prefix, build
+from .entries import Registry, best_prefix, build
 from .reading.document import Document
 from .reading.host import Surroundings
+from .reading.schema import Path, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
-
-    from .entries import Registry
     from .reading.lookup import Files
     from .reading.releases import Release
-    from .reading.schema import Path, Table
 
-__all__ = ["DEFAULT_HELPERS", "SEARCH", "Settings"]
 
 SEARCH = "unqualified-search-registries"
 DEFAULT_MODE = "permissive"

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
-from .settings import DEFAULT_HELPERS, SEARCH
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from .entries import Registry
-    from .settings import Settings
-
-__all__ = ["aliases_toml", "array", "document_toml", "effective_toml", "entries_toml", "quote", "tables"]
+from .entries import Registry
+from .settings import DEFAULT_HELPERS, SEARCH, Settings
 
 
 def quote(text: str) -> str:
@@ -61,6 +54,11 @@ def tables(entry: Registry) -> Iterator[str]:
 def entries_toml(entries: Iterable[Registry]) -> str:
     """Return entries and their mirrors as TOML, an empty line between two tables and none at the end."""
     return "\n\n".join(table for entry in entries for table in tables(entry))
+
+
+def mirrors_toml(locations: Iterable[str]) -> str:
+    """Return a ``[[registry.mirror]]`` table for each location, an empty line between two tables."""
+    return "\n\n".join(f"[[registry.mirror]]\nlocation = {quote(location)}" for location in locations)
 
 
 def aliases_toml(aliases: Mapping[str, str]) -> str:

@@ -15,9 +15,8 @@ specification (:mod:`.registry`), and a link delays and limits what passes throu
 
 from __future__ import annotations
 
-from .bed import DEFAULT_MIRRORS, Place, Testbed
+from .bed import DEFAULT_MIRRORS, Link, Links, Place, Testbed
 from .images import DEFAULT_IMAGES, Hello, Payload
-from .link import Link, Links
 from .practice import Practice, Said
 from .store import Count, Counters
 

@@ -10,17 +10,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
-from .layers import ARCHITECTURES, SMALLEST, executable, file_layer, payload_layer, sha256
+from .layers import ARCHITECTURES, SMALLEST, Layer, executable, file_layer, payload_layer, sha256
 from .process import bad
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from .layers import Layer
-
-__all__ = ["DEFAULT_IMAGES", "INDEX", "MANIFEST", "Content", "Hello", "Payload", "build", "from_dict"]
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -55,7 +48,7 @@ class Payload:
         tags: the names that lead to it.
 
     Raises:
-        RegtoolsError: no layer, a layer outside 2,077 bytes … 4 GiB, or a name that is no tag.
+        RegtoolsError: no layer, a layer outside 2,077 bytes … 4 GiB, or a name that is not a tag.
     """
 
     layers: tuple[int, ...]
@@ -68,10 +61,9 @@ class Payload:
             raise bad("a payload image needs at least one layer", "give the sizes, e.g. layers=(1_000_000,)")
         for size in self.layers:
             if not SMALLEST <= size <= LARGEST:
-                raise bad(
-                    f"a layer of {size} bytes cannot be made",
-                    f"give every layer between {SMALLEST} and {LARGEST} bytes",
-                )
+                message = f"a layer of {size} bytes cannot be made"
+                hint = f"give every layer between {SMALLEST} and {LARGEST} bytes"
+                raise bad(message, hint)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as plain data for JSON."""
@@ -96,7 +88,7 @@ class Content:
 
 
 def build(image: Hello | Payload) -> Content:
-    """Make an image; the same description gives the same digests everywhere, forever."""
+    """Make an image; the same description gives the same digests on every machine and in every release."""
     content = Content("", image.tags, {}, {})
     if isinstance(image, Payload):
         layers = [

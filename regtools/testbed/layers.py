@@ -5,8 +5,8 @@ the gzip here holds *stored* blocks only (RFC 1951, section 3.2.4): the content 
 of at most 65,535 bytes. A field that readers skip (RFC 1952, section 2.3.1.1) brings the layer to the
 very size that was asked for, so that the bytes on the wire are round numbers.
 
-The content of payload layers is the output of SHAKE128 (FIPS 202), which nothing compresses and a seed fixes
-forever. The i-th mebibyte is ``shake_128(f"regtools testbed/{seed}/{i}")``.
+The content of payload layers is the output of SHAKE128 (FIPS 202): it cannot be compressed, and a seed
+determines it. The i-th mebibyte is ``shake_128(f"regtools testbed/{seed}/{i}")``.
 
 The content of the `hello` image is a static executable of a few machine instructions, written by hand because
 a compiler gives other bytes on every machine. It has one segment, prints its greeting and exits with 0.
@@ -20,24 +20,10 @@ import hashlib
 import struct
 import tarfile
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from .process import bad
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-__all__ = [
-    "ARCHITECTURES",
-    "SMALLEST",
-    "Layer",
-    "executable",
-    "file_layer",
-    "greeting",
-    "incompressible",
-    "payload_layer",
-]
 
 BLOCK = 512  # tar's unit
 STORED = 0xFFFF  # the most that one stored block holds
@@ -74,14 +60,18 @@ def incompressible(seed: str, size: int) -> Iterator[bytes]:
 def payload_layer(path: str, seed: str, size: int) -> Layer:
     """Make a layer of exactly ``size`` bytes on the wire whose one file is incompressible.
 
+    Args:
+        path: the file's path in the image.
+        seed: decides the content.
+        size: of the compressed layer, in bytes.
+
     Raises:
         RegtoolsError: ``size`` is below :data:`SMALLEST`, the room that tar and gzip take themselves.
     """
     if size < SMALLEST:
-        raise bad(
-            f"a layer of {size} bytes is too small: tar and gzip alone take {SMALLEST}",
-            f"give every layer at least {SMALLEST} bytes",
-        )
+        message = f"a layer of {size} bytes is too small: tar and gzip alone take {SMALLEST}"
+        hint = f"give every layer at least {SMALLEST} bytes"
+        raise bad(message, hint)
     archive = (size - GZIP_FRAME) // BLOCK * BLOCK
     while GZIP_FRAME + _stored_size(archive) > size:
         archive -= BLOCK

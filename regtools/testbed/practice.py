@@ -22,22 +22,16 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 from regtools.pull.engines.private import containers_conf, new_folder, remove_folder, storage_conf
 
+from .bed import Testbed
 from .process import Closing, failed
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .bed import Testbed
-
-__all__ = ["NOWHERE", "Practice", "Said"]
 
 NOWHERE = "unqualified-search-registries = []\n"  # a registries.conf without any registry
 SECONDS = 120.0  # a command of a lesson takes one or two; more than this is a hang

@@ -4,7 +4,7 @@ The testbed's registry and its links run in processes of their own, so that they
 (:class:`Helper`) and helper (:class:`Control`) exchange lines of JSON over the helper's standard input and
 output. The helper ends
 
-* when it is told to (``close()``), or when its input ends: the owner has ended, by whatever signal, and the
+* when ``close()`` is called, or when its input ends: the owner has ended, by whatever signal, and the
   kernel has closed the pipe;
 * when its parent is no longer the owner: the owner has ended, but a process that it had forked still holds
   the pipe.
@@ -26,20 +26,16 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 from regtools.errors import RegtoolsError
 
 with contextlib.suppress(ImportError):  # Windows, where no helper starts
     import resource
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
-
-__all__ = ["Closing", "Control", "Helper", "bad", "failed", "main"]
 
 ROOMS = {"registry": "regtools.testbed.registry", "link": "regtools.testbed.relay"}
 ENTRY = "from regtools.testbed.process import main; main()"
@@ -112,7 +108,11 @@ class Helper(Closing):
         return self._end.alive and self._process.poll() is None
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send one message and return the answer."""
+        """Send one message and return the answer.
+
+        Raises:
+            RegtoolsError: kind ``testbed-failed``: the process has ended, or reports an error.
+        """
         with self._lock:
             if not self._end.alive:
                 raise failed(f"the testbed's {self.room} is closed", "open a new Testbed")
@@ -137,18 +137,16 @@ class Helper(Closing):
             with selectors.DefaultSelector() as selector:  # unlike select(), for more than 1024 open files
                 selector.register(fd, selectors.EVENT_READ)
                 if not selector.select(max(0.0, until - time.monotonic())):
-                    raise failed(
-                        f"the testbed's {self.room} process did not answer within {self._timeout:g} s",
-                        "is the machine overloaded? close the testbed and open it again",
-                    )
+                    message = f"the testbed's {self.room} process did not answer within {self._timeout:g} s"
+                    hint = "is the machine overloaded? close the testbed and open it again"
+                    raise failed(message, hint)
             piece = os.read(fd, 1 << 16)
             if not piece:
                 status = self._process.wait()
                 how = f"signal {-status}" if status < 0 else f"status {status}"
-                raise failed(
-                    f"the testbed's {self.room} process has ended ({how})",
-                    "its standard error may say why; open a new Testbed",
-                )
+                message = f"the testbed's {self.room} process has ended ({how})"
+                hint = "its standard error may say why; open a new Testbed"
+                raise failed(message, hint)
             self._text += piece
         line, _, self._text = self._text.partition(b"\n")
         return line
@@ -168,10 +166,9 @@ def _start(room: str) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     except OSError as error:
-        raise failed(
-            f"the testbed's {room} process could not be started: {error.strerror or error}",
-            "is the limit on processes reached, or memory short?",
-        ) from error
+        message = f"the testbed's {room} process could not be started: {error.strerror or error}"
+        hint = "is the limit on processes reached, or memory short?"
+        raise failed(message, hint) from error
 
 
 def _send(process: subprocess.Popen[bytes], message: dict[str, Any]) -> None:

@@ -24,8 +24,9 @@ import json
 import logging
 import re
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from tornado.httpserver import HTTPServer
@@ -34,18 +35,12 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from .images import build, from_dict
-from .store import Store, Tally, Tokens, Unsatisfiable, byte_range
+from .process import Control
+from .store import Key, Store, Tally, Tokens, Unsatisfiable, byte_range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
     from tornado.iostream import IOStream
 
-    from .process import Control
-    from .store import Key
-
-__all__ = ["Front", "serve"]
 
 CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memory of a slow client
 IDLE_S = 30.0  # for the first byte, for a whole header, and between requests
@@ -174,7 +169,7 @@ class Endpoint(RequestHandler):
         self._error(status_code, "UNSUPPORTED", self._reason)
 
     def _may_ask(self, name: str | None) -> bool:
-        """Return whether a request may go on; otherwise answer it with 401 and where to get a token."""
+        """Return whether a request may proceed; otherwise answer it with 401 and where to get a token."""
         if self.kind == "token" or self.tokens is None:
             return True
         if self.tokens.open(self.request.headers.get("Authorization", ""), name):

@@ -28,14 +28,9 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from typing import Any
-
-    from .process import Control
-
-__all__ = ["serve"]
+from .process import Control
 
 PIECE_S = 0.001  # a piece occupies the wire for about this long
 PIECE = (1460, 256 * 1024)  # …but it is never smaller than a packet, nor larger than this many bytes

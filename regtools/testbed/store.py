@@ -14,17 +14,11 @@ import hmac
 import os
 import re
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
-    from .images import Content
-
-__all__ = ["Count", "Counters", "Store", "Tally", "Tokens", "Unsatisfiable", "byte_range"]
-
+from .images import Content
 
 ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})[ \t]*", re.IGNORECASE)
 LIFE_S = 300  # what is promised; tokens are valid until the registry ends

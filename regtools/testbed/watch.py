@@ -22,12 +22,12 @@ import select
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
-from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
@@ -35,10 +35,6 @@ from regtools.pull.engines.private import new_folder, remove_folder, storage_opt
 with suppress(ImportError):  # Windows, where podman runs in a machine of its own
     import pty
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-__all__ = ["Watched", "attempts", "choices", "watch"]
 
 PATIENCE_S = 60.0  # a pull from here takes a tenth of a second; more than this is a hang
 CONFIG = ".config/containers"
@@ -172,12 +168,9 @@ def _refused(words: str) -> RegtoolsError:
 
 
 def _hangs() -> RegtoolsError:
-    return RegtoolsError(
-        f"podman did not end within {PATIENCE_S:g} s",
-        kind="podman-hangs",
-        stage="pull",
-        hint="podman itself contacts a place on loopback (localhost, 127.0.0.1); is it in use?",
-    )
+    message = f"podman did not end within {PATIENCE_S:g} s"
+    hint = "podman itself contacts a place on loopback (localhost, 127.0.0.1); is it in use?"
+    return RegtoolsError(message, kind="podman-hangs", stage="pull", hint=hint)
 
 
 # -- an empty machine --------------------------------------------------------------------------------------
@@ -195,12 +188,9 @@ def _practice(
         raise ValueError("give either a home directory or the text of files, not both")
     podman = shutil.which("podman")
     if podman is None:
-        raise RegtoolsError(
-            "podman is not installed on this machine",
-            kind="podman-missing",
-            stage="pull",
-            hint="regtools doctor says how to get it",
-        )
+        message = "podman is not installed on this machine"
+        hint = "regtools doctor says how to get it"
+        raise RegtoolsError(message, kind="podman-missing", stage="pull", hint=hint)
     folder = new_folder()
     try:
         own = Path(home).absolute() if home is not None else folder / "home"

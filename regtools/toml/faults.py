@@ -6,19 +6,12 @@ Patterns are text, so that good input does not pay for compiling them.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Any, Final
 
 from regtools.errors import Place, Related, TomlError
 
-from .positions import deep_place, locate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, Final
-
-    from .positions import Path
-
-__all__ = ["MAX_DEPTH", "MAX_DIGITS", "error_at", "value_error"]
+from .positions import Path, deep_place, locate
 
 LARGE: Final = (
     4 * 1024 * 1024
@@ -104,7 +97,7 @@ def _path_of(data: dict[str, Any], wanted: object) -> Path:
 
 
 def check_characters(text: str, file: str | None, max_bytes: int | None) -> None:
-    """Refuse halves of surrogate pairs, and text whose UTF-8 form is too large."""
+    """Raise a :class:`TomlError` for halves of surrogate pairs, or text whose UTF-8 form is too large."""
     half = re.search(_SURROGATE, text)
     if half:
         raise error_at(
@@ -123,13 +116,8 @@ def check_characters(text: str, file: str | None, max_bytes: int | None) -> None
 def utf16(data: bytes, file: str | None) -> TomlError:
     """Return the error for UTF-16, which a mark or NUL bytes at the start reveal."""
     marked = data[0] >= 0xFE
-    return TomlError(
-        f"file {'is' if marked else 'has NUL bytes and looks like'} UTF-16, TOML must be UTF-8",
-        code="utf16",
-        where=Place(file, 1, 1),
-        offset=0,
-        hint='save as "UTF-8"',
-    )
+    message = f"file {'is' if marked else 'has NUL bytes and looks like'} UTF-16, TOML must be UTF-8"
+    return TomlError(message, code="utf16", where=Place(file, 1, 1), offset=0, hint='save as "UTF-8"')
 
 
 def not_utf8(data: bytes, error: UnicodeDecodeError, file: str | None) -> TomlError:
@@ -165,12 +153,9 @@ def _looks_like_gb18030(data: bytes) -> bool:
 
 def too_large(max_bytes: int, file: str | None) -> TomlError:
     """Return the error for input over the limit."""
-    return TomlError(
-        f"input is larger than {max_bytes:,} bytes",
-        code="too-large",
-        where=Place(file),
-        hint="a registries.conf is a few kilobytes: is this the right file? The limit can be raised",
-    )
+    message = f"input is larger than {max_bytes:,} bytes"
+    hint = "a registries.conf is a few kilobytes: is this the right file? The limit can be raised"
+    return TomlError(message, code="too-large", where=Place(file), hint=hint)
 
 
 def too_deep(text: str, file: str | None) -> TomlError:
@@ -181,14 +166,14 @@ def too_deep(text: str, file: str | None) -> TomlError:
 
 
 def check_depth(depth: int, text: str, file: str | None) -> None:
-    """Refuse values deeper than the limit, and a key of more parts than the limit."""
+    """Raise a :class:`TomlError` for values deeper than the limit, or a key of more parts than the limit."""
     # A key of 201 parts makes only 200 levels below the root, so its parts are counted in the text.
     if depth > MAX_DEPTH or deep_place(text, MAX_DEPTH):
         raise too_deep(text, file)
 
 
 def check_wide(value: int, data: dict[str, Any], text: str, file: str | None, *, wide_integers: bool) -> None:
-    """Refuse an integer outside 64 bits, or with ``wide_integers`` one of too many digits."""
+    """Raise a :class:`TomlError` for an integer outside 64 bits, or if wide, with too many digits."""
     if wide_integers and abs(value) < _WIDEST:
         return
     message = (

@@ -14,17 +14,13 @@ A path is a tuple of keys and array indices: ``("registry", 0, "mirror", 1, "loc
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 import tomli
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Final
+Keep = Callable[[tuple[str | int, ...], int, int], bool]
 
-    Keep = Callable[[tuple[str | int, ...], int, int], bool]
-
-__all__ = ["Path", "Scanner", "Span", "deep_place", "key_parts", "locate", "nothing"]
 
 Path = tuple[str | int, ...]
 

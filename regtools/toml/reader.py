@@ -11,22 +11,15 @@ of mistakes is loaded only for faulty text, because starting up is most of what 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import tomli
 
 from regtools.errors import Place
 
 from . import faults
-from .positions import locate
+from .positions import Path, locate
 from .toml10 import check_toml10
-
-if TYPE_CHECKING:
-    from typing import Any, Final
-
-    from .positions import Path
-
-__all__ = ["DIALECTS", "MAX_BYTES", "Note", "TomlDocument", "check_values", "decode", "parse", "read"]
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 INT64: Final = range(-(2**63), 2**63)

@@ -10,23 +10,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import Place, RegtoolsError, TomlError
 
 from .faults import value_error
-from .reader import EXACT, MAX_BYTES, check_values, decode, parse, precision_notes
+from .reader import EXACT, MAX_BYTES, Note, check_values, decode, parse, precision_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import date, datetime, time
-    from typing import Any, Final
 
-    from regtools.errors import TomlError
-
-    from .reader import Note
-
-__all__ = ["Options", "convert", "read_file", "toml_to_json"]
 
 BIGINT: Final = ("number", "string", "error")
 NONFINITE: Final = ("error", "null", "string")

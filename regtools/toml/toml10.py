@@ -7,15 +7,10 @@ parse. One walk over strings, comments, brackets and bare values finds the first
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Final
 
 from .faults import error_at
 from .positions import DATE_TIME, STRING
-
-if TYPE_CHECKING:
-    from typing import Final
-
-__all__ = ["check_toml10"]
 
 # Text without one of these has no 1.1 form: a cheap test that nearly every registries.conf passes.
 # It looks for the colon of a time, not for its digits: a hundred times fewer places to try.

@@ -133,7 +133,7 @@ def test_advice_holds_for_what_it_was_given_again() -> None:
     text = rt.advise(table, CONF)
     assert rt.advise(table, CONF) == text
     improved = rt.RegistriesConf.from_toml(TEXT, dropins={"measured.conf": text})
-    with pytest.raises(rt.RegtoolsError, match="the present order is the best of all: fast, slow, dead"):
+    with pytest.raises(rt.RegtoolsError, match="the current order is the best of all: fast, slow, dead"):
         rt.advise(table, improved)
 
 
@@ -179,7 +179,7 @@ def test_the_state_of_the_caches_can_be_chosen_and_cold_is_the_default() -> None
     warm = measured({"dead": 9.0, "slow": 2.0, "fast": 1.0}).assign(cache_state="warm")
     both = pd.concat([cold, warm], ignore_index=True)
     assert order(rt.advise(both, CONF, cache_state="warm"))[0] == "fast.example"
-    with pytest.raises(rt.RegtoolsError, match="the present order is the best"):
+    with pytest.raises(rt.RegtoolsError, match="the current order is the best"):
         rt.advise(both, CONF)
     with pytest.raises(rt.RegtoolsError, match="no pulls with warm caches"):
         rt.advise(cold, CONF, cache_state="warm")
@@ -254,7 +254,7 @@ def test_the_expected_time_is_that_of_pulls_played_out() -> None:
     assert float(expected([image], names, np.ones((1, 1)))[0]) == pytest.approx(total / count, rel=0.03)
 
 
-def test_silence_costs_what_it_costs_podman_and_other_failures_what_was_measured() -> None:
+def test_silence_costs_podmans_patience_other_failures_what_they_took() -> None:
     none = pd.DataFrame({"kind": [], "seconds": []})
     failed = pd.DataFrame({"client": ["builtin"] * 2, "error_kind": ["timeout", "http-404"]})
     assert failure_cost(failed, none) == (SILENCE_S + FAILURE_S) / 2

@@ -16,7 +16,7 @@ import pytest
 
 import regtools as rt
 from regtools.analysis.measurements import read_measurements
-from regtools.campaigns.parquet import write_parquet
+from regtools.campaigns.journal import write_parquet
 from regtools.pull.records import frames
 from tests.analysis.test_charts import REQUEST, pull
 from tests.support.synthetic import campaign

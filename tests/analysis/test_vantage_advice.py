@@ -129,8 +129,8 @@ def test_where_nothing_is_better_nothing_is_written() -> None:
     good = {"dead": 1.0, "slow": 2.0, "fast": 3.0}
     advice = advised(everywhere({"bonn": good, "cork": good}))
     assert (dict(advice.files), advice.for_all) == ({}, None)
-    assert all("the present order is the best of all" in why for (why,) in advice.refused.values())
-    assert "the present order is the best for all" in advice.reasons[0]
+    assert all("the current order is the best of all" in why for (why,) in advice.refused.values())
+    assert "the current order is the best for all" in advice.reasons[0]
     assert (advice.costs()["loss_s"] == 0).all()
     assert "for all: left as it is" in str(advice)
 

@@ -19,7 +19,7 @@ import pytest
 from regtools.pull.http.transport import Client, Limits
 from regtools.pull.http.trust import Trust
 from regtools.pull.http.values import read_url
-from regtools.testbed.link import Link, Links
+from regtools.testbed.bed import Link, Links
 from tests.support import certificates, images
 from tests.support.certificates import Certificate
 from tests.support.dockerregistry import DockerRegistry

@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 
 from regtools import RegtoolsError, read_journal, time_pull
-from regtools.campaigns.journal import JournalWarning, append, read_probes
-from regtools.campaigns.parquet import write_parquet
+from regtools.campaigns.journal import JournalWarning, append, read_probes, write_parquet
 from regtools.pull import frames as columns
 from regtools.pull.records import PULL_COLUMNS, REQUEST_COLUMNS, Pull
 from tests.support.confs import leading_to

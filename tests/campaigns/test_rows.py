@@ -17,12 +17,13 @@ from regtools.campaigns.job import Job, checked_rows, lost_row
 from regtools.campaigns.journal import JournalWarning, Past, append_rows, locked, read_journal, read_probes
 from regtools.campaigns.rows import COLUMNS, NEEDED, checked_row
 from regtools.errors import RegtoolsError
+from tests.conftest import examples
 from tests.support.confs import leading_to
 
 JOB = Job(key="c/1/1", image="a.test/x", place="near", conf=leading_to("127.0.0.1:1"))
 PULL = lost_row(JOB, "connect")
 PER_FILE = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(long=5_000), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 texts = st.text(st.characters(exclude_categories=()), max_size=8)

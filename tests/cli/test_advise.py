@@ -1,10 +1,9 @@
-"""``regtools advise`` as a program: a drop-in, never over somebody's file."""
+"""``regtools advise``: a drop-in, never over somebody's file."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +12,11 @@ import pytest
 from regtools.campaigns.journal import append
 from tests.analysis.test_advise import LOCATIONS, TEXT
 from tests.analysis.test_charts import pull
+from tests.support.command import regtools
 
 
 def run(command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    whole = [sys.executable, "-m", "regtools", command, *map(str, arguments)]
-    return subprocess.run(whole, capture_output=True, text=True, timeout=120)
+    return regtools(command, *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""``regtools bench`` as a program: once for a look, many rounds for a verdict."""
+"""``regtools bench``: once for a look, many rounds for a verdict."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ import pytest
 from regtools import read_journal
 from regtools.testbed import Link, Testbed
 from tests.support import images
+from tests.support.command import regtools
 from tests.support.processes import await_true
 from tests.support.scripted import Server
 
 
 @pytest.fixture(scope="module")
 def bed() -> Iterator[Testbed]:
-    with Testbed({"near": Link(rtt_ms=1), "far": Link(rtt_ms=6, mbit=200)}) as bed:
+    with Testbed({"near": Link(rtt_ms=1), "far": Link(rtt_ms=30, mbit=100)}) as bed:
         yield bed
 
 
@@ -36,7 +37,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
+    return regtools("bench", *arguments)
 
 
 def test_every_source_has_a_row_and_the_fastest_is_named(bed: Testbed, conf: str) -> None:
@@ -101,7 +102,7 @@ def test_ctrl_c_says_how_to_go_on(bed: Testbed, conf: str, tmp_path: Path) -> No
     program.send_signal(signal.SIGINT)
     _, said = program.communicate(timeout=60)
     assert program.returncode == 130
-    assert f"every finished pull is in {journal}: the same command goes on" in said
+    assert f"every finished pull is in {journal}: the same command continues" in said
     assert "Traceback" not in said
 
 
@@ -111,7 +112,7 @@ def test_a_stop_file_is_status_1_with_its_reason(bed: Testbed, conf: str, tmp_pa
     options = ("--conf", conf, "--journal", str(tmp_path / "j"), "--rounds", "2", "--stop-file", str(switch))
     done = run(bed.image("hello"), *options)
     assert done.returncode == 1
-    assert f"stopped early: there is a file {switch}; the same command goes on" in done.stderr
+    assert f"stopped early: there is a file {switch}; the same command continues" in done.stderr
 
 
 def test_a_terminal_sees_the_time_left(bed: Testbed, conf: str, tmp_path: Path) -> None:

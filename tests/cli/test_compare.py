@@ -1,11 +1,10 @@
-"""``regtools compare`` as a program."""
+"""``regtools compare``: tables, verdicts, charts and data."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,12 +14,12 @@ import pytest
 
 from regtools.campaigns.journal import append
 from tests.analysis.test_charts import pull
+from tests.support.command import regtools
 from tests.support.synthetic import campaign
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "regtools", "compare", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return regtools("compare", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""``regtools time`` as a program."""
+"""``regtools time``: lines, journal, chart, and where each failure is said."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from regtools.campaigns.journal import read_journal
 from tests.support import images, scripted
+from tests.support.command import regtools
 from tests.support.scripted import Server
 
 
@@ -33,9 +34,7 @@ def conf(server: Server, tmp_path: Path) -> str:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "regtools", "time", *arguments], capture_output=True, text=True, timeout=120
-    )
+    return regtools("time", *arguments)
 
 
 def test_one_pull_is_told_in_a_few_lines(server: Server, conf: str) -> None:

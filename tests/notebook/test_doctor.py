@@ -75,7 +75,7 @@ def test_the_short_table_is_the_same_on_machines_with_the_same_parts(
 
 def test_a_part_is_asked_for_by_its_tag() -> None:
     assert part("redis").name == "redis-server"
-    with pytest.raises(KeyError, match="no real part is called 'docker'"):
+    with pytest.raises(KeyError, match="no external program has the tag 'docker'"):
         part("docker")
 
 

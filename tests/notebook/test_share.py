@@ -67,4 +67,4 @@ def test_an_installed_package_gives_what_it_carries(site: Path, root: Path) -> N
 
 def test_a_package_that_lost_them_says_so(site: Path) -> None:
     done = run_elsewhere(site, "import regtools as rt; rt.data_path('x')")
-    assert "this installation of regtools came without its data/ folder" in done.stderr
+    assert "this installation of regtools has no data/ folder" in done.stderr

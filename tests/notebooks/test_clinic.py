@@ -91,7 +91,7 @@ def test_podman_goes_elsewhere_without_a_word(patient: str) -> None:
 
 
 @pytest.mark.needs("podman")
-def test_the_cache_of_the_last_patient_is_asked_by_https_alone_and_docker_hub_by_http_too() -> None:
+def test_the_last_patients_cache_is_asked_by_https_only() -> None:
     asked = watch("docker.io/nginx", FILES["10"].read_text()).contacted
     assert {"https://cache.lab.test:5000", "http://registry-1.docker.io"} <= set(asked)
     assert "http://cache.lab.test:5000" not in asked

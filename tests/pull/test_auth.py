@@ -118,7 +118,7 @@ def test_an_answer_without_a_token_is_told_without_quoting_it(body: bytes) -> No
     assert "Evil" not in str(caught.value)
 
 
-def test_a_token_is_fetched_once_for_many_workers_and_asked_for_again_when_refused() -> None:
+def test_workers_share_one_token_and_ask_for_another_when_it_is_refused() -> None:
     asked: list[str] = []
 
     def get(order: Order) -> Secret:

@@ -19,8 +19,7 @@ from regtools.pull.http.logins import find_login
 from regtools.pull.http.receiving import Body
 from regtools.pull.http.tokens import parse_challenges
 from regtools.pull.http.transport import Limits
-from regtools.pull.meter import Meter
-from regtools.pull.records import LARGEST, Pull, frames
+from regtools.pull.records import LARGEST, Meter, Pull, frames
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
 from tests.support import images, scripted
@@ -170,9 +169,7 @@ def test_a_size_that_no_row_can_hold_is_refused_at_the_manifest(
     assert meter.size == 0
 
 
-def test_layers_whose_sum_no_row_can_hold_are_refused_and_the_largest_is_read_back(
-    server: Server, tmp_path: Path
-) -> None:
+def test_a_sum_of_layers_beyond_a_row_is_refused_and_the_largest_kept(server: Server, tmp_path: Path) -> None:
     value = json.loads(SMALL.manifest)
     for name, size in (("sum", 2**62), ("largest", LARGEST)):
         value["layers"] = [{**value["layers"][0], "size": size}, {**value["layers"][1], "size": 2**62}]

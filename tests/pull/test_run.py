@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regtools.pull.http.proxies import proxy_for
+from regtools.pull.http.trust import proxy_for
 from regtools.pull.http.values import read_url
 from regtools.pull.recorder import idle
 

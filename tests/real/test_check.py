@@ -9,17 +9,23 @@ from tests.support.podman import engine
 
 # podman 5 takes the last of two equal keys, and so on: nothing of that kind is among these.
 TEXTS = list(dict.fromkeys([*(text for text, _, _ in ROWS), *GOOD]))
+# Both read the file in the same way. "search" says only why it was refused, in a tenth of the time: "info" also asks
+# dpkg which packages its programs come from. The search itself must not leave this machine.
+SEARCH, INFO = "search x", "info --format '{{.Registries}}'"
 ASK = """
+export http_proxy=http://127.0.0.1:1 https_proxy=http://127.0.0.1:1
 for folder; do
     export CONTAINERS_REGISTRIES_CONF=$PWD/$folder/registries.conf
-    podman --tmpdir $PWD/tmp info --format '{{.Registries}}' >$folder/said 2>&1 || echo >$folder/refused
+    podman --tmpdir $PWD/tmp $ask >$folder/said 2>&1
 done
+true
 """
 
 
 @pytest.mark.needs("podman", "skopeo")
 @pytest.mark.parametrize("release", ["4.3", pytest.param("5.4", marks=pytest.mark.long), "6.1"])
-def test_errors_are_what_podman_refuses(release: str) -> None:
+@pytest.mark.parametrize("ask", [SEARCH, pytest.param(INFO, marks=pytest.mark.long)], ids=["search", "info"])
+def test_errors_are_what_podman_refuses(ask: str, release: str) -> None:
     podman = release[0]
     fixed = [check(text, podman).findings.fixed().get("a.conf") for text in TEXTS]
     mended = [text for text in fixed if text is not None and not check(text, podman).stops]
@@ -31,12 +37,12 @@ def test_errors_are_what_podman_refuses(release: str) -> None:
             (folders[-1] / "registries.conf").write_text(text, encoding="utf-8")
         names = [f"checks/{folder.name}" for folder in folders]
         for at in range(0, len(names), 40):  # within the time that one command may take
-            real.shell(f"cd {real.inside}; set -- {' '.join(names[at : at + 40])}{ASK}")
-        refused = [(folder / "refused").exists() for folder in folders]
+            real.shell(f"cd {real.inside}; set -- {' '.join(names[at : at + 40])}{ASK.replace('$ask', ask)}")
         said = [(folder / "said").read_text() for folder in folders]
+    refused = ["loading registries configuration" in words for words in said]
     for text, no, words in zip(TEXTS, refused, said, strict=False):
         assert no == check(text, podman).stops, (text, words)
-        assert not no or "registries.conf" in words
+        assert ask is SEARCH or no == ("Error" in words)
     again = [text for text, no in zip(mended, refused[len(TEXTS) :], strict=True) if no]
     assert not again
     assert len(mended) > 10

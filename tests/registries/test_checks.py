@@ -17,6 +17,7 @@ from regtools.registries.checks.prover import MOST_ALONE
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release
 from regtools.registries.reading.schema import ENTRY, MIRROR, TOP
+from tests.conftest import examples
 
 Texts = list[tuple[str, str | bytes, bool]]
 ENTRY_OF_HUB = '[[registry]]\nlocation = "docker.io"\n'
@@ -312,7 +313,7 @@ def test_a_fault_in_one_file_does_not_hide_those_of_another() -> None:
     assert report.stops
 
 
-def test_a_misplaced_key_names_its_table_the_line_to_move_to_and_what_is_in_force() -> None:
+def test_a_misplaced_key_names_its_table_its_right_line_and_the_effect() -> None:
     text = 'short-name-mode = "disabled"\n\n[[registry]]\nlocation = "a.io"\nshort-name-mode = "enforcing"\n'
     finding = check(text).findings[0]
     assert "[[registry]] opened on line 3" in finding.message
@@ -465,7 +466,7 @@ GOOD_FILE = (
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(long=10_000))
 @given(st.sets(st.sampled_from(sorted(SLIPS)), min_size=1, max_size=3), st.sampled_from(["4", "5", "6"]))
 def test_a_fixed_file_resolves_as_before_the_slip(slips: set[str], podman: str) -> None:
     text = GOOD_FILE
@@ -700,7 +701,7 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(long=10_000))
 @given(DOCUMENTS, DOCUMENTS, st.sampled_from(["4", "5", "6"]))
 def test_an_error_is_found_exactly_where_podman_refuses(
     main: dict[str, Any], dropin: dict[str, Any], podman: str
@@ -722,7 +723,7 @@ def test_an_error_is_found_exactly_where_podman_refuses(
         assert json.dumps(finding.to_dict())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(long=10_000))
 @given(DOCUMENTS, DOCUMENTS, st.sampled_from(["4", "5", "6"]))
 def test_fixes_bring_no_new_error_or_warning(
     main: dict[str, Any], dropin: dict[str, Any], podman: str
@@ -736,7 +737,7 @@ def test_fixes_bring_no_new_error_or_warning(
     assert all(report.stops and RULES[code].looks_at == "whole" for code in new), new
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(long=10_000))
 @given(st.text() | st.binary())
 def test_no_input_raises(source: str | bytes) -> None:
     assert isinstance(check(source).findings, list)

@@ -13,6 +13,7 @@ from regtools.registries.entries import best_prefix, matched, matching_prefixes
 from regtools.registries.reading.document import Document
 from regtools.registries.reading.releases import RELEASES
 from regtools.registries.reading.schema import ENTRY, MIRROR, TOP
+from tests.conftest import examples
 
 HOSTS = st.sampled_from(["a.io", "x.a.io", "a.io.a.io", "b.io:5000", "localhost", "docker.io"])
 PARTS = st.sampled_from(["a", "b", "a.io", "ab", "library"])
@@ -238,7 +239,7 @@ def test_merging_is_what_the_rules_say(files: list[dict[str, Any]]) -> None:
     assert conf.aliases == aliases
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(long=10_000))
 @given(FILES)
 def test_every_entry_of_an_accepted_file_has_a_place(data: dict[str, Any]) -> None:
     try:

@@ -122,7 +122,7 @@ def measure(journal: Path) -> dict[str, Any]:
     ip("addr", "add", f"{HERE}/32", "dev", "lo")
     with ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="rt-hosts-")))
-        links = {"swift": Link(rtt_ms=1), "slow": Link(rtt_ms=12)}
+        links = {"swift": Link(rtt_ms=1), "slow": Link(rtt_ms=50)}
         bed = closing.enter_context(Testbed(links))
         serve = ("--host", HERE, "--port", str(SCHEDULER_PORT), "--no-dashboard")
         begin((*DIES_WITH_ITS_PARENT, *dask("scheduler"), *serve), closing)

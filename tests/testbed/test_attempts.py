@@ -83,6 +83,7 @@ def test_where_there_is_nothing_to_choose_podman_does_not_ask(conf: str) -> None
 
 
 def test_a_variable_of_the_reader_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = ours("nginx", SEARCH)
     for name in (
         "CONTAINERS_REGISTRIES_CONF",
         "XDG_CONFIG_HOME",
@@ -91,7 +92,7 @@ def test_a_variable_of_the_reader_changes_nothing(monkeypatch: pytest.MonkeyPatc
         "CONTAINERS_CONF",
     ):
         monkeypatch.setenv(name, "*")
-    assert attempts("nginx", SEARCH) == ours("nginx", SEARCH)
+    assert attempts("nginx", SEARCH) == expected
 
 
 def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:

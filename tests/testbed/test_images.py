@@ -29,6 +29,7 @@ from regtools.testbed.layers import (
     incompressible,
     payload_layer,
 )
+from tests.conftest import examples
 
 # What every machine and every Python must make; a change here breaks notebooks that show these digests.
 DIGESTS = {
@@ -125,7 +126,7 @@ def test_the_arm64_instructions_are_those_of_the_manual() -> None:
     assert executable("arm64")[152:] == greeting("arm64").encode()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(long=2_000))
 @given(st.integers(SMALLEST, 300_000))
 @example(SMALLEST)
 @example(SMALLEST + 1)

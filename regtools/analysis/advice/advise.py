@@ -8,31 +8,26 @@ speed. The registry itself stays last, where podman asks it in any case.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, overload
 
 from regtools.display import visible
+from regtools.pull.records import Pull
 from regtools.registries.writing import entries_toml
 from regtools.version import __version__
 
 from ..measurements import period
-from ..verdicts import plural
-from .choice import best, decide, described, ending
+from ..pairing import plural
+from .choice import Choice, best, decide, described, ending
 from .expected import FAILURE_S, SILENCE_S
-from .mirrors import NoChoice, cases, evidence, no_advice
+from .mirrors import Case, Evidence, NoChoice, cases, evidence, no_advice
 from .vantages import Advice, common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     import pandas as pd
 
-    from regtools.pull.records import Pull
     from regtools.registries.conf import RegistriesConf
 
-    from .choice import Choice
-    from .mirrors import Case, Evidence
-
-__all__ = ["advise"]
 
 SEED = 20
 _WIDTH = 98
@@ -89,7 +84,7 @@ def advise(
 
     Raises:
         RegtoolsError: kind ``no-advice``: the measurements support no choice, and the message says why.
-            Kind ``bad-table``: they are no measurements.
+            Kind ``bad-table``: these are not measurements.
     """
     if by not in (None, "vantage"):
         raise no_advice([f"files cannot be written by {by!r}"], 'the only column to keep apart is "vantage"')

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .expected import best_order, gains, interval, mean_time
-from .mirrors import PRIMARY, NoChoice
+from .mirrors import PRIMARY, Case, NoChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from regtools.registries.entries import Registry
-
-    from .mirrors import Case
-
-__all__ = ["Choice", "best", "decide", "described", "ending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ def decide(cases: Sequence[Case], order: Sequence[int], lines: Iterable[str], *,
     alone = len(cases) == 1
     if now == then:
         which = f"the best of all: {names}" if alone else "the best for all"
-        raise NoChoice(f"the present order is {which}, expected {before_s:.3g} s a pull")
+        raise NoChoice(f"the current order is {which}, expected {before_s:.3g} s a pull")
     drawn = [gains(case.measured, now, then, seed=seed + number) for number, case in enumerate(cases)]
     low, high = interval(np.mean(drawn, axis=0), len(order))
     if low <= 0:

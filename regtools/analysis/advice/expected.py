@@ -17,6 +17,7 @@ where one source was tried after another, else 0.1 s.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING, TypeVar
@@ -24,23 +25,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-
     import pandas as pd
 
     from ..statistics import Floats
 
-__all__ = [
-    "FAILURE_S",
-    "SILENCE_S",
-    "Measured",
-    "best_order",
-    "expected",
-    "failure_cost",
-    "gains",
-    "interval",
-    "mean_time",
-]
 
 Key = TypeVar("Key", bound="Hashable")  # what a source is called: a place, or the number of a mirror
 

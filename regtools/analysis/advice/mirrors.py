@@ -1,6 +1,6 @@
 """Which mirrors of a configuration were measured, and how: from pulls to a :class:`Case` for each entry.
 
-A place of a journal is only a name that somebody gave to what was measured. Which source it is follows from
+A place of a journal is only a name, chosen by the person who measured. Which source it is follows from
 its pulls, in this order:
 
 1. the one reference that each of its pulls of an image was asked from (``attempts`` with one entry): it is
@@ -14,28 +14,25 @@ A pull that went through several sources measures none of them alone and is left
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.errors import RegtoolsError
+from regtools.pull.records import Pull
 
 from ..failures import COLUMNS, failed_attempts
 from ..measurements import prepared
-from ..verdicts import MIN_ROUNDS
+from ..pairing import MIN_ROUNDS
 from .expected import Measured, failure_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
     import pandas as pd
 
-    from regtools.pull.records import Pull
     from regtools.registries.conf import RegistriesConf
     from regtools.registries.entries import Registry
     from regtools.registries.resolution import Candidate
 
-__all__ = ["PRIMARY", "Case", "Evidence", "NoChoice", "cases", "evidence", "no_advice"]
 
 PRIMARY = -1  # the registry itself, among the numbers of its mirrors
 _CLIENTS = ("podman", "builtin", "skopeo")  # whose times count, if several were measured
@@ -85,7 +82,16 @@ class Evidence:
 def evidence(
     pulls: pd.DataFrame | Iterable[Pull], requests: pd.DataFrame | None, cache_state: str | None
 ) -> Evidence:
-    """Choose the pulls that count: of one client, and one state of the caches; cold before warm."""
+    """Choose the pulls that count: of one client, and one state of the caches; cold before warm.
+
+    Args:
+        pulls: pulls, or the pulls frame of a journal.
+        requests: the requests frame; None if it is not known.
+        cache_state: the state to use; None for cold if any pull has it.
+
+    Raises:
+        RegtoolsError: kind ``no-advice``: no pull is left.
+    """
     import pandas as pd
 
     given = pulls if isinstance(pulls, pd.DataFrame) else list(pulls)

@@ -7,24 +7,19 @@ counts the same. What it costs a vantage point is its expected time beside that 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from regtools.display import escape, html_table, seconds, terminal_width, text_table, visible
 
-from .choice import best, decide, ending
+from .choice import Choice, best, decide, ending
 from .expected import gains, interval, mean_time
-from .mirrors import NoChoice
+from .mirrors import Case, NoChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     import pandas as pd
 
-    from .choice import Choice
-    from .mirrors import Case
-
-__all__ = ["Advice", "common"]
 
 _COLUMNS = ("vantage", "prefix", "now_s", "own_s", "for_all_s", "loss_s", "low", "high")
 _HEADS = ("vantage", "entry", "now", "own order", "one for all", "lost by it")

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import seconds
+from regtools.pull.records import Pull
 
 from ..failures import failed_attempts
 from . import style
 from .pulls import chosen_places, pulls_to_draw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any
-
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from regtools.pull.records import Pull
-
-__all__ = ["failover", "phases"]
 
 _ALWAYS = ("auth_s", "manifest_s", "transfer_s", "wait_s")  # the others are podman's and skopeo's
 _MOST_POINTS = 400

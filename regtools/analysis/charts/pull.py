@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import seconds, size
-from regtools.pull.records import Request
+from regtools.pull.records import Pull, Request
 
 from . import style
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from regtools.pull.records import Pull
 
-    Samples = list[tuple[float, int]]
-
-__all__ = ["throughput", "waterfall"]
+Samples = list[tuple[float, int]]
 
 
 def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import seconds
+from regtools.pull.records import Pull
 
 from ..measurements import pulls_frame, time_column
 from . import style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
-
     import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
-    from regtools.pull.records import Pull
-
-__all__ = ["chosen_places", "ecdf", "pulls_to_draw", "slopes", "small_multiples"]
 
 _BLOCK = ("campaign", "vantage", "client", "cache_state", "round", "image")
 _MOST_LINES = 300

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import style
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
     from regtools.registries.resolution import Resolution
 
-__all__ = ["resolution"]
 
 # Lengths are in font sizes, heights in lines.
 _SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0, 5.5, 5.0, 4.5)  # points; the first that fits is taken

@@ -7,14 +7,12 @@ A text from outside (a place, a host, an image) is written with :func:`words`, a
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from regtools.display import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any, Literal
-
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -130,7 +128,7 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def points_wide(ax: Axes) -> float:
-    """Return the present width of the Axes in points."""
+    """Return the current width of the Axes in points."""
     return float(ax.get_window_extent().width / ax.figure.dpi * 72)
 
 

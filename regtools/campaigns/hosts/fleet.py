@@ -10,28 +10,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError
 
-from ..job import checked_rows, lost_row
+from ..job import Job, checked_rows, lost_row
 from ..plan import bad_campaign
-from .vantage import check_versions, in_turn_on_this_host, present, scheduler_gone
+from ..rows import Row
+from .vantage import Worker, check_versions, in_turn_on_this_host, present, scheduler_gone
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
+Delivery = tuple[Job, list[Row]]
 
-    from ..job import Job
-    from ..rows import Row
-    from .vantage import Worker
-
-    Delivery = tuple[Job, list[Row]]
-
-__all__ = ["Courier", "Fleet"]
 
 TRIES = 3  # of a job whose worker is lost or brings back nonsense, before it counts as a failed pull
 _LOOK_S = 1.0  # between two looks at which workers are present
@@ -81,12 +74,9 @@ class Fleet:
         names = {worker.vantage for worker in there.values()}
         if not there or (self.vantages is not None and not names & set(self.vantages)):
             wanted = f" of {', '.join(self.vantages)}" if self.vantages else ""
-            raise RegtoolsError(
-                f"the Dask cluster has no worker{wanted}",
-                kind="no-workers",
-                stage="pull",
-                hint='start some: dask worker ADDRESS --nthreads 1 --resources "vantage:NAME=1"',
-            )
+            message = f"the Dask cluster has no worker{wanted}"
+            hint = 'start some: dask worker ADDRESS --nthreads 1 --resources "vantage:NAME=1"'
+            raise RegtoolsError(message, kind="no-workers", stage="pull", hint=hint)
         return Courier(self, there)
 
 
@@ -226,6 +216,8 @@ class Courier:
     def _open(self, flight: _Flight) -> Iterator[Delivery]:
         """Yield the rows that a flight has brought, unless its job has to be done again or is given up."""
         job, future = flight.job, flight.future
+        if future.status != "finished":  # a client that loses its scheduler cancels every future
+            self._check_client()
         if future.status == "error":
             error = future.exception()
             if type(error).__name__ != "KilledWorker":
@@ -238,6 +230,7 @@ class Courier:
             except OSError:
                 pass  # its worker is lost, and the rows with it
             except Exception as error:  # unpickling the result may raise anything
+                self._check_client()
                 count, _ = self.refused.get(job.vantage, (0, ""))
                 self.refused[job.vantage] = count + 1, _reason(error)
                 yield from self._again(flight, "bad-rows")
@@ -269,8 +262,7 @@ class Courier:
     def _look(self) -> Iterator[Delivery]:
         """Look at the workers once a second; yield failed pulls for jobs that keep losing theirs."""
         now = time.monotonic()
-        if self._fleet.client.status != "running":
-            raise scheduler_gone()
+        self._check_client()
         if now - self._looked < _LOOK_S:
             return
         self._looked = now
@@ -285,6 +277,10 @@ class Courier:
                 self._absent.pop(vantage, None)
             elif now - self._absent.setdefault(vantage, now) >= self._fleet.patience_s:
                 self._give_up(vantage, f"no worker was there for {self._fleet.patience_s:g} s")
+
+    def _check_client(self) -> None:
+        if self._fleet.client.status != "running":
+            raise scheduler_gone()
 
     def _give_up(self, vantage: str, why: str) -> None:
         self.missing[vantage] = len(self._queues.pop(vantage)), why

@@ -15,20 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 from regtools.errors import RegtoolsError
 
 from ..plan import bad_campaign
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any, Self
-
-__all__ = ["LocalFleet", "connect"]
 
 HERE = "127.0.0.1"
 # Dask runs this text in each process, which then ends with its standard input: with its owner, however that
@@ -179,25 +174,21 @@ def connect(address: str, *, timeout_s: float = 10.0, security: Mapping[str, Any
             raise ValueError("no certificate")  # Dask would leave half a client behind
         return dask.Client(address, timeout=timeout_s, security=secured, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise RegtoolsError(
-            f"no Dask scheduler answers at {address}",
-            kind="scheduler-gone",
-            stage="pull",
-            hint="start one: dask scheduler; its address looks like tcp://10.0.0.1:8786. For tls://, Dask's "
-            "configuration must name the certificates",
-        ) from error
+        message = f"no Dask scheduler answers at {address}"
+        hint = (
+            "start one: dask scheduler; its address looks like tcp://10.0.0.1:8786. For tls://, Dask's "
+            "configuration must name the certificates"
+        )
+        raise RegtoolsError(message, kind="scheduler-gone", stage="pull", hint=hint) from error
 
 
 def _need_dask() -> None:
     try:
         import distributed  # noqa: F401
     except ImportError as error:
-        raise RegtoolsError(
-            "campaigns on many hosts need Dask",
-            kind="missing-package",
-            stage="pull",
-            hint="pip install 'podman-regtools[fleet]'",
-        ) from error
+        message = "campaigns on many hosts need Dask"
+        hint = "pip install 'podman-regtools[fleet]'"
+        raise RegtoolsError(message, kind="missing-package", stage="pull", hint=hint) from error
 
 
 def _certificate(folder: str) -> dict[str, Any]:
@@ -212,12 +203,9 @@ def _certificate(folder: str) -> dict[str, Any]:
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise RegtoolsError(
-            f"openssl cannot make a certificate for the local cluster: {error}",
-            kind="program-missing",
-            stage="pull",
-            hint="install openssl 1.1.1 or newer, or start a Dask cluster yourself and pass its client",
-        ) from error
+        message = f"openssl cannot make a certificate for the local cluster: {error}"
+        hint = "install openssl 1.1.1 or newer, or start a Dask cluster yourself and pass its client"
+        raise RegtoolsError(message, kind="program-missing", stage="pull", hint=hint) from error
     roles = ("client", "scheduler", "worker")
     pairs = {f"tls_{role}_{part}": path for role in roles for part, path in (("key", key), ("cert", cert))}
     return {"require_encryption": True, "tls_ca_file": cert, **pairs}

@@ -14,34 +14,19 @@ import socket
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.pull.recorder import utc
 from regtools.version import __version__
 
+from ..job import Job
 from ..plan import bad_campaign
-from ..rows import checked_row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
-
-    from ..job import Job
-    from ..rows import Row
-
-__all__ = [
-    "LABEL",
-    "Worker",
-    "about_this_host",
-    "check_versions",
-    "in_turn_on_this_host",
-    "present",
-    "scheduler_gone",
-]
+from ..rows import Row, checked_row
 
 LABEL = "vantage:"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -111,12 +96,8 @@ def check_versions(client: Any) -> None:
 
 def scheduler_gone() -> RegtoolsError:
     """Return the error for a scheduler that does not answer any more."""
-    return RegtoolsError(
-        "the Dask scheduler is gone",
-        kind="scheduler-gone",
-        stage="pull",
-        hint="every pull that had come back is in the journal; the same call with a new client continues",
-    )
+    hint = "every pull that had come back is in the journal; the same call with a new client continues"
+    return RegtoolsError("the Dask scheduler is gone", kind="scheduler-gone", stage="pull", hint=hint)
 
 
 # -- on the host itself ----------------------------------------------------------------------------------
@@ -182,21 +163,17 @@ def _compare(sides: Mapping[str, Mapping[str, str | None]], mine: Mapping[str, s
     if others:
         more = f"; and {len(others) - 5} more" if len(others) > 5 else ""
         here = ", ".join(f"{name} {version}" for name, version in mine.items())
-        raise RegtoolsError(
-            f"versions differ: this side has {here}; {'; '.join(others[:5])}{more}",
-            kind="versions-differ",
-            stage="pull",
-            hint="install the same everywhere: 'podman-regtools[fleet]', with one constraints file",
-        )
+        message = f"versions differ: this side has {here}; {'; '.join(others[:5])}{more}"
+        hint = "install the same everywhere: 'podman-regtools[fleet]', with one constraints file"
+        raise RegtoolsError(message, kind="versions-differ", stage="pull", hint=hint)
 
 
 def _label(address: str, resources: Mapping[str, Any]) -> str:
     labels = [name.removeprefix(LABEL) for name in resources if name.startswith(LABEL)]
     if len(labels) > 1:
-        raise bad_campaign(
-            f"the worker {address} claims to be at {' and '.join(sorted(labels))}",
-            "start it with one resource vantage:NAME",
-        )
+        message = f"the worker {address} claims to be at {' and '.join(sorted(labels))}"
+        hint = "start it with one resource vantage:NAME"
+        raise bad_campaign(message, hint)
     return labels[0] if labels else ""
 
 

@@ -121,7 +121,7 @@ def _entry(step: Step, around: Surroundings) -> Login | None:
         raise _unusable(step.where, f"the entry {step.key} is not base64 of user:password")
     user, colon, password = decoded.decode("utf-8", "surrogateescape").partition(":")
     if not colon or not (user or password.strip("\0") or token):
-        return None  # podman goes on, as docker does
+        return None  # podman continues without, as docker does
     return Login(user, password.strip("\0"), token, step.where)
 
 

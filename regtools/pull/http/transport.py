@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import pycurl
 
-from .proxies import proxy_for
 from .receiving import MOST_HEADERS, Receiver, phases
+from .trust import proxy_for
 from .values import Secret
 
 if TYPE_CHECKING:

@@ -5,33 +5,29 @@
     files ─▶ sheets (as far as each can be read) ─▶ findings ─▶ fixes tried ─▶ sorted
 
 Podman stops at the first thing that it refuses and is silent about what it ignores; a check goes on and
-reports both. The rules are listed in :mod:`regtools.registries.checks.rules`; each look below is a generator
-of their findings.
+reports both. The rules are listed in :mod:`regtools.registries.checks.finding`; each look below is a
+generator of their findings.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from ..reading.document import dialect
+from ..reading.host import Surroundings
 from ..reading.lookup import Files
+from ..reading.releases import Release
 from ..settings import Settings
 from .entries import entries
 from .files import find, ignored, upgrade
-from .finding import ERROR, NOTE, WARNING, Finding, Findings
+from .finding import ERROR, NOTE, RULES, WARNING, Finding, Findings, Rule, rule
 from .fixes import Edit, Fix
 from .keys import keys
 from .lenient import Sheet
 from .merged import modes, replaced, search_list, shown_aliases, whole
 from .prover import State, prove
 from .refused import faults, old_format, problems
-from .rules import RULES, Rule, rule
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from ..reading.host import Surroundings
-    from ..reading.releases import Release
 
 __all__ = [
     "ERROR",

@@ -5,26 +5,19 @@ Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table" and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, WELL_KNOWN, is_host, is_qualified, split
 
-from ..reading.schema import fold_key
+from ..entries import slip
+from ..reading.releases import Release
+from ..reading.schema import Path, Table, fold_key
 from ..writing import quote
-from .finding import WARNING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
-    from ..reading.releases import Release
-    from ..reading.schema import Path, Table
-    from .finding import Finding
-    from .fixes import Fix
-    from .lenient import Sheet
-
-__all__ = ["entries", "never"]
+from .finding import WARNING, Finding
+from .fixes import Fix
+from .lenient import Sheet
 
 # ruff: noqa: SIM905 - a list of eighty words, one a line, would hide the rest
 # Images of Docker's own that people name most often: docker.io/NAME as a prefix hardly means a namespace.
@@ -37,8 +30,6 @@ OFFICIAL: frozenset[str] = frozenset(
     ubuntu vault wordpress zookeeper
     """.split()
 )
-
-_LETTERS = {"".join(sorted(name)): name for name in WELL_KNOWN}
 
 
 class _Entry(NamedTuple):
@@ -185,8 +176,8 @@ def never(prefix: str) -> tuple[str, str, str | None] | None:
 
 def _slip(sheet: Sheet, entry: _Entry, host: str, path: str) -> Iterator[Finding]:
     """Yield a host with the letters of a well-known registry in another order."""
-    meant = _LETTERS.get("".join(sorted(host)))
-    if meant is None or meant == host:
+    meant = slip(host)
+    if meant is None:
         return
     right = f"{meant}/{path}" if path else meant
     message = f"{host!r} looks like a slip for {meant!r}"

@@ -9,27 +9,19 @@ Source: containers-registries.conf(5), containers-registries.conf.d(5).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import Place, RegtoolsError
 
 from ..reading.document import Document, dialect
 from ..reading.host import Surroundings
-from ..reading.lookup import Files, look_up
-from ..reading.releases import RELEASES
+from ..reading.lookup import Files, Ignored, look_up
+from ..reading.releases import RELEASES, Release
 from ..settings import Settings
-from .finding import NOTE, Finding
-from .rules import rule
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..reading.lookup import Ignored
-    from ..reading.releases import Release
-    from .lenient import Sheet
-
-__all__ = ["find", "ignored", "upgrade"]
+from .finding import NOTE, Finding, rule
+from .lenient import Sheet
 
 # Why a file is not read → code of the finding, and what to do. Other reasons are notes.
 _WHY = {
@@ -177,17 +169,15 @@ def _meaning(
 ) -> Iterator[Finding]:
     """Note what is in force today and would not be, or be otherwise."""
     try:
-        if around is None:
-            documents = [
-                Document.read(sheet.text or "", later, file=sheet.file, dropin=sheet.dropin)
-                for sheet in sheets
-            ]
-        else:
-            toml = dialect(later, around.environ)
-            found = find(later, around)[0].read
-            documents = [
-                Document.read(one.data, later, file=one.path, dropin=one.dropin, toml=toml) for one in found
-            ]
+        found: list[tuple[str | None, str | bytes, bool]] = [
+            (sheet.file, sheet.text or "", sheet.dropin) for sheet in sheets
+        ]
+        if around is not None:
+            found = [*find(later, around)[0].read]
+        toml = later.toml if around is None else dialect(later, around.environ)
+        documents = [
+            Document.read(data, later, file=path, dropin=dropin, toml=toml) for path, data, dropin in found
+        ]
     except RegtoolsError as error:
         if all(error.file != sheet.file for sheet in sheets):
             message = (

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import difflib
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["Edit", "Fix", "OverlapError", "apply", "apply_all", "compatible", "difference", "joined"]
+from typing import NamedTuple
 
 
 class OverlapError(ValueError):

@@ -6,24 +6,17 @@ Source: containers-registries.conf(5), which says what belongs where.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..convert import docker_toml, old_toml
-from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, OLD_LISTS, TOP, fold_key
+from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, OLD_LISTS, TOP, Path, Table, fold_key
+from ..settings import Settings
+from .finding import Finding
+from .fixes import Fix
+from .lenient import Sheet
 from .refused import as_mirrors
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from typing import Any
-
-    from ..reading.schema import Path, Table
-    from ..settings import Settings
-    from .finding import Finding
-    from .fixes import Fix
-    from .lenient import Sheet
-
-__all__ = ["keys"]
 
 # Keys of Docker's daemon.json and of other tools, and what the same is called here.
 BORROWED = {

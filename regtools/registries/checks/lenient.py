@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import Place, RegtoolsError, TomlError
 from regtools.toml.faults import error_at
-from regtools.toml.positions import locate
+from regtools.toml.positions import Span, locate
 from regtools.toml.reader import check_values, decode, parse
 
-from ..reading.document import Document
-from ..reading.schema import fold_key
+from ..reading.document import Document, bom_error
+from ..reading.releases import Release
+from ..reading.schema import Path, Problem, Table, fold_key
 from ..reading.validation import check
-from .finding import Finding
+from .finding import Finding, rule
 from .fixes import Edit, Fix
 from .mending import blanked, mended
-from .rules import rule
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from regtools.toml.positions import Span
-
-    from ..reading.releases import Release
-    from ..reading.schema import Path, Problem, Table
-
-__all__ = ["Sheet"]
 
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
@@ -71,7 +62,6 @@ class Sheet:
         self._mended: list[str] = []  # as many lines as the file has
         self._starts: list[int] = []
         self._mended_starts: list[int] = []
-        self._headers: dict[int, Span] | None = None
         try:
             self._read(source)
         except RegtoolsError as error:
@@ -88,10 +78,7 @@ class Sheet:
         self.text, notes = decode(source, file=self.file)
         self._lines = self.text.split("\n")
         self._starts = _starts(self._lines)
-        if not self.release.accepts_bom and any(note.code == "bom" for note in notes):
-            message = f"podman {self.release.name} refuses a file that starts with a byte-order mark"
-            hint = "save it as UTF-8 without signature"
-            error = error_at(self.text, 0, 0, message, code="bom", file=self.file, hint=hint)
+        if error := bom_error(self.text, notes, self.release, self.file):
             self.faults.append((error, None))
         blank = self._uncover()
         if self.raw is None:
@@ -184,14 +171,12 @@ class Sheet:
         span = self.span(path)
         return self.document.text[span.key_start : span.value_end] if span and self.document else None
 
-    @property
+    @cached_property
     def headers(self) -> dict[int, Span]:
         """The table headers in the order of the text, by their offset in the mended text."""
-        if self._headers is None:
-            spans = locate(self.document.text).values() if self.document else ()
-            found = (s for s in spans if s.line == s.header_line and s[:2] == s[2:4])
-            self._headers = {span.key_start: span for span in sorted(found)}
-        return self._headers
+        spans = locate(self.document.text).values() if self.document else ()
+        found = (s for s in spans if s.line == s.header_line and s[:2] == s[2:4])
+        return {span.key_start: span for span in sorted(found)}
 
     def header(self, path: Path) -> Span | None:
         """Return the header of a table, None if it is written in another way."""

@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import tomli
 
+from regtools.errors import TomlError
+
 from ..writing import quote
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from regtools.errors import TomlError
-
-__all__ = ["blanked", "mended"]
-
 
 _QUOTES = str.maketrans("“”„‟«»「」『』＂‘’‚‛‹›＇", '"' * 11 + "'" * 7)
 _WIDE = {"、": ",", "。": ".", "【": "[", "】": "]", "〔": "[", "〕": "]", "—": "-", "–": "-"}

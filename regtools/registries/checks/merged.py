@@ -8,29 +8,20 @@ containers-registries.conf.d(5) for what a later file replaces.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_OLD, WELL_KNOWN, is_qualified
 
-from ..entries import best_prefix
+from ..entries import Registry, best_prefix
+from ..reading.schema import Path, Table
 from ..resolve import resolve
-from ..settings import SEARCH
-from ..writing import quote
+from ..settings import SEARCH, Settings
+from ..writing import mirrors_toml, quote
 from .entries import never
-from .finding import NOTE, Finding
-from .rules import rule
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..entries import Registry
-    from ..reading.schema import Path, Table
-    from ..settings import Settings
-    from .lenient import Sheet
-
-__all__ = ["modes", "replaced", "search_list", "shown_aliases", "whole"]
+from .finding import NOTE, Finding, rule
+from .lenient import Sheet
 
 _FLAGS = ("insecure", "blocked", "mirror-by-digest-only")
 _DIGEST = "@sha256:" + "0" * 64
@@ -69,23 +60,19 @@ def _replacement(sheet: Sheet, prefix: str, table: Table, before: Sheet) -> Find
     lost = [f"{flag} = true" for flag in _FLAGS if old.get(flag, False) and flag not in table]
     mirrors = [mirror["location"] for mirror in old.get("mirror", ()) if mirror and mirror.get("location")]
     hint = "a later file replaces an entry as a whole: repeat here what is to be kept"
-    if mirrors and not table.get("mirror"):
-        also = f", and {', '.join(lost)}" if lost else ""
-        message = (
-            f"this entry replaces the one for {prefix!r} at {where}, whose mirrors are lost: "
-            f"{', '.join(mirrors)}{also}"
-        )
-        text = "\n\n".join(f"[[registry.mirror]]\nlocation = {quote(location)}" for location in mirrors)
-        below = sheet.below(path, "\n".join((*lost, text)))
-        fix = sheet.fix(text, below) if below else None
-        return sheet.finding("mirrors-lost", message, path, hint=hint, fix=fix)
-    if lost:
-        message = f"this entry replaces the one for {prefix!r} at {where}, which has {', '.join(lost)}"
-        below = sheet.below(path, "\n".join(lost))
-        fix = sheet.fix("\n".join(lost), below) if below else None
-        return sheet.finding("settings-lost", message, path, hint=hint, fix=fix)
+    code, text, added = "entry-replaced", "", "\n".join(lost)
     message = f"this entry replaces the one for {prefix!r} at {where}"
-    return sheet.finding("entry-replaced", message, path, hint=hint)
+    if mirrors and not table.get("mirror"):
+        code, text = "mirrors-lost", mirrors_toml(mirrors)
+        message += f", whose mirrors are lost: {', '.join(mirrors)}"
+        message += f", and {', '.join(lost)}" if lost else ""
+        added = "\n".join((*lost, text))
+    elif lost:
+        code, text = "settings-lost", added
+        message += f", which has {', '.join(lost)}"
+    below = sheet.below(path, added) if text else None
+    fix = sheet.fix(text, below) if below else None
+    return sheet.finding(code, message, path, hint=hint, fix=fix)
 
 
 def whole(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
@@ -231,10 +218,9 @@ def search_list(sheet: Sheet) -> Iterator[Finding]:
     document = sheet.document
     if document is None:
         return
-    path: Path = ("registries", "search", "registries") if document.settings.old_format else (SEARCH,)
     seen: set[str] = set()
     for index, host in enumerate(document.settings.search or ()):
-        here = (*path, index)
+        here = (*document.settings.search_path, index)
         written = sheet.value(here)
         if not isinstance(written, str) or written.rstrip("/") != host or not host:
             continue  # refused items shift the rest, and are said elsewhere

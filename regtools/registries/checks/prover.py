@@ -8,26 +8,19 @@ merged configuration may be new if podman refused the files before.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from regtools.errors import RegtoolsError
 
 from ..resolve import resolve
-from .finding import NOTE
-from .fixes import OverlapError, apply_all, compatible
-from .rules import WHOLE, rule
+from ..settings import Settings
+from .finding import NOTE, WHOLE, Finding, rule
+from .fixes import Fix, OverlapError, apply_all, compatible
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+Check = Callable[[dict[str | None, str]], "State"]
 
-    from ..settings import Settings
-    from .finding import Finding
-    from .fixes import Fix
-
-    Check = Callable[[dict[str | None, str]], "State"]
-
-__all__ = ["State", "prove"]
 
 MOST_ALONE = 200  # more fixes than this are tried together only
 _MOST_CHARACTERS = 2_000_000  # and so are fixes if trying each alone would read more than this

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.reference import split
 
 from ..convert import convert, old_lists, old_toml
-from ..reading.schema import ENTRY, MIRROR, TOP, fold_key
+from ..reading.schema import ENTRY, MIRROR, TOP, Path, Problem, fold_key
 from ..reading.validation import MODES, PULL_FROM_MIRROR
-from ..writing import quote
+from ..writing import mirrors_toml, quote
 from .finding import ERROR, Finding
-from .fixes import Edit
+from .fixes import Edit, Fix
+from .lenient import Sheet
 from .mending import doubled_brackets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-    from ..reading.schema import Path, Problem
-    from .fixes import Fix
-    from .lenient import Sheet
-
-__all__ = ["as_mirrors", "bare", "faults", "old_format", "problems"]
 
 _YAML = re.compile(r"(?:\s*(?:#[^\n]*)?\n|---\s*\n)*[\w.-]+:\s*(?:#[^\n]*)?\n\s*(?:-|[\w\".-]+:)")
 FORMAT = (
@@ -136,7 +128,7 @@ def as_mirrors(sheet: Sheet, path: Path, value: Any) -> Fix | None:
     hosts = [value] if isinstance(value, str) else value
     if not hosts or not all(isinstance(host, str) for host in hosts):
         return None
-    text = "\n\n".join(f"[[registry.mirror]]\nlocation = {quote(bare(host))}" for host in hosts)
+    text = mirrors_toml(map(bare, hosts))
     removal, below = sheet.removal(path), sheet.below(path[:2], text)
     return sheet.fix(text, removal, below) if removal and below else None
 

@@ -5,17 +5,12 @@ Source: containers-registries.conf(5), "Short-name aliasing".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from regtools.errors import RegtoolsError
 from regtools.reference import Reference, is_qualified, split
 
 from .schema import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["check_aliases"]
 
 
 def check_aliases(aliases: dict[str, str], targets: dict[str, str]) -> Iterator[Problem]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import posixpath
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_HOST, HUB_OLD
@@ -21,10 +22,7 @@ from .releases import release
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
 
-__all__ = ["AUTH_FILES", "Certificates", "Credentials", "Step", "certificates", "credentials"]
 
 AUTH_FILES = "containers-auth.json"
 """In ``credential-helpers``: the place of the auth files among the programs."""

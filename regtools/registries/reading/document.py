@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError, Related, TomlError
 from regtools.toml.faults import error_at
-from regtools.toml.positions import locate
-from regtools.toml.reader import check_values, decode, parse
+from regtools.toml.positions import Span, locate
+from regtools.toml.reader import Note, check_values, decode, parse
 
-from .schema import fold_key
+from .schema import Path, Problem, fold_key
 from .validation import Checked, check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from regtools.toml.positions import Span
-    from regtools.toml.reader import Note
-
     from .releases import Release
-    from .schema import Path, Problem
-
-__all__ = ["Document", "bom_error", "dialect"]
 
 
 def dialect(release: Release, environ: Mapping[str, str]) -> str:
@@ -51,7 +44,7 @@ class Document:
         dropin: whether it is merged over the main file.
     """
 
-    __slots__ = ("_indices", "_spans", "dropin", "file", "notes", "settings", "text")
+    __slots__ = ("_spans", "dropin", "file", "notes", "settings", "text")
 
     def __init__(
         self, text: str, file: str | None, *, dropin: bool = False, notes: tuple[Note, ...] = ()
@@ -62,7 +55,6 @@ class Document:
         self.notes = notes
         self.settings = Checked()
         self._spans: dict[Path, Span] | None = None
-        self._indices: dict[int, int] | None = None
 
     @classmethod
     def read(
@@ -143,9 +135,7 @@ class Document:
         settings = self.settings
         if settings.old_format:
             return settings.old_paths[prefix]
-        if self._indices is None:  # all at once: to look for one takes as long
-            self._indices = {id(table): index for index, table in enumerate(settings.tables)}
-        return ("registry", self._indices[id(settings.entries[prefix])])
+        return "registry", settings.indices[prefix]
 
     def error(self, problem: Problem, *, stage: str = "load") -> RegtoolsError:
         """Turn a problem into an error that shows the line."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 try:
     import pwd
@@ -19,12 +20,6 @@ except ImportError:  # only Unix has a user database
 
 from regtools.errors import Place, RegtoolsError
 from regtools.toml.to_json import read_file
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-__all__ = ["Surroundings"]
 
 _LINKS = 40  # as many symbolic links in one path as Linux follows
 
@@ -59,7 +54,11 @@ class Surroundings:
         return type(self), (self.root, environ, self._uid)
 
     def real(self, path: str) -> str:
-        """Return the path outside the root; links are followed as if the root were ``/``."""
+        """Return the path outside the root; links are followed as if the root were ``/``.
+
+        Raises:
+            RegtoolsError: kind ``file-unreadable``: the links form a circle.
+        """
         if self.root == "/":
             return path
         todo, done, links = _parts(path), list[str](), 0

@@ -13,20 +13,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from regtools.errors import RegtoolsError
+from regtools.values import Value
 
-from ..entries import Value
 from .host import Surroundings
-from .releases import RELEASES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .releases import Release
-
-__all__ = ["Files", "Found", "Ignored", "look_up"]
+from .releases import RELEASES, Release
 
 NAME = "registries.conf"
 ALIASES = "short-name-aliases.conf"

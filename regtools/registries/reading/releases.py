@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from regtools.errors import RegtoolsError
 
-__all__ = ["RELEASES", "Release", "release"]
-
 
 class Release(NamedTuple):
     """How one podman looks for, reads and judges its files.
@@ -117,9 +115,6 @@ def release(name: str) -> Release:
     """
     if name in RELEASES:
         return RELEASES[name]
-    raise RegtoolsError(
-        f"there are rules for podman {', '.join(RELEASES)}, not for {name!r}",
-        kind="unknown-release",
-        stage="load",
-        hint='write podman="6"; the first number of `podman --version` says which you have',
-    )
+    message = f"there are rules for podman {', '.join(RELEASES)}, not for {name!r}"
+    hint = 'write podman="6"; the first number of `podman --version` says which you have'
+    raise RegtoolsError(message, kind="unknown-release", stage="load", hint=hint)

@@ -9,23 +9,8 @@ Source: containers-registries.conf(5).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = [
-    "ENTRY",
-    "LAYER_HELPER",
-    "MIRROR",
-    "OLD_LISTS",
-    "TOP",
-    "Path",
-    "Problem",
-    "Shape",
-    "Table",
-    "fold_key",
-]
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 Path = tuple[str | int, ...]
 Table = dict[str, Any]

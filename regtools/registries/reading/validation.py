@@ -8,22 +8,18 @@ Source: containers-registries.conf(5); the order is that of podman's image libra
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.reference import is_host
 
 from .aliases import check_aliases
-from .schema import OLD_LISTS, TOP, Problem, Shape
+from .schema import OLD_LISTS, TOP, Path, Problem, Shape, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
     from .releases import Release
-    from .schema import Path, Table
 
-__all__ = ["Checked", "check"]
 
 MODES = ("enforcing", "permissive", "disabled")
 PULL_FROM_MIRROR = ("all", "digest-only", "tag-only")
@@ -35,6 +31,7 @@ class Checked:
 
     Attributes:
         entries: prefix → its ``[[registry]]`` table; of equal prefixes the first.
+        indices: prefix → the number of its table among ``tables``.
         tables: all ``[[registry]]`` tables in the order of the file.
         search: the search list; None, like ``helpers``, if the file does not set it.
         mode: ``short-name-mode``, empty if it is not set.
@@ -45,21 +42,9 @@ class Checked:
         unusual: whether there is anything that podman does not know or accept.
     """
 
-    __slots__ = (
-        "aliases",
-        "entries",
-        "helpers",
-        "layer_helper",
-        "mode",
-        "old_format",
-        "old_paths",
-        "search",
-        "tables",
-        "unusual",
-    )
-
     def __init__(self) -> None:
         self.entries: dict[str, Table] = {}
+        self.indices: dict[str, int] = {}
         self.tables: list[Table] = []
         self.search: list[str] | None = None
         self.mode = ""
@@ -106,12 +91,12 @@ def check(data: Table, checked: Checked, release: Release, *, dropin: bool) -> I
         checked.search = old.get("search", [])
     checked.tables = tables
     where = list(checked.old_paths.values()).__getitem__ if old else _registry
-    yield from _entries(tables, where, checked.entries, release)
+    yield from _entries(checked, where, release)
     yield from _search(checked)
     if checked.mode and checked.mode not in MODES:
         message = f"short-name-mode {checked.mode!r} is not one of {', '.join(MODES)}"
         yield Problem("bad-short-name-mode", message, ("short-name-mode",), _nearest(checked.mode, MODES))
-    yield from _wildcards(checked.entries, tables, where)
+    yield from _wildcards(checked, where)
     yield from check_aliases(top.get("aliases", {}), checked.aliases)
 
 
@@ -176,10 +161,9 @@ def _convert(old: dict[str, list[str]]) -> tuple[list[Table], dict[str, Path]]:
 # -- entries ---------------------------------------------------------------------------------------------
 
 
-def _entries(
-    tables: list[Any], where: Callable[[int], Path], entries: dict[str, Table], release: Release
-) -> Iterator[Problem]:
+def _entries(checked: Checked, where: Callable[[int], Path], release: Release) -> Iterator[Problem]:
     """Check the entries one by one, then against one another."""
+    tables: list[Any] = checked.tables
     first_at: dict[str, int] = {}
     conflicts: dict[int, int] = {}  # first entry of a place → first one that disagrees with it
     for index, table in enumerate(tables):
@@ -196,7 +180,8 @@ def _entries(
             yield _no_location(prefix, where(index), named=named)
         if "pull-from-mirror" in table or ("mirror" in table and not _plain(table["mirror"])):
             yield from _mirrors(table, prefix, where(index), release)
-        entries.setdefault(prefix, table)
+        checked.entries.setdefault(prefix, table)
+        checked.indices.setdefault(prefix, index)
         first = first_at.setdefault(location or prefix, index)
         if first != index and first not in conflicts and _differ(tables[first], table):
             conflicts[first] = index
@@ -291,13 +276,11 @@ def _conflict(tables: list[Table], where: Callable[[int], Path], first: int, sec
     return Problem(f"conflicting-{flag}", message, path, hint, related=(where(first), "the other"))
 
 
-def _wildcards(
-    entries: dict[str, Table], tables: list[Table], where: Callable[[int], Path]
-) -> Iterator[Problem]:
-    bad = [p for p in entries if p[:2] == "*." and ("/" in p or "@" in p or ":" in p)]
+def _wildcards(checked: Checked, where: Callable[[int], Path]) -> Iterator[Problem]:
+    bad = [p for p in checked.entries if p[:2] == "*." and ("/" in p or "@" in p or ":" in p)]
     for prefix in sorted(bad):
-        index = next(i for i, table in enumerate(tables) if table is entries[prefix])
-        path = _key(where(index), "prefix" if tables[index].get("prefix") else "location")
+        key = "prefix" if checked.entries[prefix].get("prefix") else "location"
+        path = _key(where(checked.indices[prefix]), key)
         message = f"a prefix that starts with *. may only be a host, without port or path: {prefix!r}"
         host = "*." + prefix[2:].partition("/")[0].partition(":")[0].partition("@")[0]
         yield Problem("bad-wildcard-prefix", message, path, f'write "{host}"')

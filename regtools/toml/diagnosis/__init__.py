@@ -15,7 +15,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from regtools.errors import Related
+from regtools.errors import Related, TomlError
 
 from ..faults import LARGE, error_at, place_of
 from . import characters, statements, tables
@@ -24,7 +24,6 @@ from .failure import Failure, Fault
 if TYPE_CHECKING:
     import tomli
 
-    from regtools.errors import TomlError
 
 __all__ = ["diagnose"]
 

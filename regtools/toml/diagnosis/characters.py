@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Final
 
-from .failure import Fault, complete_values
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Final
-
-    from .failure import Failure
-
-__all__ = ["RULES"]
+from .failure import Failure, Fault, complete_values
 
 _CURLY: Final = "“”„‟‘’‚‛«»‹›「」『』＂＇"
 _WIDE: Final = {"、": ",", "。": ".", "【": "[", "】": "]", "〔": "[", "〕": "]", "—": "-", "–": "-"}

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-from ..positions import KEY, SCALAR, Scanner, key_parts, locate, nothing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Final
-
-    from ..positions import Path, Span
-
-__all__ = ["Failure", "Fault", "Other", "complete_values"]
+from ..positions import KEY, SCALAR, Path, Scanner, Span, key_parts, locate, nothing
 
 _KEY: Final = re.compile(KEY)
 _SCALAR: Final = re.compile(SCALAR)

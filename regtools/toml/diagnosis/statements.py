@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Final
 
 from ..positions import QUOTED
-from .failure import Fault, Other, complete_values
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Final
-
-    from .failure import Failure
-
-__all__ = ["RULES"]
+from .failure import Failure, Fault, Other, complete_values
 
 # Possessive quantifiers: a pattern that fails on a long line fails at once.
 _TRUE: Final = frozenset({"true", "yes", "on", "y", "enabled"})
@@ -63,7 +56,7 @@ def unquoted_key(f: Failure) -> Fault | None:
     found = re.match(r"([^\s\"'=#\[\]]++)[ \t]*+=", line)
     if not found or f.pos > f.start + found.end(1):
         return None
-    message = "only letters, digits, `-` and `_` may stand in a bare key"
+    message = "a bare key may hold only letters, digits, `-` and `_`"
     hint = f'write "{found[1]}" = {line[found.end() :].strip()}'.rstrip()
     return Fault("unquoted-key", f.start, f.start + found.end(1), message, hint)
 

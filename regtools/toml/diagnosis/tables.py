@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Final
 
-from .failure import Fault, Other
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Final
-
-    from ..positions import Path
-    from .failure import Failure
-
-__all__ = ["RULES"]
+from ..positions import Path
+from .failure import Failure, Fault, Other
 
 
 def duplicate_key(f: Failure) -> Fault | None:
@@ -120,7 +113,7 @@ def spaced_header(f: Failure) -> Fault | None:
     found = re.compile(r"\[[ \t]++\[([^\]\n]*+)\]").match(f.text, f.start)
     if not found or f.pos > f.line_end(f.start):
         return None
-    message = "no space may stand between the two brackets"
+    message = "there must be no space between the two brackets"
     hint = "write [[" + found[1].strip(" \t") + "]]"
     return Fault("spaced-header", f.start, found.start(1), message, hint)
 
