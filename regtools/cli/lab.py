@@ -122,13 +122,12 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
             record[name] = _hash(fresh)
         write_file(target / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
     except OSError as error:
-        raise RegtoolsError(
+        message, where = (
             f"cannot put the notebooks there: {error.strerror}",
-            kind="file-unreadable",
-            stage="load",
-            where=Place(error.filename or str(target)),
-            hint="name another folder: regtools lab DIR",
-        ) from error
+            Place(error.filename or str(target)),
+        )
+        hint = "name another folder: regtools lab DIR"
+        raise RegtoolsError(message, kind="file-unreadable", stage="load", where=where, hint=hint) from error
     yield f"{wrote} file{'' if wrote == 1 else 's'} written to {target}"
 
 
