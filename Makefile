@@ -23,7 +23,7 @@ NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_p
 	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab author test test-long lint types unit parquet long notebooks-test notebooks data oldest pythons wheel clean
+.PHONY: help setup lab author test test-long lint types unit parquet long properties full benchmarks notebooks-test notebooks data oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -95,10 +95,21 @@ data: $(READY)  ## measure again what data/ records (45 minutes; nothing else ma
 	$(CLEAN) $(BIN)/python -m tests.recorded.measure_mirrors
 	$(CLEAN) $(BIN)/python -m tests.recorded.measure_cache
 
-test-long: test long oldest pythons  ## everything: full sizes, benchmarks, oldest packages, other Pythons (long)
+test-long:  ## everything: full sizes, benchmarks, oldest packages, other Pythons (75 minutes)
+	@MAKEOVERRIDES='$(MAKEOVERRIDES)' $(PYTHON) tests/parts.py --long
 
-long: $(READY) .venv-peers/.ready  ## full sizes and benchmarks (ratios are printed)
-	$(CLEAN) REGTOOLS_LONG=1 REGTOOLS_PEERS=.venv-peers $(BIN)/python -m pytest -rA -q -m 'long or benchmark or property'
+long: properties full benchmarks  ## what test-long tests beyond test, with the packages of constraints.txt
+
+# Examples wait for nothing, and no file of them is the last for half an hour: single tests are handed out.
+properties: $(READY)  ## hypothesis with 100,000 examples
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m property
+
+# One test after the other: they measure times.
+full: $(READY)  ## full sizes
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python -m pytest -q -m '(long or sized) and not benchmark and not property'
+
+benchmarks: $(READY) .venv-peers/.ready  ## benchmarks (ratios are printed)
+	$(CLEAN) REGTOOLS_LONG=1 REGTOOLS_PEERS=.venv-peers $(BIN)/python -m pytest -rA -q -m benchmark
 
 # The converters that ours is measured against; never part of our own environment.
 .venv-peers/.ready:
@@ -108,14 +119,14 @@ oldest: .venv-oldest/.ready  ## the same tests with the oldest supported package
 	# Outputs are compared to the letter, and types checked, with the constrained set only.
 	$(CLEAN) .venv-oldest/bin/python -m pytest -q -W default $(WORKERS) --ignore tests/notebooks/test_nbval.py \
 		--deselect 'tests/test_docs.py::test_what_contributing_names_works[make lint types]'
-	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) -q -W default notebooks
+	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(WORKERS) -q -W default notebooks
 
 .venv-oldest/.ready: pyproject.toml constraints-oldest.txt
 	$(call install,.venv-oldest,$(subst constraints,constraints-oldest,$(TESTING)))
 
 pythons: .venv-other/.ready  ## the same tests on another Python (OTHER_PYTHON, default python3.13)
 	$(CLEAN) .venv-other/bin/python -m pytest -q $(WORKERS)
-	$(CLEAN) .venv-other/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) -q notebooks
+	$(CLEAN) .venv-other/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(WORKERS) -q notebooks
 
 .venv-other/.ready: pyproject.toml constraints.txt
 	@test -x .venv-other/bin/python || $(OTHER_PYTHON) -m venv .venv-other

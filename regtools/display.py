@@ -141,7 +141,7 @@ def html_table(
     """Return a table with inline style only, which an untrusted JupyterLab shows; every cell is escaped.
 
     Args:
-        rows: cells; a row of one cell spans the whole table.
+        rows: cells; a row of one cell spans the whole table, as the heading of what follows.
         right: numbers of the columns (from 0) that are aligned to the right.
         heading: whether the first row names the columns.
         named: whether the first cell of each row names it.
@@ -154,10 +154,10 @@ def html_table(
     whole = max(map(len, rows), default=0)
 
     def line(row: Sequence[str], head: bool) -> str:
-        cells = []
+        cells, alone = [], len(row) == 1 < whole
         for at, cell in enumerate(row):
-            tag = "th" if head or (named and not at) else "td"
-            span = f' colspan="{whole}"' if len(row) == 1 < whole else ""
+            tag = "th" if head or alone or (named and not at) else "td"
+            span = f' colspan="{whole}"' if alone else ""
             style = _CELL.format("right" if at in right else "left")
             cells.append(f'<{tag}{span} style="{style}">{escape(visible(cell))}</{tag}>')
         return f"<tr>{''.join(cells)}</tr>"

@@ -44,8 +44,33 @@ for _signal, _usual in (
         signal.signal(_signal, _usual)
 
 
+# The files that take longest begin first, so that no worker is left alone with one at the end.
+LONGEST = (
+    "tests/notebooks/test_nbval.py",
+    "tests/real/test_differential.py",
+    "tests/campaigns/test_fleet.py",
+    "tests/real/test_cache.py",
+    "tests/notebooks/test_lab.py",
+    "tests/campaigns/test_fleet_hosts.py",
+    "tests/toml/test_growth.py",
+    "tests/faults/test_table.py",
+    "tests/analysis/test_truth.py",
+    "tests/testbed/test_exits.py",
+    "tests/notebooks/test_normal.py",
+    "tests/real/test_testbed_engines.py",
+    "tests/real/test_check.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let xdist keep the order of the files; its releases that can change it begin with those of most tests."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what hypothesis drives, so that the long run can repeat just that with more examples."""
+    """Put the longest files first; mark what hypothesis drives, for the long run to repeat with more examples."""
+    rank = {file: number for number, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
     for item in items:
         if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.property)

@@ -1,6 +1,6 @@
-"""What `make test` runs, part by part, with the seconds that each took beside its budget.
+"""What `make test` and `make test-long` run, part by part, with the seconds that each took beside its budget.
 
-    python tests/parts.py [PART...]
+    python tests/parts.py [--long] [PART...]
 
 Every part runs, also after one has failed; the exit status is 1 if any has. No part fails on the clock: a budget is
 for the eye, on two cores and a fresh clone, and a part far above it wants to be looked at.
@@ -24,6 +24,15 @@ BUDGET = {
     "parquet": 20,
     "notebooks-test": 40,
 }
+# What test-long adds: at most 4,500 together with the parts of make test.
+BUDGET_LONG = {
+    "properties": 2_100,
+    "full": 1_000,
+    "benchmarks": 400,
+    "oldest": 350,
+    "pythons": 350,
+}
+EVERY = BUDGET | BUDGET_LONG
 
 
 def run(part: str) -> tuple[bool, float]:
@@ -47,10 +56,10 @@ def table(took: dict[str, tuple[bool, float]]) -> str:
     """Return the closing table: a line a part, and their sum."""
     rows = [("part", "seconds", "budget", "")]
     rows += [
-        (part, f"{s:.0f}", str(BUDGET[part]), "" if well else "FAILED") for part, (well, s) in took.items()
+        (part, f"{s:.0f}", str(EVERY[part]), "" if well else "FAILED") for part, (well, s) in took.items()
     ]
     rows.append(
-        ("together", f"{sum(s for _, s in took.values()):.0f}", str(sum(BUDGET[part] for part in took)), "")
+        ("together", f"{sum(s for _, s in took.values()):.0f}", str(sum(EVERY[part] for part in took)), "")
     )
     return "\n".join(
         f"{part:<16}{seconds:>8}{budget:>8}  {said}".rstrip() for part, seconds, budget, said in rows
@@ -58,13 +67,15 @@ def table(took: dict[str, tuple[bool, float]]) -> str:
 
 
 def main(parts: list[str]) -> int:
-    """Run the parts named, or all."""
-    unknown = [part for part in parts if part not in BUDGET]
+    """Run the parts named, or those of `make test`; all with ``--long``."""
+    usual = EVERY if parts[:1] == ["--long"] else BUDGET
+    parts = [part for part in parts if part != "--long"]
+    unknown = [part for part in parts if part not in EVERY]
     if unknown:
-        print(f"no part is called {unknown[0]!r}; there are: {', '.join(BUDGET)}", file=sys.stderr)
+        print(f"no part is called {unknown[0]!r}; there are: {', '.join(EVERY)}", file=sys.stderr)
         return 2
     took: dict[str, tuple[bool, float]] = {}
-    for part in parts or BUDGET:
+    for part in parts or usual:
         took[part] = run(part)
         if part == "setup" and not took[part][0]:
             break  # nothing else can run

@@ -66,7 +66,7 @@ NO_ALARM = (
 # Modules whose messages are written again together with their commands; only these and the chapters may be listed.
 LATER = re.compile(
     r"notebooks/|regtools/(cli/(check|explain|bench|compare)|registries/(checks/\w+|advice|reasons|resolution)"
-    r"|registries/reading/\w+|analysis/(comparison|verdicts|cautions|report)|campaigns/survey)\.py$"
+    r"|registries/reading/\w+|analysis/(comparison|pairing|cautions|report)|campaigns/survey)\.py$"
 )
 
 

@@ -46,10 +46,10 @@ BUDGET = {
     "toml": 1_210,
     "registries": 4_110,
     "pull": 2_630,
-    "campaigns": 1_420,
+    "campaigns": 1_430,
     "analysis": 2_290,
     "testbed": 1_500,
-    "cache": 1_130,
+    "cache": 1_140,
     "notebook": 530,
     "cli": 1_540,
 }

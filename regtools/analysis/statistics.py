@@ -44,6 +44,12 @@ class Estimate(NamedTuple):
 def wilson(successes: ArrayLike, n: ArrayLike, z: float = Z95) -> tuple[Floats, Floats]:
     """Return the low and high end of Wilson's interval of a share, NaN where ``n`` is 0.
 
+    Args:
+        successes, n: counts, numbers or arrays of one shape; the ends have the same shape.
+        z: quantile of the normal distribution; the default makes a 95 % interval.
+
+    Source: Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+
     >>> low, high = wilson(9, 10)
     >>> round(float(low), 3), round(float(high), 3)
     (0.596, 0.982)

@@ -28,15 +28,21 @@ class Binaries(Engine):
         return f"this machine has no {lacking}" if lacking else None
 
     def start(self) -> None:
-        """Start Redis, then the registry."""
+        """Start Redis, then the registry.
+
+        Raises:
+            RegtoolsError: kind ``cache-failed``: a program is missing or does not start.
+        """
         if missing := self.missing():
             raise failed(missing, "sudo apt install docker-registry redis-server; or let podman run them")
         self._check_release()
         # distribution reads every variable REGISTRY_… as a setting, podman's REGISTRY_AUTH_FILE among them.
         environ = {key: value for key, value in self.environ.items() if not key.startswith("REGISTRY_")}
-        environ["OTEL_TRACES_EXPORTER"] = "none"  # 3.x sends traces to localhost:4318 unless told not to
+        environ["OTEL_TRACES_EXPORTER"] = "none"  # by default 3.x sends traces to localhost:4318
         if "redis" in self.parts and not self.running("redis"):
-            check_port(f"127.0.0.1:{self.settings.redis_port}")  # the registry would use any Redis there
+            check_port(
+                f"127.0.0.1:{self.settings.redis_port}", ", and the registry would use it as its Redis"
+            )
             self._start("redis", [str(self.which("redis-server")), self._conf("redis.conf")], environ)
         if not self.running("registry"):
             command = [str(self._registry()), "serve", self._conf("config.yml")]
@@ -62,7 +68,11 @@ class Binaries(Engine):
         return processes.pid(self._pid_file(part)) is not None
 
     def logs(self, part: str, tail: int | None = None) -> str:
-        """Read the log file."""
+        """Return the log of a part, or its last ``tail`` lines.
+
+        Raises:
+            RegtoolsError: kind ``cache-failed``: the part has never run here.
+        """
         try:
             text = (self.folder / STATE / f"{part}.log").read_text("utf-8", "replace")
         except FileNotFoundError:

@@ -107,6 +107,11 @@ class Cache(Closing):
     ) -> Self:
         """Return the cache whose files are in ``folder`` already.
 
+        Args:
+            folder: the folder that ``regtools cache init`` or an earlier :class:`Cache` has filled.
+            engine: ``podman``, ``binaries`` for this machine's own programs, or ``auto``.
+            environ: variables for the programs; None for those of this process.
+
         Raises:
             RegtoolsError: ``bad-cache``: there is none.
         """

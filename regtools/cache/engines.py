@@ -130,7 +130,11 @@ class Podman(Engine):
         return None if self.which("podman") else "podman is not installed"
 
     def start(self) -> None:
-        """Run the script, unless another cache has containers of these names."""
+        """Run the script, unless another cache has containers of these names.
+
+        Raises:
+            RegtoolsError: kind ``cache-failed``: the names are taken, or podman could not start them.
+        """
         for name in map(self._name, self.parts):
             owner = self._owner("container", name)
             if owner is not None and owner != str(self.folder):

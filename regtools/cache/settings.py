@@ -25,7 +25,7 @@ ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:]+\]")
 PREFIX = re.compile(r"[A-Za-z0-9](?:[\w.:/-]*[A-Za-z0-9])?")
 DURATION = re.compile(r"0|(?:[0-9]+(?:\.[0-9]+)?(?:h|m|s))+")  # of Go's durations, what makes sense here
 REMAKE = "make it again with regtools cache init --force"
-DEFAULT_IMAGES = {"2": "docker.io/library/registry:2", "3": "docker.io/library/registry:3"}
+DEFAULT_IMAGES = {"3": "docker.io/library/registry:3", "2": "docker.io/library/registry:2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Settings:
 
     Args:
         upstream: the registry behind the cache, ``https://host[:port]`` (or ``http://`` on your own network).
-        registry: the major version of distribution, ``"2"`` or ``"3"``: their configurations differ.
+        registry: the major version of distribution, ``"3"`` or ``"2"``, which is what Debian has.
         redis: whether Redis remembers the descriptors; else the registry's own memory does.
         port: where the cache answers; the debug server answers at ``port + 1``, a Redis without container at
             ``port + 2``.
@@ -52,7 +52,7 @@ class Settings:
     """
 
     upstream: str = DOCKER_HUB
-    registry: str = "2"
+    registry: str = "3"
     redis: bool = True
     port: int = 5000
     bind: str = "127.0.0.1"
@@ -67,7 +67,7 @@ class Settings:
     def __post_init__(self) -> None:
         _check_upstream(self.upstream)
         if self.registry not in DEFAULT_IMAGES:
-            raise bad(f"there is no distribution {self.registry!r} to configure", "give --registry 2 or 3")
+            raise bad(f"there is no distribution {self.registry!r} to configure", "give --registry 3 or 2")
         if not 1 <= self.port <= 65533:
             message = f"{self.port} cannot be the port of a cache"
             hint = "give one from 1 to 65533: the two after it are the debug server's and Redis's"
@@ -77,7 +77,7 @@ class Settings:
         _check_text(self.redis_image, IMAGE, "an image", "write it in full: docker.io/library/redis:7")
         if self.registry_image:
             _check_text(
-                self.registry_image, IMAGE, "an image", "write it in full: docker.io/library/registry:2"
+                self.registry_image, IMAGE, "an image", "write it in full: docker.io/library/registry:3"
             )
         if self.prefix:
             _check_text(self.prefix, PREFIX, "the beginning of image names", "give e.g. docker.io")

@@ -64,19 +64,23 @@ def check_login(settings: Settings) -> None:
         raise bad(message, hint)
 
 
-def check_port(address: str) -> None:
-    """Raise if another program listens at ``host:port``."""
+def check_port(address: str, harm: str = "") -> None:
+    """Raise if another program listens at ``host:port``; ``harm`` completes the message."""
     host, _, port = address.rpartition(":")
     with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 2) as found:
         # If no process listens, the system may choose this port for our end, which then meets itself.
         if found.getsockname() != found.getpeername():
-            message = f"another program answers at {address} already"
+            message = f"another program answers at {address} already{harm}"
             hint = "end it, or make the cache at another port: regtools cache init --port N --force"
             raise failed(message, hint)
 
 
 def free_ports(bind: str) -> int:
-    """Return the first of three free ports in a row: the registry's, the debug server's and Redis's."""
+    """Return the first of three free ports in a row: the registry's, the debug server's and Redis's.
+
+    Raises:
+        RegtoolsError: kind ``cache-failed``: a hundred random places had none.
+    """
     for _ in range(100):
         port = secrets.choice(PORTS)
         if all(_is_free(port + more, bind) for more in range(3)):

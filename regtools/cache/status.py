@@ -1,13 +1,15 @@
 """How a cache is doing, in one look: its registry's counters, its storage, its Redis, and its upstream.
 
-The counters are corrected where distribution 2.8 miscounts. It counts a blob once for each copy that it
-makes, calls every copy a hit, and none a miss: after a pull of five blobs that it did not have, it reports
-ten requests, ten hits, no miss. But it makes two copies of what it lacks (one for the client, one for itself)
-and one of what it has, and its web server counts the requests correctly. So the copies beyond the requests
-are the misses, and all their bytes were fetched twice.
+From 3.0 on distribution stores a missing blob while the client gets it: one fetch feeds both, and its
+counters are right (read in its source, `registry/proxy/proxyblobstore.go`; not measured here).
 
-This does not cover clients that ask for the same missing blob at the same moment (it is stored once, so that
-the second client counts as a hit), and bytes of downloads that were cut.
+2.8 fetches such a blob twice, and its counters are corrected (measured with 2.8.2). It counts a blob once
+for each copy that it makes, calls every copy a hit, and none a miss: after a pull of five blobs that it did
+not have, it reports ten requests, ten hits, no miss. But it makes two copies of what it lacks (one for the
+client, one for itself) and one of what it has, and its web server counts the requests correctly. So the
+copies beyond the requests are the misses, and all their bytes were fetched twice. This does not cover
+clients that ask for the same missing blob at the same moment (it is stored once, so that the second client
+counts as a hit), and bytes of downloads that were cut.
 """
 
 from __future__ import annotations
@@ -251,6 +253,18 @@ def traffic(proxy: dict[str, Any], metrics: str, release: str) -> Traffic:
         served,
         2 * max(0, blobs["BytesPushed"] - served),
     )
+
+
+def copies(release: str, clients: int = 1) -> int:
+    """Return how many copies of a blob a cold cache fetches if so many clients ask for it at once.
+
+    No release lets a client wait for another's fetch: each that finds the blob missing fetches a copy. 2.x
+    fetches one more for its storage.
+
+    >>> {release: (copies(release), copies(release, 8)) for release in "32"}
+    {'3': (1, 8), '2': (2, 9)}
+    """
+    return clients + (release == "2")
 
 
 def _get(url: str) -> str:

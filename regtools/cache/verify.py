@@ -78,6 +78,8 @@ class Verification:
             served, fetched = size(leg.bytes_served), size(leg.bytes_fetched)
             amounts = f"{served:>9} to us, {fetched:>9} from the upstream"
             lines.append(f"  {name:<18}{leg.total_s:8.2f} s   {amounts}")
+        if self.cold.bytes_fetched > 1.5 * self.cold.bytes_served:
+            lines.append("  (distribution 2.x fetches a missing blob twice, 3.x once)")
         lines += [
             f"  same digest       {'yes' if self.same_digest else 'NO'}, {self.warm.digest}",
             f"  podman used it    {told}: {self.podman_note}",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .hosts.fleet import Courier
+    from .plan import Places
 
 
 Executor = Callable[
@@ -60,7 +61,7 @@ class Progress:
 
 def run_campaign(
     images: str | Iterable[str],
-    places: Any,
+    places: Places,
     *,
     rounds: int = 10,
     journal: str | os.PathLike[str] = "pulls.jsonl",

@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from regtools.errors import Place, RegtoolsError
 from regtools.registries.conf import RegistriesConf
@@ -22,6 +22,23 @@ from regtools.registries.writing import effective_toml
 
 from .job import CACHE_STATES, Job
 from .rows import Row
+
+if TYPE_CHECKING:
+
+    class NamedPlace(Protocol):
+        """A place to pull from, such as those of a testbed."""
+
+        @property
+        def name(self) -> str:  # noqa: D102
+            ...
+
+        @property
+        def conf(self) -> RegistriesConf:  # noqa: D102
+            ...
+
+    At = RegistriesConf | NamedPlace
+    Places = Mapping[str, At | Mapping[str, At]] | Iterable[NamedPlace | tuple[str, At]]
+
 
 BOUNDS = {"rounds": 1_000_000, "probes": 1000, "pause_s": 86_400, "jitter": 1, "workers": 64}
 
@@ -168,7 +185,7 @@ class Plan:
         return told + [f"place {name} has another configuration now" for name in moved]
 
 
-def named_places(places: Any) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
+def named_places(places: Places) -> dict[str, RegistriesConf | Mapping[str, RegistriesConf]]:
     """Read places: a mapping of names to configurations or places, or things with ``name`` and ``conf``.
 
     In a mapping, a configuration may be replaced by a mapping of vantage points to configurations.

@@ -166,6 +166,13 @@ def bench(
 ) -> Bench:
     """Ask every source of ``image`` for the whole image, one after the other; nothing is kept.
 
+    Args:
+        image: the name, as a user would type it for podman.
+        conf: the configuration that decides the sources.
+        platform: which image of an index; None for this machine's platform.
+        workers: number of layers that are fetched at the same time.
+        meter: shows progress while the pulls run.
+
     Raises:
         RegtoolsError: the name is wrong or cannot be resolved.
     """

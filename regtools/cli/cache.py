@@ -59,7 +59,8 @@ def configure(parser: ArgumentParser) -> None:
 def _configure_init(init: ArgumentParser) -> None:
     add = init.add_argument
     add("--upstream", default="https://registry-1.docker.io", metavar="URL", help="default: Docker Hub")
-    add("--registry", choices=("2", "3"), default="2", help="release of distribution (default: 2)")
+    text = "release of distribution (default: 3); Debian's docker-registry is 2"
+    add("--registry", choices=("3", "2"), default="3", help=text)
     add("--redis", action="store_true", default=True, help="let Redis remember descriptors (the default)")
     add("--no-redis", action="store_false", dest="redis", help="leave that to the registry's own memory")
     add("--port", type=int, default=5000, metavar="N", help="first of three (default: 5000); 0: free ones")
@@ -68,7 +69,7 @@ def _configure_init(init: ArgumentParser) -> None:
     add("--ttl", default="", metavar="TIME", help="how long a blob is kept, e.g. 72h; distribution 3.x only")
     add("--prefix", default="", metavar="NAME", help="names that go through it (default: the upstream's)")
     add("--name", default="registry-cache", help="of containers, network, volume and units")
-    add("--registry-image", default="", metavar="IMAGE", help="default: docker.io/library/registry:2, or :3")
+    add("--registry-image", default="", metavar="IMAGE", help="default: docker.io/library/registry:3, or :2")
     add("--redis-image", default="docker.io/library/redis:7", metavar="IMAGE", help="default: redis:7")
     add("--username", metavar="NAME", help="for an upstream that wants a login")
     add = init.add_mutually_exclusive_group().add_argument

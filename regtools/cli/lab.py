@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.notebook.share import is_checkout, notebooks_dir
 
@@ -102,6 +102,9 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
 
     A file is written when it is missing, or when it still is what an earlier call wrote. Any other file is
     the reader's and is kept.
+
+    Raises:
+        RegtoolsError: kind ``file-unwritable``.
     """
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -122,12 +125,9 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
             record[name] = _hash(fresh)
         write_file(target / RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
     except OSError as error:
-        message, where = (
-            f"cannot put the notebooks there: {error.strerror}",
-            Place(error.filename or str(target)),
-        )
-        hint = "name another folder: regtools lab DIR"
-        raise RegtoolsError(message, kind="file-unreadable", stage="load", where=where, hint=hint) from error
+        problem = unwritable(error.filename or target, error, what="the copy of the notebooks")
+        problem.hint = "name another folder: regtools lab DIR"
+        raise problem from error
     yield f"{wrote} file{'' if wrote == 1 else 's'} written to {target}"
 
 

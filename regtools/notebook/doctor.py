@@ -222,6 +222,9 @@ def doctor(*, details: bool = False) -> Checkup:
 def part(tag: str) -> Part:
     """Return the part that a cell's tag ``needs-TAG`` requires.
 
+    Raises:
+        KeyError: no part has this tag.
+
     >>> part("registry").name
     'docker-registry'
     """

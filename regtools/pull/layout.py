@@ -55,7 +55,11 @@ class Layout:
 
     @contextmanager
     def keep(self, blob: Blob) -> Iterator[BinaryIO]:
-        """Open the file of a blob."""
+        """Open the file of a blob for writing and reading.
+
+        Raises:
+            RegtoolsError: kind ``disk``: it cannot be written.
+        """
         try:
             with open(self._path(blob.digest), "wb+") as file:
                 yield file
@@ -70,6 +74,11 @@ class Layout:
         Args:
             image: the manifest.
             name: name of the image in the index (``org.opencontainers.image.ref.name``), usually a tag.
+
+        Raises:
+            RegtoolsError: kind ``file-unwritable``.
+
+        Source: OCI image layout specification 1.1.
         """
         descriptor = {"mediaType": image.media_type, "digest": image.digest, "size": len(image.raw)}
         if name is not None:

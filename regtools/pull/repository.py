@@ -144,6 +144,9 @@ class Repository:
         """Fetch and verify a config or a layer; write it to ``keep`` if that is not None.
 
         A foreign layer is fetched from its own address, without a token.
+
+        Raises:
+            RegtoolsError: stage ``pull``; the source does not deliver the blob, or delivers other bytes.
         """
         kind = "config" if blob.layer is None else "blob"
         if kind == "config":

@@ -110,7 +110,15 @@ def time_resolution(
     limits: Limits | None = None,
     meter: Meter | None = None,
 ) -> Pull:
-    """Pull an image whose resolution is known, or has been narrowed; otherwise like :func:`time_pull`."""
+    """Pull an image whose resolution is known, or has been narrowed; otherwise like :func:`time_pull`.
+
+    Args:
+        resolution: the candidates and their sources, tried in this order.
+        platform: which image of an index; None for this machine's platform.
+        workers: number of layers that are fetched at the same time.
+        limits: timeouts and retries; None for the defaults.
+        meter: shows progress while the pull runs.
+    """
     run = Run(limits or Limits(), meter)
     return _Walk(resolution, platform or host_platform(), workers, run).measured(resolution.image, "")
 

@@ -185,7 +185,7 @@ def _known(raw: Table) -> set[str]:
 # -- Docker's daemon.json --------------------------------------------------------------------------------
 
 
-def docker_toml(mirrors: Iterable[Any], insecure: Iterable[Any]) -> tuple[str, list[str]]:
+def docker_toml(mirrors: Iterable[object], insecure: Iterable[object]) -> tuple[str, list[str]]:
     """Return Docker's two lists as ``[[registry]]`` tables, and notes on what could not be carried over.
 
     Args:
@@ -203,7 +203,7 @@ def docker_toml(mirrors: Iterable[Any], insecure: Iterable[Any]) -> tuple[str, l
     return entries_toml(entries), notes
 
 
-def _insecure_host(item: Any, notes: list[str]) -> str | None:
+def _insecure_host(item: object, notes: list[str]) -> str | None:
     text = _bare(item) if isinstance(item, str) else ""
     if is_host(text):
         return text
@@ -212,7 +212,7 @@ def _insecure_host(item: Any, notes: list[str]) -> str | None:
     return None
 
 
-def _docker_mirror(item: Any, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
+def _docker_mirror(item: object, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
     text = item if isinstance(item, str) else ""
     bare = _bare(text)
     host = bare.partition("/")[0]
@@ -276,7 +276,7 @@ def _bare(text: str) -> str:
     return text.rstrip("/")
 
 
-def _shown(item: Any) -> str:
+def _shown(item: object) -> str:
     return repr(item) if isinstance(item, str) else "a value that is not text"
 
 

@@ -340,11 +340,11 @@ class Columns:
                 place = (reference, source.kind, source.insecure, source.blocked_by)
                 self._row(image, number, order, name, *place, None, None)
 
-    def add_error(self, image: Any, error: RegtoolsError) -> None:
+    def add_error(self, image: object, error: RegtoolsError) -> None:
         """Add the row of a name that cannot be resolved."""
         self._row(image, 0, 0, None, None, None, None, None, error.kind, error.stage)
 
-    def _row(self, *row: Any) -> None:
+    def _row(self, *row: object) -> None:
         for column, value in zip(self.values, row, strict=True):
             column.append(value)
 

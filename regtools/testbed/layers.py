@@ -60,6 +60,11 @@ def incompressible(seed: str, size: int) -> Iterator[bytes]:
 def payload_layer(path: str, seed: str, size: int) -> Layer:
     """Make a layer of exactly ``size`` bytes on the wire whose one file is incompressible.
 
+    Args:
+        path: the file's path in the image.
+        seed: decides the content.
+        size: of the compressed layer, in bytes.
+
     Raises:
         RegtoolsError: ``size`` is below :data:`SMALLEST`, the room that tar and gzip take themselves.
     """

@@ -108,7 +108,11 @@ class Helper(Closing):
         return self._end.alive and self._process.poll() is None
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send one message and return the answer."""
+        """Send one message and return the answer.
+
+        Raises:
+            RegtoolsError: kind ``testbed-failed``: the process has ended, or reports an error.
+        """
         with self._lock:
             if not self._end.alive:
                 raise failed(f"the testbed's {self.room} is closed", "open a new Testbed")

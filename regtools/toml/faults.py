@@ -97,7 +97,7 @@ def _path_of(data: dict[str, Any], wanted: object) -> Path:
 
 
 def check_characters(text: str, file: str | None, max_bytes: int | None) -> None:
-    """Refuse halves of surrogate pairs, and text whose UTF-8 form is too large."""
+    """Raise a :class:`TomlError` for halves of surrogate pairs, or text whose UTF-8 form is too large."""
     half = re.search(_SURROGATE, text)
     if half:
         raise error_at(
@@ -166,14 +166,14 @@ def too_deep(text: str, file: str | None) -> TomlError:
 
 
 def check_depth(depth: int, text: str, file: str | None) -> None:
-    """Refuse values deeper than the limit, and a key of more parts than the limit."""
+    """Raise a :class:`TomlError` for values deeper than the limit, or a key of more parts than the limit."""
     # A key of 201 parts makes only 200 levels below the root, so its parts are counted in the text.
     if depth > MAX_DEPTH or deep_place(text, MAX_DEPTH):
         raise too_deep(text, file)
 
 
 def check_wide(value: int, data: dict[str, Any], text: str, file: str | None, *, wide_integers: bool) -> None:
-    """Refuse an integer outside 64 bits, or with ``wide_integers`` one of too many digits."""
+    """Raise a :class:`TomlError` for an integer outside 64 bits, or if wide, with too many digits."""
     if wide_integers and abs(value) < _WIDEST:
         return
     message = (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
+import json
 import stat
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,9 @@ from regtools.cache.files import (
     write,
 )
 from regtools.cache.settings import Settings, load
-from regtools.cache.status import traffic
+from regtools.cache.status import copies, traffic
+from regtools.cache.verify import Leg, Verification
+from regtools.notebook.share import data_path
 
 # The keys below the top that distribution's "Configuring a registry" documents, for what is used here.
 COMMON = {
@@ -81,7 +86,7 @@ def test_the_configuration_has_the_documented_keys_of_its_release_only(release: 
     "settings",
     [
         Settings(registry=release, redis=redis, private=private)
-        for release, redis, private in itertools.product("23", (True, False), (True, False))
+        for release, redis, private in itertools.product("32", (True, False), (True, False))
     ],
     ids=lambda each: f"{each.registry}-{each.redis}-{each.private}",
 )
@@ -119,8 +124,8 @@ def test_the_values_of_the_recipe_are_there_corrected_where_they_were_wrong() ->
     assert found["notifications"]["endpoints"][0]["disabled"] is True
     assert found["notifications"]["endpoints"][0]["headers"] == {}
     assert found["health"]["storagedriver"]["enabled"] is True
-    assert found["proxy"] == {"remoteurl": "https://registry-1.docker.io"}
-    assert found["redis"]["addr"] == "registry-cache-redis:6379"
+    assert found["proxy"] == {"remoteurl": "https://registry-1.docker.io", "ttl": "168h"}
+    assert found["redis"]["addrs"] == ["registry-cache-redis:6379"]
     redis = filled("redis.conf", Settings(), HUB).splitlines()
     assert {"maxmemory 512mb", "maxmemory-policy allkeys-lru", 'save ""', "appendonly no"} <= set(redis)
 
@@ -130,7 +135,7 @@ def test_without_containers_everything_but_the_registry_is_on_loopback() -> None
     found = config(settings, in_container=False)
     assert found["http"]["addr"] == "0.0.0.0:6000"
     assert found["http"]["debug"]["addr"] == "127.0.0.1:6001"
-    assert found["redis"]["addr"] == "127.0.0.1:6002"
+    assert found["redis"]["addrs"] == ["127.0.0.1:6002"]
     assert found["storage"]["filesystem"]["rootdirectory"] == "/srv/hub/storage"
     assert {"bind 127.0.0.1", "port 6002", "protected-mode yes"} <= set(
         filled("redis.conf", settings, HUB, in_container=False).splitlines()
@@ -150,7 +155,7 @@ def test_the_time_to_live_is_for_distribution_3() -> None:
     settings = Settings(registry="3", ttl="72h")
     assert config(settings)["proxy"]["ttl"] == "72h"
     with pytest.raises(RegtoolsError, match="keeps everything for 168 hours"):
-        Settings(ttl="72h")
+        Settings(registry="2", ttl="72h")
 
 
 @pytest.mark.parametrize(
@@ -322,6 +327,23 @@ def test_an_open_cache_and_a_storage_of_ones_own_are_named_in_units_and_script()
     for text in (script, units["registry-cache.container"]):
         assert "verybody who reaches 0.0.0.0 may pull from it" in text
         assert "127.0.0.1:5001:5001" in text  # the counters stay at home
+
+
+@pytest.mark.parametrize(("fetched", "told"), [(60, True), (30, False), (0, False)])
+def test_verify_says_when_the_upstream_was_asked_twice(fetched: int, told: bool) -> None:
+    cold, warm = (Leg(1.0, "sha256:0", 30, bytes_fetched) for bytes_fetched in (fetched, 0))
+    text = str(Verification("origin.test/a:1", cold, warm, None, "podman is not installed here"))
+    assert ("2.x fetches a missing blob twice, 3.x once" in text) is told
+
+
+def test_the_recorded_cold_pulls_cost_as_many_copies_as_their_release_makes() -> None:
+    machine = json.loads(data_path("cache/machine.json").read_text())
+    release = machine["docker-registry"].split(".")[0]
+    with data_path("cache/pulls.csv").open(newline="") as file:
+        cold = [row for row in csv.DictReader(file) if row["state"] == "cold" and row["ok"] == "True"]
+    for clients in (1, 8):
+        found = [float(row["copies"]) for row in cold if row["clients"] == str(clients)]
+        assert statistics.median(found) == pytest.approx(copies(release, clients), abs=0.01)
 
 
 def test_distribution_3_counts_rightly_and_is_believed() -> None:

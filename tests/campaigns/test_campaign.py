@@ -286,6 +286,7 @@ def whole_lines(journal: Path) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.sized
 def test_killed_at_random_moments_it_has_every_finished_pull_once(bed: Testbed, tmp_path: Path) -> None:
     for name in ("near", "far"):
         (tmp_path / f"{name}.conf").write_text(bed.place_conf_text(name))

@@ -84,7 +84,7 @@ def test_a_torn_last_line_is_skipped_and_damages_nothing_after_it(pulled: Pull, 
     assert pulls.attrs["skipped"] == [(pulled.n_requests + 2, "not JSON; torn, or damaged")]
 
 
-@settings(max_examples=examples(long=5_000), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(long=2_000), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_journal_cut_anywhere_keeps_every_finished_pull(
     pulled: Pull, tmp_path: Path, data: st.DataObject

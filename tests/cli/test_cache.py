@@ -39,7 +39,7 @@ def bed() -> Iterator[Testbed]:
 def hub(bed: Testbed, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[str]:
     folder = str(tmp_path / "hub")
     origin = ["--upstream", f"http://{bed.addresses['origin']}", "--prefix", "origin.test"]
-    assert main(["cache", "init", folder, *origin, "--port", "0"]) == 0
+    assert main(["cache", "init", folder, *origin, "--registry", "2", "--port", "0"]) == 0  # Debian's
     capfd.readouterr()
     yield folder
     Cache.open(folder).down()
@@ -70,11 +70,11 @@ def test_init_writes_the_files_and_says_what_to_do_next(
     assert err == ""
     assert main(["cache", "init", str(folder)]) == 0
     assert "there already" in capfd.readouterr().out
-    assert main(["cache", "init", str(folder), "--no-redis", "--registry", "3"]) == 1
+    assert main(["cache", "init", str(folder), "--no-redis", "--registry", "2"]) == 1
     assert "[file-exists]" in capfd.readouterr().err
     assert (
-        main(["cache", "init", str(folder), "--no-redis", "--registry", "3", "--ttl", "1h", "--force"]) == 0
-    )
+        main(["cache", "init", str(folder), "--no-redis", "--ttl", "1h", "--force"]) == 0
+    )  # 3.x is the default
     assert "ttl: 1h" in (folder / "config.yml").read_text()
 
 
@@ -114,7 +114,7 @@ def test_the_password_comes_from_anywhere_but_the_command_line(
         (["--password-stdin"], "there is a password, but no username"),
         (["--username", "me", "--password-file", "/nowhere"], "cannot be read from /nowhere"),
         (["--upstream", "https://me:pw@h.example"], "holds a login"),
-        (["--ttl", "1h"], "distribution 2.x keeps everything for 168 hours"),
+        (["--registry", "2", "--ttl", "1h"], "distribution 2.x keeps everything for 168 hours"),
         (["--port", "99999"], "99999 cannot be the port"),
     ],
 )

@@ -167,7 +167,7 @@ LISTS = st.lists(HOSTS, max_size=4)
 SEARCH = st.lists(st.sampled_from(["a.example", "b.example:5000", "localhost/"]), max_size=3)
 
 
-@settings(max_examples=examples(long=20_000))
+@settings(max_examples=examples(long=10_000))
 @given(SEARCH | st.none(), LISTS | st.none(), LISTS | st.none())
 def test_every_old_file_means_the_same(
     search: list[str] | None, insecure: list[str] | None, block: list[str] | None
@@ -190,7 +190,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=examples(long=20_000))
+@settings(max_examples=examples(long=10_000))
 @given(
     st.dictionaries(st.sampled_from(["registry-mirrors", "insecure-registries", "x"]), st.lists(JSON) | JSON)
 )

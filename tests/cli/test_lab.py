@@ -73,7 +73,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.C
     (tmp_path / "file").write_text("in the way")
     assert main(["lab", str(tmp_path / "file" / "mine"), "--copy-only"]) == 1
     told = capsys.readouterr().err
-    assert "cannot put the notebooks there" in told and "hint: name another folder" in told
+    assert "the copy of the notebooks cannot be written" in told and "hint: name another folder" in told
 
 
 def test_copy_only_copies_the_chapters(

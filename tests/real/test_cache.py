@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import platform
 import secrets
 import socket
+import subprocess
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +20,9 @@ from regtools.cache import Cache, starting
 from regtools.errors import RegtoolsError
 from regtools.pull.timing import time_pull
 from regtools.testbed import Link, Payload, Testbed
+from regtools.testbed.layers import executable, greeting
 from tests.conftest import LONG
-from tests.support.debianimages import REDIS, Box, box
+from tests.support.debianimages import REDIS, Box, box, libraries
 from tests.support.gate import Gate
 from tests.support.podman import Engine, engine
 from tests.support.private import Private
@@ -75,6 +80,7 @@ def running(
             prefix="origin.test",
             name=NAME,
             port=0,
+            registry="2",
             engine=request.param,
             environ=own.environ if own else None,
         )
@@ -222,6 +228,7 @@ def test_verify_says_what_the_origin_counts(running: Running) -> None:
         assert again.ok
 
 
+@pytest.mark.sized
 def test_status_counts_hits_and_misses_rightly(running: Running) -> None:
     _once(running)
     running.cache.down()
@@ -248,7 +255,7 @@ def test_status_counts_hits_and_misses_rightly(running: Running) -> None:
 def test_another_cache_of_the_same_name_is_left_alone(running: Running, tmp_path: Path) -> None:
     if running.box is None:
         pytest.skip("processes have no names")
-    settings = {"name": NAME, "port": 0, "engine": "podman", "environ": running.box.environ}
+    settings = {"name": NAME, "port": 0, "registry": "2", "engine": "podman", "environ": running.box.environ}
     other = Cache(f"http://{running.gate.address}", tmp_path, **settings)  # type: ignore[arg-type]
     with pytest.raises(
         RegtoolsError, match=f"a container {NAME}(-redis)? already, of {running.cache.folder}"
@@ -257,6 +264,72 @@ def test_another_cache_of_the_same_name_is_left_alone(running: Running, tmp_path
     other.down(purge=True)
     assert running.cache.status().answers
     assert running.cache.status().stored is not None
+
+
+def test_a_static_registry_alone_in_its_image_is_run(running: Running, tmp_path: Path) -> None:
+    """No registry that could serve is linked so here: this one prints a greeting and ends, which `up` reports."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    program = tmp_path / "bin" / "docker-registry"
+    program.parent.mkdir()
+    program.write_bytes(executable(machine))
+    program.chmod(0o755)
+    assert libraries(str(program)) == []
+    environ = dict(running.box.environ if running.box else os.environ)
+    image = "localhost/static:1"
+    if running.box:
+        archive = tmp_path / "image.tar"
+        with tarfile.open(archive, "w") as tar:
+            tar.add(program, "registry")
+        running.box.podman("import", "--quiet", "--change", 'ENTRYPOINT ["/registry"]', str(archive), image)
+    environ["PATH"] = f"{program.parent}:{environ['PATH']}"
+    cache = Cache(
+        f"http://{running.gate.address}",
+        tmp_path / "static",
+        name="static",
+        port=0,
+        redis=False,
+        registry_image=image,
+        engine="podman" if running.box else "binaries",
+        environ=environ,
+    )
+    with pytest.raises(RegtoolsError, match="the registry has ended") as failed:
+        cache.up()
+    assert greeting(machine).strip() in str(failed.value.hint)
+
+
+def test_a_redis_of_another_program_is_refused(running: Running, tmp_path: Path) -> None:
+    environ = running.box.environ if running.box else None
+    other = Cache(
+        f"http://{running.gate.address}",
+        tmp_path,
+        name="other",
+        port=0,
+        registry="2",
+        engine="podman" if running.box else "binaries",
+        environ=environ,
+    )
+    port = other.settings.redis_port
+    if running.box:
+        running.box.podman("run", "--detach", "--name", "other-redis", REDIS, "redis-server")
+        message = "a container other-redis already, of another program"
+    else:
+        foreign = subprocess.Popen(
+            ["redis-server", "--port", str(port), "--save", ""], stdout=subprocess.DEVNULL
+        )
+        await_true(lambda: not starting._is_free(port, "127.0.0.1"), "the other Redis answers")
+        message = (
+            f"another program answers at 127.0.0.1:{port} already, and the registry would use it as its Redis"
+        )
+    try:
+        with pytest.raises(RegtoolsError, match=message):
+            other.up()
+        assert other.engine is None
+    finally:
+        if running.box:
+            running.box.podman("rm", "--force", "--time", "1", "other-redis")
+        else:
+            foreign.terminate()
+            foreign.wait()
 
 
 def test_it_listens_on_loopback_only(running: Running) -> None:
@@ -290,6 +363,7 @@ PASSWORD = "p\"a'ss\\: #w$HOME {}&*!@%ö"
 
 
 @pytest.mark.parametrize("password", [PASSWORD, "0123", "null"])
+@pytest.mark.sized
 def test_a_private_upstream_with_a_token_server(running: Running, tmp_path: Path, password: str) -> None:
     if password != PASSWORD:
         _once(running)
@@ -312,6 +386,7 @@ def test_a_private_upstream_with_a_token_server(running: Running, tmp_path: Path
             assert len(password) < 5 or password not in text
 
 
+@pytest.mark.sized
 def test_a_wrong_login_is_guessed_at(running: Running, tmp_path: Path) -> None:
     _once(running)
     with _private(running, tmp_path, "token", "right", "wrong") as (cache, server), cache:
@@ -351,6 +426,7 @@ def _private(
             prefix="origin.test",
             name=name,
             port=0,
+            registry="2",
             redis=False,
             engine="podman" if running.box else "binaries",
             environ=running.box.environ if running.box else None,

@@ -37,7 +37,12 @@ def bed() -> Iterator[Testbed]:
 def cache(bed: Testbed, tmp_path: Path) -> Iterator[Cache]:
     bed.reset_counters()
     made = Cache(
-        f"http://{bed.addresses['origin']}", tmp_path / "hub", prefix="origin.test", port=0, engine="binaries"
+        f"http://{bed.addresses['origin']}",
+        tmp_path / "hub",
+        prefix="origin.test",
+        port=0,
+        registry="2",
+        engine="binaries",
     )
     with made:
         yield made

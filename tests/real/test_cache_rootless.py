@@ -39,7 +39,12 @@ def test_rootless_containers_cache_too(monkeypatch: pytest.MonkeyPatch, tmp_path
         add_images(podman, reader.folder)
         port = bed.addresses["origin"].partition(":")[2]
         cache = Cache(
-            f"http://{HOST}:{port}", reader.folder / "hub", prefix="origin.test", port=0, name="hub"
+            f"http://{HOST}:{port}",
+            reader.folder / "hub",
+            prefix="origin.test",
+            port=0,
+            registry="2",
+            name="hub",
         )
         for each in (cache.folder, *cache.folder.rglob("*")):
             os.chown(each, 1000, 1000)  # as if he had made it himself

@@ -81,6 +81,7 @@ def real(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield real
 
 
+@pytest.mark.sized
 def test_podman_looks_where_we_say_and_refuses_what_we_refuse(real: Engine) -> None:
     differences, compared, refused = [], 0, 0
     for configuration in configurations(COUNT, SEED):
@@ -97,6 +98,7 @@ def test_podman_looks_where_we_say_and_refuses_what_we_refuse(real: Engine) -> N
     assert compared / 10 < refused < compared * 0.7  # the generator presses on both
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("verb", ["inspect", "copy"])
 def test_skopeo_looks_where_we_say_and_refuses_what_we_refuse(real: Engine, verb: str) -> None:
     target = () if verb == "inspect" else (f"dir:{real.inside / 'copy'}",)

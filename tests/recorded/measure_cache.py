@@ -119,6 +119,7 @@ def through(bed: Testbed, case: Case, folder: Path, *, redis: bool) -> Iterator[
             storage=str(folder / "storage"),
             redis=with_redis,
             port=0,
+            registry="2",
             engine="binaries",
         ) as cache:
             told = "yes" if with_redis else "no"

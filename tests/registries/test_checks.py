@@ -701,7 +701,7 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
-@settings(max_examples=examples(long=20_000))
+@settings(max_examples=examples(long=10_000))
 @given(DOCUMENTS, DOCUMENTS, st.sampled_from(["4", "5", "6"]))
 def test_an_error_is_found_exactly_where_podman_refuses(
     main: dict[str, Any], dropin: dict[str, Any], podman: str
@@ -737,7 +737,7 @@ def test_fixes_bring_no_new_error_or_warning(
     assert all(report.stops and RULES[code].looks_at == "whole" for code in new), new
 
 
-@settings(max_examples=examples(long=20_000))
+@settings(max_examples=examples(long=10_000))
 @given(st.text() | st.binary())
 def test_no_input_raises(source: str | bytes) -> None:
     assert isinstance(check(source).findings, list)

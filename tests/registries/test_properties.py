@@ -239,7 +239,7 @@ def test_merging_is_what_the_rules_say(files: list[dict[str, Any]]) -> None:
     assert conf.aliases == aliases
 
 
-@settings(max_examples=examples(long=20_000))
+@settings(max_examples=examples(long=10_000))
 @given(FILES)
 def test_every_entry_of_an_accepted_file_has_a_place(data: dict[str, Any]) -> None:
     try:

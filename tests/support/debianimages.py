@@ -93,7 +93,7 @@ def _import(
     with tarfile.open(archive, "w") as tar:
         found = {str(Path(str(shutil.which(program))).resolve()): path for program, path in programs.items()}
         for program in list(found):
-            for library in _libraries(program):
+            for library in libraries(program):
                 found[library] = library.lstrip("/")
         for source, path in found.items():
             tar.add(os.path.realpath(source), path)
@@ -110,6 +110,7 @@ def _import(
     archive.unlink()
 
 
-def _libraries(program: str) -> list[str]:
-    told = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+def libraries(program: str) -> list[str]:
+    """Return the paths of the libraries that a program needs; none if it is linked statically."""
+    told = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
     return re.findall(r"(/\S+) \(0x", told)

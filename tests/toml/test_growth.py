@@ -143,8 +143,15 @@ HUNGRY = [
 ]
 
 
-@pytest.mark.parametrize("size", [1_000_000, pytest.param(3_900_000, marks=pytest.mark.long)])
-@pytest.mark.parametrize("name", HUNGRY)
+# One of each kind in make test: a fault, a value, a good text, an older dialect. All, and larger, in test-long.
+SOME = ("settings, then a fault", "long keys, then a fault", "a wide integer after many", "inline tables")
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [(name, 1_000_000) for name in SOME]
+    + [pytest.param(name, 3_900_000, marks=pytest.mark.long) for name in HUNGRY],
+)
 def test_a_faulty_text_takes_little_more_memory_than_tomli(name: str, size: int, tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_text((FAMILIES | NEW)[name](size))

@@ -82,7 +82,16 @@ class Evidence:
 def evidence(
     pulls: pd.DataFrame | Iterable[Pull], requests: pd.DataFrame | None, cache_state: str | None
 ) -> Evidence:
-    """Choose the pulls that count: of one client, and one state of the caches; cold before warm."""
+    """Choose the pulls that count: of one client, and one state of the caches; cold before warm.
+
+    Args:
+        pulls: pulls, or the pulls frame of a journal.
+        requests: the requests frame; None if it is not known.
+        cache_state: the state to use; None for cold if any pull has it.
+
+    Raises:
+        RegtoolsError: kind ``no-advice``: no pull is left.
+    """
     import pandas as pd
 
     given = pulls if isinstance(pulls, pd.DataFrame) else list(pulls)

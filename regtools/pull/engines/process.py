@@ -40,7 +40,13 @@ class Ended:
 
 
 def run_engine(command: list[str], home: EngineHome, timeout_s: float) -> Ended:
-    """Run a program to its end; it and its children are killed after ``timeout_s`` seconds, or on Ctrl-C."""
+    """Run a program to its end, and return what its log and the wire have shown.
+
+    Args:
+        command: the program and its arguments.
+        home: its folder and its variables.
+        timeout_s: seconds after which it is killed together with its children, as it is on Ctrl-C.
+    """
     story, wall, origin = Story(), time.time(), time.perf_counter()
     process: subprocess.Popen[bytes] | None = None
     try:

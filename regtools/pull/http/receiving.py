@@ -17,7 +17,7 @@ from .values import read_text, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, BinaryIO
+    from typing import BinaryIO
 
     from ..records import Meter
     from .values import Secret
@@ -119,7 +119,7 @@ class Receiver:
         return tuple((round(seconds, 6), count) for seconds, count in self._samples)
 
 
-def phases(info: Callable[[int], Any], secure: bool, reused: bool) -> dict[str, Any]:
+def phases(info: Callable[[int], int], secure: bool, reused: bool) -> dict[str, float | None]:
     """Return the phases of a request: libcurl's cumulative microseconds as differences in seconds.
 
     A phase that was not reached is None. A request that fails spends the rest of its time in the phase in
@@ -134,7 +134,7 @@ def phases(info: Callable[[int], Any], secure: bool, reused: bool) -> dict[str, 
             *([("tls_s", info(pycurl.APPCONNECT_TIME_T) / 1e6)] if secure else []),
             *marks,
         ]
-    cut: dict[str, Any] = dict.fromkeys(("dns_s", "tcp_s", "tls_s", "ttfb_s", "body_s"))
+    cut: dict[str, float | None] = dict.fromkeys(("dns_s", "tcp_s", "tls_s", "ttfb_s", "body_s"))
     before = 0.0
     for name, mark in marks:
         # 0 means "never", except for a name that needed no look-up: that time is part of connecting.

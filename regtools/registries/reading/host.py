@@ -54,7 +54,11 @@ class Surroundings:
         return type(self), (self.root, environ, self._uid)
 
     def real(self, path: str) -> str:
-        """Return the path outside the root; links are followed as if the root were ``/``."""
+        """Return the path outside the root; links are followed as if the root were ``/``.
+
+        Raises:
+            RegtoolsError: kind ``file-unreadable``: the links form a circle.
+        """
         if self.root == "/":
             return path
         todo, done, links = _parts(path), list[str](), 0

@@ -1,0 +1,46 @@
+"""The learners' questions are well formed, and each cell that is said to answer one exists."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import tomli
+
+from tests.conftest import ROOT
+from tests.notebooks.stored import NOTEBOOKS, read
+
+QUESTIONS: list[dict[str, Any]] = tomli.loads(
+    (ROOT / "tests" / "notebooks" / "questions.toml").read_text("utf-8")
+)["question"]
+KEYS = {"id", "topic", "asked", "answer"}
+
+
+def test_there_are_forty_different_questions() -> None:
+    assert len({each["id"] for each in QUESTIONS}) == len({each["asked"] for each in QUESTIONS}) == 40
+    assert len(QUESTIONS) == 40
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: str(each["id"]))
+def test_a_question_has_its_answer_and_its_score(question: dict[str, Any]) -> None:
+    editions = {name: question[name] for name in ("first", "second") if name in question}
+    assert "first" in editions
+    assert set(question) - {"thread"} == KEYS | set(editions)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", question["id"])
+    assert all(isinstance(question[key], str) and question[key].strip() for key in KEYS)
+    assert re.match(r"https://github\.com/[^/]+/[^/]+/(issues|pull)/\d+$", question.get("thread", "")) or (
+        "thread" not in question
+    )
+    for edition in editions.values():
+        assert edition["score"] in ("full", "partly", "none")
+        assert set(edition) == {"score", "cells"} | ({"missing"} if edition["score"] != "full" else set())
+        assert edition["cells"] or edition["score"] == "none"
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: str(each["id"]))
+def test_the_cells_that_answer_exist(question: dict[str, Any]) -> None:
+    newest = question.get("second", question["first"])  # a rewritten chapter has cells of other names
+    for where in newest["cells"]:
+        chapter, _, cell = where.partition("#")
+        assert cell in {each["id"] for each in read(NOTEBOOKS / f"{chapter}.ipynb").cells}, where
