@@ -86,13 +86,9 @@ def candidate_error(
     location = entry.location if culprit == PRIMARY else entry.mirrors[culprit].location
     rest = str(name)[matched(entry.prefix, name.name) :]
     key = ("location",) if culprit == PRIMARY else ("mirror", culprit, "location")
-    return RegtoolsError(
-        f"{name} would become {location + rest!r}, which {_FAULTS[kind]}",
-        kind=kind,
-        stage="sources",
-        where=conf.place(entry.prefix, *key),
-        hint=_advice(location, rest, kind),
-    )
+    message = f"{name} would become {location + rest!r}, which {_FAULTS[kind]}"
+    where, hint = conf.place(entry.prefix, *key), _advice(location, rest, kind)
+    return RegtoolsError(message, kind=kind, stage="sources", where=where, hint=hint)
 
 
 _FAULTS = {
@@ -266,13 +262,9 @@ def enforcing_without_terminal(conf: Settings, pull: PullName) -> RegtoolsError:
         "short-name-mode = 'enforcing' wants podman to ask which, and there is no terminal"
     )
     first = Reference.parse(f"{conf.unqualified_search_registries[0]}/{pull.reference}").normalized()
-    return RegtoolsError(
-        message,
-        kind="enforcing-no-tty",
-        stage="resolve",
-        where=conf.setting_place("short-name-mode"),
-        hint=f"write the full name, such as {first.name}{first.suffix}; or add an alias",
-    )
+    hint = f"write the full name, such as {first.name}{first.suffix}; or add an alias"
+    where = conf.setting_place("short-name-mode")
+    return RegtoolsError(message, kind="enforcing-no-tty", stage="resolve", where=where, hint=hint)
 
 
 def bad_search_name(conf: Settings, index: int, name: str) -> RegtoolsError:
