@@ -5,7 +5,6 @@ A :class:`Resolution` shows itself as a tree on the terminal, as a table in Jupy
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -298,6 +297,8 @@ def _branch(head: str, below: list[tuple[str, list[str]]]) -> Iterator[str]:
 
 def _wrap(text: str, first: str, rest: str, *, hang: int = 0, name: bool = False) -> list[str]:
     """Break a text at blanks; a name that does not fit is broken before its digest, then anywhere."""
+    import textwrap
+
     text = visible(text)
     if name and len(first) + len(text) > WIDTH:
         text = text.replace("@", " @", 1)

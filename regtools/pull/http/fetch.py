@@ -244,7 +244,9 @@ def _leads_on(exchange: Exchange, kind: str) -> bool:
 
 def _retry_after(exchange: Exchange) -> float | None:
     """Return the pause that a server asks for, in seconds or by a date (RFC 9110, section 10.2.3)."""
-    value = exchange.headers.get("retry-after", "")
+    value = exchange.headers.get("retry-after")
+    if value is None:  # as almost always: trying to read a date takes longer than all else here
+        return None
     if value.isdecimal():
         return read_seconds(value)
     moment = read_date(value)
