@@ -216,3 +216,16 @@ def unwritable(path: object, error: Exception, *, what: str = "it", stage: str =
     message = f"{what} cannot be written: {getattr(error, 'strerror', None) or error}"
     hint = "choose a file in a folder of your own"
     return RegtoolsError(message, kind="file-unwritable", stage=stage, where=Place(str(path)), hint=hint)
+
+
+def unreadable(path: object, error: Exception, *, what: str = "the file") -> RegtoolsError:
+    """Return the error for a file that cannot be read: kind ``file-missing`` or ``file-unreadable``.
+
+    Args:
+        path: the file; a text or an ``os.PathLike``.
+        error: the exception of the system, or of a library that cannot read the format.
+        what: subject of the message.
+    """
+    message = f"{what} cannot be read: {getattr(error, 'strerror', None) or error}"
+    kind = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
+    return RegtoolsError(message, kind=kind, stage="load", where=Place(str(path)))

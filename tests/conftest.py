@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,6 +17,9 @@ from hypothesis import settings
 REQUIRED = os.environ.get("REGTOOLS_REAL") == "required"
 LONG = os.environ.get("REGTOOLS_LONG") == "1"
 ROOT = Path(__file__).resolve().parent.parent
+MAKING: list[subprocess.Popen[bytes]] = []
+PODMAN: dict[str, str] = {}
+"""Release of podman → its full version in this run, or why it is missing."""
 
 # Variables through which a user's machine would change what is tested.
 AMBIENT = ("CONTAINERS_", "XDG_", "REGISTRIES_CONFIG_PATH", "REGISTRY_AUTH_FILE", "BURNTSUSHI_TOML_110")
@@ -59,6 +66,8 @@ LONGEST = (
     "tests/notebooks/test_normal.py",
     "tests/real/test_testbed_engines.py",
     "tests/real/test_check.py",
+    "tests/real/test_real_cases.py",
+    "tests/faults/test_podman.py",
 )
 
 
@@ -68,12 +77,63 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; mark what hypothesis drives, for the long run to repeat with more examples."""
+    """Put the longest files first; mark what hypothesis drives, for the long run to repeat with more examples.
+
+    The root folders of other podmans are made in the background meanwhile, if a test asks for one.
+    """
+    first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
+    if first and any(
+        "tests.support.podman" in sys.modules and hasattr(item, "module") and "engine" in vars(item.module)
+        for item in items
+    ):
+        MAKING.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.support.podman"],
+                cwd=ROOT,
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
     rank = {file: number for number, file in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
     for item in items:
         if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.property)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop what is still made in the background, and hand the releases of podman to the process that prints."""
+    for process in MAKING:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+    known = sys.modules.get("tests.support.podman")
+    if known is not None:
+        releases = {"had": known.HAD, "lacked": known.LACKED}
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["podman"] = releases
+        else:
+            note_releases(releases)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over which releases of podman a worker of pytest-xdist had."""
+    note_releases(getattr(node, "workeroutput", {}).get("podman", {}))
+
+
+def note_releases(releases: dict[str, dict[str, str]]) -> None:
+    PODMAN.update(
+        {release: f"{release} missing: {why}" for release, why in releases.get("lacked", {}).items()}
+    )
+    PODMAN.update(releases.get("had", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print which releases of podman the tests ran with."""
+    if PODMAN:
+        terminalreporter.write_line(f"podman: {', '.join(PODMAN[release] for release in sorted(PODMAN))}")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

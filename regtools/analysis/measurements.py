@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regtools.campaigns.journal import read_journal, read_parquet
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import Place, RegtoolsError, unreadable
 from regtools.pull.records import Pull, frames
 
 if TYPE_CHECKING:
@@ -195,9 +195,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         with Path(path).open("rb") as file:
             head = file.read(256)
     except OSError as error:
-        kind = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
-        message = f"the measurements cannot be read: {error.strerror}"
-        raise RegtoolsError(message, kind=kind, stage="load", where=where) from error
+        raise unreadable(path, error, what="the measurements") from error
     try:
         if head.startswith(b"PAR1"):
             return _parquet(path)

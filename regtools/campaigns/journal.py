@@ -24,7 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from regtools.errors import Place, RegtoolsError, unwritable
+from regtools.errors import Place, RegtoolsError, unreadable, unwritable
 from regtools.pull.frames import Table
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
 
@@ -225,12 +225,7 @@ def _lines(path: Pathlike) -> Iterator[tuple[int, bytes]]:
                     raise OSError(0, f"line {number} has {LONGEST_LINE} bytes or more, which no row has")
                 yield number, line
     except OSError as error:
-        raise RegtoolsError(
-            f"the journal cannot be read: {error.strerror}",
-            kind="file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable",
-            stage="load",
-            where=Place(os.fspath(path)),
-        ) from error
+        raise unreadable(path, error, what="the journal") from error
 
 
 # -- what a campaign finds when it continues -----------------------------------------------------------------
@@ -321,12 +316,7 @@ def _read(path: Path, columns: dict[str, str]) -> pd.DataFrame:
     try:
         found: Any = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow reports damage as one of these
-        raise RegtoolsError(
-            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
-            kind="file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable",
-            stage="load",
-            where=Place(os.fspath(path)),
-        ) from error
+        raise unreadable(path, error) from error
     for name, dtype in columns.items():
         if name not in found:
             found[name] = None

@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from regtools.errors import Place, RegtoolsError
 from regtools.registries.conf import RegistriesConf
@@ -24,7 +24,6 @@ from .job import CACHE_STATES, Job
 from .rows import Row
 
 if TYPE_CHECKING:
-    from typing import Protocol
 
     class NamedPlace(Protocol):
         """A place to pull from, such as those of a testbed."""

@@ -11,7 +11,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from difflib import get_close_matches
 from importlib import import_module
 from io import StringIO
 
@@ -127,6 +126,8 @@ def _run(arguments: list[str]) -> int:
         say(f"regtools {__version__}")
         return OK
     if name not in COMMANDS:
+        from difflib import get_close_matches
+
         near = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, 1))
         complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
         return USAGE

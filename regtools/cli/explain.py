@@ -25,7 +25,7 @@ from regtools.registries.resolution import Candidate, Resolution, Source
 from regtools.registries.resolve import resolve
 from regtools.registries.settings import Settings
 
-from .options import ALL, configuration, ending, load, named_files, releases, surroundings
+from .options import configuration, ending, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
 
 Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
@@ -58,13 +58,12 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Explain the name as text or as JSON; errors also go to standard error."""
-    outcomes = {podman: _outcome(options, podman) for podman in ALL}
-    wanted = [outcomes[podman] for podman in releases(options)]
+    wanted = [_outcome(options, podman) for podman in releases(options)]
     if options.json:
         data = {outcome.podman: _data(options, outcome) for outcome in wanted}
         say_json(data if options.podman == "all" else data[wanted[0].podman])
     else:
-        for number, (title, lines) in enumerate(_answer(options, wanted, list(outcomes.values()))):
+        for number, (title, lines) in enumerate(_answer(options, wanted)):
             if number:
                 say()
             if title:
@@ -95,7 +94,7 @@ def _outcome(options: Namespace, podman: str) -> Outcome:
 # -- text --------------------------------------------------------------------------------------------------
 
 
-def _answer(options: Namespace, wanted: list[Outcome], every: list[Outcome]) -> Iterator[Section]:
+def _answer(options: Namespace, wanted: list[Outcome]) -> Iterator[Section]:
     """Yield what each release makes of the name, how the others differ, and what no file shows."""
     shown: dict[str, str] = {}  # what was said → the release of which it was said
     for outcome in wanted:
@@ -107,10 +106,11 @@ def _answer(options: Namespace, wanted: list[Outcome], every: list[Outcome]) -> 
         else:
             yield from _success(options, outcome, outcome.result)
     mine = wanted[-1]
-    others = [outcome for outcome in every if outcome is not mine]
+    others = wanted[:-1] or [_outcome(options, podman) for podman in release(mine.podman).others]
     found = differences(mine, others)
     lines = [f"  seen from podman {mine.podman}:"] if len(wanted) > 1 and found else []
-    same = f"podman {' and '.join(outcome.podman for outcome in others)} give the same answer"
+    *names, last = [outcome.podman for outcome in others]
+    same = f"podman {', '.join(names)} and {last} give the same answer"
     lines += [line for text in found or (same,) for line in wrapped(text, "  ")]
     yield "Other releases of podman", lines
     short = _short_name(options.image)

@@ -7,8 +7,9 @@ A command calls :func:`configuration` for the options that name a configuration,
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from regtools.display import terminal_width
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.reading.host import Surroundings
+from regtools.registries.reading.releases import NAMED, RELEASES
+from regtools.registries.reading.releases import release as rules_of
 
 from .output import complain, say, wrapped
 
@@ -87,7 +90,7 @@ def misuse(message: str, hint: str | None = None) -> RegtoolsError:
     return RegtoolsError(message, kind="usage", stage="load", hint=hint)
 
 
-ALL = ("4", "5", "6")
+ALL = tuple(RELEASES)
 NEWEST = ALL[-1]
 _PATIENCE_S = 20  # for `podman --version`, which takes 20 ms
 
@@ -100,12 +103,30 @@ def configuration(parser: ArgumentParser, *, every: bool = False) -> None:
     add("--aliases", metavar="FILE", type=file, help="the file in which podman remembers short names")
     add(
         "--podman",
-        choices=(*ALL, "auto", *(("all",) if every else ())),
+        metavar="RELEASE",
+        type=_every if every else _one,
         default="auto",
-        help="release whose rules hold; auto is the installed one, else (and with --root) 6",
+        help=f"release whose rules hold: {NAMED}{', all' if every else ''}; auto, the default, is the "
+        "installed one, else (and with --root) 6",
     )
     add("--root", metavar="DIR", type=file, help="file system of another machine; all paths lie inside it")
     add("--uid", metavar="N", type=number(0, 2**32 - 1), help="user ID of podman's user (default: yours)")
+
+
+def _one(text: str) -> str:
+    """Read the value of ``--podman``."""
+    try:
+        return text if text == "auto" else rules_of(text).name
+    except RegtoolsError as error:
+        raise ArgumentTypeError(f"{error.message}: write {NAMED}, or auto") from error
+
+
+def _every(text: str) -> str:
+    """Read the value of a ``--podman`` that may be ``all``."""
+    try:
+        return text if text == "all" else _one(text)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error} or all") from error
 
 
 def pulling(parser: ArgumentParser) -> None:
@@ -136,7 +157,7 @@ def named_files(options: Namespace) -> dict[str, str | None]:
 
 
 def load(options: Namespace, podman: str) -> RegistriesConf:
-    """Load the configuration that the options name, as ``podman`` ("4", "5" or "6") reads it.
+    """Load the configuration that the options name, as the release ``podman`` reads it.
 
     Raises:
         RegtoolsError: as :meth:`RegistriesConf.load`.
@@ -164,9 +185,9 @@ def releases(options: Namespace) -> tuple[str, ...]:
 
 
 def installed_release(environ: Mapping[str, str] | None = None) -> str | None:
-    """Ask ``podman --version`` and return the release whose rules it follows, or None without an answer.
+    """Ask ``podman --version`` and return its full number, such as ``4.3.1``, or None without an answer.
 
-    Releases older or newer than those known here follow the nearest one.
+    For a number before 4 or after 6 the nearest one is returned, whose rules it follows.
 
     Args:
         environ: environment variables instead of this process's.
@@ -185,5 +206,7 @@ def installed_release(environ: Mapping[str, str] | None = None) -> str | None:
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    major = next((word.partition(".")[0] for word in done.stdout.split() if word[:1].isdigit()), "")
-    return str(min(max(int(major), int(ALL[0])), int(NEWEST))) if major.isdecimal() else None
+    found = re.search(r"\b(\d{1,9})(?:\.\d{1,4})*", done.stdout, re.ASCII)
+    if found is None:
+        return None
+    return found[0] if found[1] in ALL else ALL[0] if int(found[1]) < int(ALL[0]) else NEWEST

@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -85,16 +83,14 @@ def wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
         first: text before the first line.
         rest: text before each further line; None for that of the first.
     """
-    width = min(terminal_width(), WIDEST)
-    lines = textwrap.wrap(
-        visible(text),
-        max(width, 40),
-        initial_indent=first,
-        subsequent_indent=first if rest is None else rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return lines or [first]
+    width = max(min(terminal_width(), WIDEST), 40)
+    lines, line, blank = [], first, ""  # each command calls this as it starts: importing textwrap takes 1 ms
+    for word in visible(text).split(" "):
+        if blank and len(line) + 1 + len(word) > width:
+            lines.append(line.rstrip())
+            line, blank = first if rest is None else rest, ""
+        line, blank = line + blank + word, " "
+    return [*lines, line]
 
 
 def wants_colour(stream: object) -> bool:
@@ -179,6 +175,8 @@ def progress(text: Callable[[float], str]) -> Iterator[None]:
     if not stream.isatty():
         yield
         return
+    import threading
+
     ended = threading.Event()
 
     def put(line: str) -> None:

@@ -271,11 +271,9 @@ def _exercise(name: str, table: object, file: str) -> Exercise:
         keys.add("names")
     if not isinstance(table, dict) or set(table) != keys or table["kind"] not in KINDS:
         missing = ", ".join(sorted(keys.symmetric_difference(table if isinstance(table, dict) else ())))
-        raise _bad_exercise(
-            f"exercise {name} is not complete or has a kind that is not known ({missing or 'kind'})",
-            file,
-            f"its keys are {', '.join(sorted(keys))}; the kinds are {', '.join(KINDS)}",
-        )
+        message = f"exercise {name} is not complete or has a kind that is not known ({missing or 'kind'})"
+        hint = f"its keys are {', '.join(sorted(keys))}; the kinds are {', '.join(KINDS)}"
+        raise _bad_exercise(message, file, hint)
     exercise = Exercise(
         name,
         table["kind"],

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from regtools.registries.checks import Findings
 
 
-DIALECT_OF = {"4": "1.0", "5": "1.0", "6": "1.1"}
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
 _TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"
 
@@ -95,12 +94,12 @@ def beside(source: str | os.PathLike[str], *, podman: str = "6", tagged: bool = 
 
     Args:
         source: text, or a path-like object whose file is read.
-        podman: the release whose dialect counts: ``"4"`` and ``"5"`` read TOML 1.0, ``"6"`` reads 1.1.
+        podman: the release whose dialect counts: 4 and 5 read TOML 1.0, 6 reads 1.1.
         tagged: also show the type of every value.
 
     Raises:
         TomlError: the text is not acceptable TOML, or cannot be shown as JSON.
-        RegtoolsError: ``file-missing`` or ``file-unreadable``.
+        RegtoolsError: ``unknown-release``, ``file-missing`` or ``file-unreadable``.
 
     >>> beside('location = "quay.io"')
     TOML 1.1              │ JSON
@@ -108,9 +107,7 @@ def beside(source: str | os.PathLike[str], *, podman: str = "6", tagged: bool = 
                           │   "location": "quay.io"
                           │ }
     """
-    if podman not in DIALECT_OF:
-        raise ValueError(f"podman must be one of {', '.join(DIALECT_OF)}, not {podman!r}")
-    dialect = DIALECT_OF[podman]
+    dialect = release(podman).toml
     file = None if isinstance(source, str) else Path(source).name
     text, _ = decode(source if isinstance(source, str) else read_file(source), file=file)
     return Beside(text, toml_to_json(text, toml=dialect, tagged=tagged, file=file), dialect)
@@ -121,7 +118,7 @@ def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
 
     Args:
         source: text, or a path-like object whose file is read.
-        podman: the release that would read it, ``"4"``, ``"5"`` or ``"6"``.
+        podman: the release that would read it, such as ``"6"`` or ``"5.4.2"``.
 
     Raises:
         RegtoolsError: ``file-missing`` or ``file-unreadable``.
@@ -169,10 +166,12 @@ def _toml_cell(shell: Any, line: str, cell: str) -> Beside | None:
     """Show the cell's JSON beside it and bind its value; or print what is wrong and bind nothing."""
     try:
         chosen = _parser().parse_args(shlex.split(line))
+        dialect = chosen.toml or release(chosen.podman).toml
     except ValueError as error:  # a quote that is not closed
         raise _misuse("toml", str(error)) from None
+    except RegtoolsError as error:
+        raise _misuse("toml", f"{error.message}; {error.hint}") from None
     _check_name("toml", chosen.name)
-    dialect = chosen.toml or DIALECT_OF.get(chosen.podman, "1.1")
     try:
         text = toml_to_json(cell, toml=dialect, tagged=chosen.tagged, file=CELL)
         if chosen.name:
@@ -219,7 +218,7 @@ def _parser() -> ArgumentParser:
         description="Show the JSON beside the TOML of this cell; on bad TOML, show what is wrong.",
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--podman", choices=tuple(DIALECT_OF), help="read it as this podman would")
+    which.add_argument("--podman", metavar="RELEASE", default="6", help="read it as this podman would")
     which.add_argument("--toml", choices=("1.0", "1.1"), help="read this dialect (default 1.1)")
     parser.add_argument("--tagged", action="store_true", help="also show the type of every value")
     parser.add_argument("name", metavar="NAME", nargs="?", help="variable that gets the value")

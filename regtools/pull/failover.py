@@ -1,9 +1,15 @@
 """Try the sources of one candidate in order, as podman does.
 
-The first source that delivers the manifest also delivers the blobs. With podman 6 (releases from the second
-half of 2026 on) a blob that it does not deliver comes from the next source: after 5xx, 429, a timeout, or if
-the blob does not exist there. Any other answer fails the candidate, and so does a body that breaks after its
-first byte, which is resumed where it began.
+The first source that delivers the manifest also delivers the blobs. From podman 6.1 on, a blob that it does
+not deliver comes from the next source: after a 5xx (asked for twice), a timeout, a 404 whose body has the
+code ``BLOB_UNKNOWN``, and a 429 whose body has the code ``TOOMANYREQUESTS``. Any other answer fails the
+candidate (a 429 without that code is repeated before), and so does a body that breaks after its first byte,
+which is resumed where it began.
+
+The order of the sources is podman's, its pauses are not. Podman 6.1.1 asks again for a blob one second after
+a 5xx; after a 429 it asks five times, which takes 30 seconds, before it moves on; and it repeats a failed
+pull three times. A pull here asks again at once after a 5xx, moves on after the first 429, and is not
+repeated, so that it measures the sources and not the pauses.
 """
 
 from __future__ import annotations
@@ -60,6 +66,7 @@ def open_source(
         patient_blobs=patient_blobs,
         trust=find_trust(conf, source.reference, insecure=source.insecure),
         login=login,
+        namespace=source.namespace_proxy,
     )
     repository.ping(lane)
     repository.authorize(lane)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 from regtools.errors import RegtoolsError
 from regtools.reference import physical_host
@@ -55,6 +56,7 @@ class Repository:
         login: for a registry that asks for one; None for an anonymous pull.
         patient: whether to repeat a request after a failure that may be temporary.
         patient_blobs: the same for blobs.
+        namespace: what is sent as ``?ns=`` with requests for manifests and blobs; empty for none.
     """
 
     name: Reference
@@ -63,6 +65,7 @@ class Repository:
     login: Login | None
     patient: bool
     patient_blobs: bool
+    namespace: str = ""
     _base: str = field(default="", init=False)  # scheme and host
     _authorizer: Authorizer | None = field(default=None, init=False)
 
@@ -131,7 +134,7 @@ class Repository:
 
     def _manifest(self, lane: Lane, reference: str, size: int | None) -> Image | Index:
         _check_size("manifest", size)
-        url = f"{self._base}/v2/{self.name.path}/manifests/{reference}"
+        url = self._url(f"manifests/{reference}")
         digest = reference if ":" in reference else None
         wanted = Wanted("manifest", url, digest, size, DOCUMENT_LIMIT, accept=ACCEPT, patient=self.patient)
         kept = BytesIO()
@@ -139,6 +142,10 @@ class Repository:
         with self._about_login():
             answer = fetch(lane, wanted, body, self.trust, self._authorizer)
         return read_manifest(kept.getvalue(), answer.headers.get("content-type", ""), body.hashed())
+
+    def _url(self, document: str) -> str:
+        query = f"?ns={quote_plus(self.namespace)}" if self.namespace else ""
+        return f"{self._base}/v2/{self.name.path}/{document}{query}"
 
     def blob(self, lane: Lane, blob: Blob, keep: BinaryIO | None) -> None:
         """Fetch and verify a config or a layer; write it to ``keep`` if that is not None.
@@ -151,7 +158,7 @@ class Repository:
         kind = "config" if blob.layer is None else "blob"
         if kind == "config":
             _check_size(kind, blob.size)
-        url = f"{self._base}/v2/{self.name.path}/blobs/{blob.digest}"
+        url = self._url(f"blobs/{blob.digest}")
         authorizer, trust = self._authorizer, self.trust
         if blob.urls:
             url, authorizer, trust = blob.urls[0], None, Trust()

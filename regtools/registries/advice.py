@@ -16,6 +16,8 @@ from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference
 
 from .entries import Mirror, Registry, applies, slip
+from .reading.releases import SINCE
+from .reading.schema import NAMESPACE
 from .settings import Settings
 from .writing import aliases_toml, entries_toml, quote
 
@@ -41,7 +43,7 @@ def advice(res: Resolution) -> tuple[Note, ...]:
     for candidate in res.candidates:
         if res.how in ("qualified", "docker") and candidate.name != res.image:
             notes.append(Note(f"{res.image} is completed to {candidate.name}"))
-        for kind in (_replaced, _library, _mirrors_left_out, _blocked, _insecure, _other_port):
+        for kind in (_replaced, _library, _mirrors_left_out, _blocked, _insecure, _late, _other_port):
             notes += kind(res, candidate)
     notes += _around(res)
     notes += _odd_entries(res.conf)
@@ -165,6 +167,28 @@ def _insecure(res: Resolution, candidate: Candidate) -> Iterator[Note]:
 INSECURE = (
     "with insecure = true HTTPS is still tried first, without checking the certificate, then plain HTTP"
 )
+
+
+def _late(res: Resolution, candidate: Candidate) -> Iterator[Note]:
+    """Name what begins within a number of podman: namespaces, and layers from the next source."""
+    entry, release = candidate.entry, res.conf.release
+    if entry is None:
+        return
+    first = SINCE["knows_namespaces"]
+    for source in candidate.sources:
+        table: tuple[str | int, ...] = () if source.kind == "primary" else ("mirror", source.mirror)
+        where = res.conf.place(entry.prefix, *table, NAMESPACE)
+        if source.namespace_proxy:
+            asked = f"asked for manifest and blobs with ?ns={source.namespace_proxy} from podman {first} on"
+            yield Note(f"{source.reference} is {asked}; older releases ignore {NAMESPACE}", where)
+        elif (entry.mirrors[source.mirror] if table else entry).namespace_proxy:
+            text = f"{source.reference} is asked without it"
+            yield Note(f"{NAMESPACE} has no effect before podman {first}: {text}", where)
+    if sum(not source.blocked for source in candidate.sources) > 1:
+        first = SINCE["blobs_move_on"]
+        next_one = "a layer that the source of the manifest does not deliver is fetched from the next source"
+        stays = "" if release.blobs_move_on else "; this release fails the pull instead"
+        yield Note(f"from podman {first} on, {next_one}{stays}")
 
 
 def _other_port(res: Resolution, candidate: Candidate) -> Iterator[Note]:

@@ -51,7 +51,8 @@ class RegistriesConf(Settings):
             path: the main file.
             dropins: the only drop-in directory.
             short_name_aliases: the file with remembered answers; it may be missing.
-            podman: release, ``"4"``, ``"5"`` or ``"6"``: decides look-up, rules and the TOML that is read.
+            podman: release, which decides look-up, rules and the TOML that is read: ``"4"``, ``"5"`` or
+                ``"6"`` for the newest one known (4.3.1, 5.8, 6.1), or a full number such as ``"5.4.2"``.
             root: directory that holds the other machine's file system. The three paths above are outside it.
             environ: environment variables instead of this process's.
             uid: user ID instead of this process's.

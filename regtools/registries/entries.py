@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.reference import WELL_KNOWN
 
+from .reading.schema import NAMESPACE
+
 if TYPE_CHECKING:
     from .reading.schema import Table
 
 
 class Mirror(NamedTuple):
-    """A ``[[registry.mirror]]``: a place that is tried before its registry."""
+    """A ``[[registry.mirror]]``: a place that is tried before its registry.
+
+    ``namespace_proxy`` is what is written, also for a release that ignores it.
+    """
 
     location: str
     insecure: bool = False
     pull_from_mirror: str = ""
+    namespace_proxy: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -38,16 +44,25 @@ class Registry(NamedTuple):
     blocked: bool = False
     mirror_by_digest_only: bool = False
     mirrors: tuple[Mirror, ...] = ()
+    namespace_proxy: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return self._asdict() | {"mirrors": [mirror.to_dict() for mirror in self.mirrors]}
+        """Return it as plain data; ``namespace_proxy`` only where it is set."""
+        plain = self._asdict() | {"mirrors": [mirror.to_dict() for mirror in self.mirrors]}
+        if not self.namespace_proxy:
+            del plain["namespace_proxy"]
+        return plain
 
 
 def build(prefix: str, table: Table) -> Registry:
     """Make the entry of a checked table."""
     mirrors = tuple(
-        Mirror(mirror["location"], mirror.get("insecure", False), mirror.get("pull-from-mirror", ""))
+        Mirror(
+            mirror["location"],
+            mirror.get("insecure", False),
+            mirror.get("pull-from-mirror", ""),
+            _namespace(mirror),
+        )
         for mirror in table.get("mirror", ())
     )
     return Registry(
@@ -57,7 +72,14 @@ def build(prefix: str, table: Table) -> Registry:
         table.get("blocked", False),
         table.get("mirror-by-digest-only", False),
         mirrors,
+        _namespace(table),
     )
+
+
+def _namespace(table: Table) -> str:
+    """Return ``namespace-proxy``; releases that ignore the key have not checked that it is text."""
+    value = table.get(NAMESPACE, "")
+    return value if isinstance(value, str) else ""
 
 
 def matched(prefix: str, name: str) -> int:

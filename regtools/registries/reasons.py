@@ -35,18 +35,21 @@ class Reason(NamedTuple):
 # -- why -------------------------------------------------------------------------------------------------
 
 
-def why_source(conf: Settings, entry: Registry | None, mirror: int) -> Reason:
+def why_source(conf: Settings, entry: Registry | None, mirror: int, namespace: str) -> Reason:
     """Return which entry, or which of its mirrors, put a source into the list."""
     if entry is None:
         return Reason("no [[registry]] entry matches: the name's own registry")
+    key: tuple[str | int, ...] = ("location",)
     if mirror != PRIMARY:
-        text = f"mirror {mirror + 1} of {entry.prefix!r}"
-        return Reason(text, conf.place(entry.prefix, "mirror", mirror, "location"))
-    if not entry.location:
-        return Reason(f"{entry.prefix!r} has no location: the name stays", conf.place(entry.prefix, "prefix"))
-    same = entry.location == entry.prefix
-    text = f"the registry {entry.prefix!r} itself" if same else f"location replaces {entry.prefix!r}"
-    return Reason(text, conf.place(entry.prefix, "location"))
+        text, key = f"mirror {mirror + 1} of {entry.prefix!r}", ("mirror", mirror, "location")
+    elif not entry.location:
+        text, key = f"{entry.prefix!r} has no location: the name stays", ("prefix",)
+    elif entry.location == entry.prefix:
+        text = f"the registry {entry.prefix!r} itself"
+    else:
+        text = f"location replaces {entry.prefix!r}"
+    text += f", asked with namespace-proxy {namespace!r}" if namespace else ""
+    return Reason(text, conf.place(entry.prefix, *key))
 
 
 def why_transport(
@@ -84,13 +87,9 @@ def candidate_error(
     location = entry.location if culprit == PRIMARY else entry.mirrors[culprit].location
     rest = str(name)[matched(entry.prefix, name.name) :]
     key = ("location",) if culprit == PRIMARY else ("mirror", culprit, "location")
-    return RegtoolsError(
-        f"{name} would become {location + rest!r}, which {_FAULTS[kind]}",
-        kind=kind,
-        stage="sources",
-        where=conf.place(entry.prefix, *key),
-        hint=_advice(location, rest, kind),
-    )
+    message = f"{name} would become {location + rest!r}, which {_FAULTS[kind]}"
+    where, hint = conf.place(entry.prefix, *key), _advice(location, rest, kind)
+    return RegtoolsError(message, kind=kind, stage="sources", where=where, hint=hint)
 
 
 _FAULTS = {
@@ -264,13 +263,9 @@ def enforcing_without_terminal(conf: Settings, pull: PullName) -> RegtoolsError:
         "short-name-mode = 'enforcing' wants podman to ask which, and there is no terminal"
     )
     first = Reference.parse(f"{conf.unqualified_search_registries[0]}/{pull.reference}").normalized()
-    return RegtoolsError(
-        message,
-        kind="enforcing-no-tty",
-        stage="resolve",
-        where=conf.setting_place("short-name-mode"),
-        hint=f"write the full name, such as {first.name}{first.suffix}; or add an alias",
-    )
+    hint = f"write the full name, such as {first.name}{first.suffix}; or add an alias"
+    where = conf.setting_place("short-name-mode")
+    return RegtoolsError(message, kind="enforcing-no-tty", stage="resolve", where=where, hint=hint)
 
 
 def bad_search_name(conf: Settings, index: int, name: str) -> RegtoolsError:

@@ -5,7 +5,6 @@ A :class:`Resolution` shows itself as a tree on the terminal, as a table in Jupy
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -78,9 +77,16 @@ class Source(Value):
         return self.blocked_by is not None
 
     @property
+    def namespace_proxy(self) -> str:
+        """What is sent as ``?ns=`` with requests for manifests and blobs; empty for none."""
+        if self.entry is None or not self.conf.release.knows_namespaces:
+            return ""
+        return (self.entry if self.mirror == PRIMARY else self.entry.mirrors[self.mirror]).namespace_proxy
+
+    @property
     def why(self) -> Reason:
         """What put this place into the list, with file, line and column."""
-        return why_source(self.conf, self.entry, self.mirror)
+        return why_source(self.conf, self.entry, self.mirror, self.namespace_proxy)
 
     @property
     def transport(self) -> Reason:
@@ -291,6 +297,8 @@ def _branch(head: str, below: list[tuple[str, list[str]]]) -> Iterator[str]:
 
 def _wrap(text: str, first: str, rest: str, *, hang: int = 0, name: bool = False) -> list[str]:
     """Break a text at blanks; a name that does not fit is broken before its digest, then anywhere."""
+    import textwrap
+
     text = visible(text)
     if name and len(first) + len(text) > WIDTH:
         text = text.replace("@", " @", 1)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
-from regtools.reference import GRAMMAR, HUB, HUB_OLD, LONGEST_NAME, PullName, Reference, is_qualified
+from regtools.reference import GRAMMAR, HUB, HUB_OLD, LONGEST_NAME, PullName, Reference, is_qualified, made
 
 from .entries import PRIMARY, applies, matched
 from .reasons import bad_search_name, enforcing_without_terminal, no_search_registries
@@ -42,12 +42,14 @@ def resolve(settings: Settings, image: str | Reference, *, tty: bool = False) ->
         how, target = _alias(settings, name.path)
         if target:
             domain, _, path = target.partition("/")
-            candidates = (_candidate(settings, Reference(domain, path, tag, name.digest), suffix),)
+            candidates = (_candidate(settings, made(domain, path, tag, name.digest), suffix),)
         else:
             found = list(_search(settings, pull))
             candidates = tuple(
-                _candidate(settings, Reference(domain, path, tag, name.digest), suffix, index)
-                for index, (domain, path) in enumerate(found)
+                [  # a list first: a generator would take longer than each of its items
+                    _candidate(settings, made(domain, path, tag, name.digest), suffix, index)
+                    for index, (domain, path) in enumerate(found)
+                ]
             )
             prompt = len(found) > 1 and _asks(settings, pull, tty)
     return Resolution(pull, candidates, how, settings, prompt, tty)
@@ -124,7 +126,7 @@ def _read(reference: str) -> Reference | str:
         domain, path, tag, digest = match.group("domain", "path", "tag", "digest")
         canonical = is_qualified(domain) and domain != HUB_OLD and (domain != HUB or "/" in path)
         if canonical and len(match["name"]) <= LONGEST_NAME:
-            return Reference(domain, path, tag, digest)
+            return made(domain, path, tag, digest)
     try:
         Reference.parse(reference)
     except RegtoolsError as error:

@@ -33,7 +33,7 @@ class Settings:
 
     Attributes:
         documents: the files, in the order in which they are merged.
-        release: the rules of the podman release; ``podman`` is its name, ``"4"``, ``"5"`` or ``"6"``.
+        release: the rules of the podman release; ``podman`` is its name, ``"5"`` or ``"5.4.2"``.
         toml: the TOML that was read, ``"1.0"`` or ``"1.1"``.
         files_read: paths of the files.
         files_ignored: files that exist but are not read: ``(path, why)`` each.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from .entries import Registry
+from .reading.schema import NAMESPACE
 from .settings import DEFAULT_HELPERS, SEARCH, Settings
 
 
@@ -43,11 +44,13 @@ def tables(entry: Registry) -> Iterator[str]:
     lines += [f"prefix = {quote(entry.prefix)}"] if entry.prefix else []
     lines += [f"location = {quote(entry.location)}"] if entry.location else []
     lines += [f"{flag.replace('_', '-')} = true" for flag in flags if getattr(entry, flag)]
+    lines += [f"{NAMESPACE} = {quote(entry.namespace_proxy)}"] if entry.namespace_proxy else []
     yield "\n".join(lines)
     for mirror in entry.mirrors:
         lines = ["[[registry.mirror]]", f"location = {quote(mirror.location)}"]
         lines += ["insecure = true"] if mirror.insecure else []
         lines += [f"pull-from-mirror = {quote(mirror.pull_from_mirror)}"] if mirror.pull_from_mirror else []
+        lines += [f"{NAMESPACE} = {quote(mirror.namespace_proxy)}"] if mirror.namespace_proxy else []
         yield "\n".join(lines)
 
 

@@ -162,7 +162,7 @@ CHECKED = [
     ("bench", "--rounds", "-1", "must be a whole number from 1"),
     ("bench", "--make-cold", "'", "no closing quotation"),
     ("bench", "--jitter", "nan", "must be a number from 0 to 1"),
-    ("explain", "--podman", "7", "invalid choice"),
+    ("explain", "--podman", "7", "write 4, 5, 6 or a full number"),
     ("explain", "--conf", "a\0b", "cannot be the name of a file"),
     ("explain", "--root", "", "cannot be the name of a file"),
     ("check", "--uid", "-1", "must be a whole number from 0"),

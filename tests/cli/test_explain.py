@@ -345,7 +345,15 @@ PROGRAM = "#!/bin/sh\necho podman version {version}\n"
 
 
 @pytest.mark.parametrize(
-    ("version", "release"), [("4.3.1", "4"), ("5.8.2", "5"), ("6.0.0-dev", "6"), ("3.4.4", "4"), ("9.1", "6")]
+    ("version", "release"),
+    [
+        ("4.3.1", "4.3.1"),
+        ("5.8.2", "5.8.2"),
+        ("6.0.0-dev", "6.0.0"),
+        ("3.4.4", "4"),
+        ("9.1", "6"),
+        ("10.0", "6"),
+    ],
 )
 def test_the_installed_release_is_asked_and_nothing_is_remembered_on_disk(
     version: str, release: str, tmp_path: Path
@@ -358,7 +366,7 @@ def test_the_installed_release_is_asked_and_nothing_is_remembered_on_disk(
     program.chmod(0o755)
     assert sources.installed_release(environ) == release
     program.write_text(PROGRAM.format(version="5.0.0"))
-    assert sources.installed_release(environ) == "5"
+    assert sources.installed_release(environ) == "5.0.0"
     assert [path.name for path in tmp_path.iterdir()] == ["bin"]
 
 
@@ -375,7 +383,7 @@ def test_podman_is_asked_only_where_the_answer_counts(
     for words in (["--podman", "6"], ["--podman", "all"], ["--root", str(tmp_path)]):
         run(capsys, "quay.io/x", *conf, *words)
     assert not log.exists()
-    assert json.loads(run(capsys, "quay.io/x", *conf)[1])["podman"] == "5"
+    assert json.loads(run(capsys, "quay.io/x", *conf)[1])["podman"] == "5.1"
     assert log.read_text().split() == ["asked"]
 
 
@@ -391,4 +399,4 @@ def test_a_podman_that_does_not_answer_is_none(text: str, tmp_path: Path) -> Non
 def test_auto_is_the_podman_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout
     environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    assert sources.installed_release(environ) == version.split()[-1].partition(".")[0]
+    assert sources.installed_release(environ) == version.split()[-1]

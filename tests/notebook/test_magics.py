@@ -93,6 +93,8 @@ def test_what_json_has_no_form_for_binds_nothing(
         ("--toml 1.1", True),
         ("--podman 5", False),
         ("--podman 4", False),
+        ("--podman 5.4.2", False),
+        ("--podman 6.0", True),
         ("--toml 1.0", False),
     ],
 )
@@ -111,7 +113,7 @@ def test_tagged_shows_types(shell: InteractiveShell) -> None:
 @pytest.mark.parametrize(
     "line, told",
     [
-        ("--podman 7", "choose from"),
+        ("--podman 7", "write 4, 5, 6 or a full number"),
         ("--podman 5 --toml 1.0", "not allowed with"),
         ("one two", "unrecognized arguments: two"),
         ("class", "cannot be the name of a variable"),
@@ -178,7 +180,7 @@ def test_beside_reads_files_and_names_them_without_their_folder(tmp_path: Path) 
     with pytest.raises(rt.TomlError) as caught:
         beside(path, podman="5")
     assert caught.value.file == "some.conf"
-    with pytest.raises(ValueError, match="podman must be one of 4, 5, 6"):
+    with pytest.raises(rt.RegtoolsError, match="write 4, 5, 6 or a full number"):
         beside(GOOD, podman="7")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from regtools.testbed import Practice
 from tests.notebooks.stored import NOTEBOOKS, code_cells, prose
-from tests.support.podman import ENTER, trixie_root
+from tests.support.podman import ENTER, debian_root
 
 CHAPTER = NOTEBOOKS / "02-meet-podman.ipynb"
 TABLE = prose(CHAPTER).split("## Point by point")[1].split("## ")[0]
@@ -49,7 +49,17 @@ def test_the_generator_still_makes_the_recorded_service(root: Path, tmp_path: Pa
     shutil.copy(units / "hello.container", tmp_path)
     (tmp_path / "answers").mkdir()  # ENTER lends it to podman
     generator = ("env", "QUADLET_UNIT_DIRS=/mnt", "/usr/libexec/podman/quadlet", "--dryrun", "--user")
-    enter = ("unshare", "--mount", "sh", "-c", ENTER, "sh", str(trixie_root()), str(tmp_path), *generator)
+    enter = (
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        ENTER,
+        "sh",
+        str(debian_root("5.4")),
+        str(tmp_path),
+        *generator,
+    )
     done = subprocess.run(enter, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "---hello.service---\n" + (units / "hello.service").read_text(encoding="utf-8")
 

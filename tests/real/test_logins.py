@@ -49,7 +49,7 @@ class Pair:
         return ours, done.returncode == 0
 
 
-@pytest.fixture(params=["4.3", pytest.param("5.4", marks=pytest.mark.long)])
+@pytest.fixture(params=["4.3", pytest.param("5.4", marks=pytest.mark.long), "6.1"])
 def both(request: pytest.FixtureRequest) -> Iterator[Pair]:
     with engine(request.param) as real:
         yield Pair(real, Home(real.work))

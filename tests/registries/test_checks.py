@@ -73,6 +73,11 @@ ROWS: list[tuple[str, str, str]] = [
     ('unqualified_search_registries = ["a.io"]\n', "6", "warning unknown-key 1:1"),
     ('[[mirror]]\nlocation = "a.io"\n', "6", "warning unknown-key 1:1"),
     ('additional-layer-store-auth-helper = "x"\n', "4", "warning unknown-key 1:1"),
+    (ENTRY_OF_HUB + 'namespace-proxy = "a.io"\n', "6", "note namespace-proxy 3:1"),
+    (ENTRY_OF_HUB + 'namespace-proxy = "a.io"\n', "6.0", "note namespace-proxy 3:1"),
+    (ENTRY_OF_HUB + "namespace-proxy = 1\n", "6", "error type-mismatch 3:19"),
+    (ENTRY_OF_HUB + "namespace-proxy = 1\n", "6.0", "note upgrade-refused 3:19"),
+    (ENTRY_OF_HUB + '[[registry.mirror]]\nlocation = "b.io"\n', "6.0", "note upgrade-changes 3:1"),
     ('registry-mirrors = ["https://a.io"]\n', "6", "warning docker-key 1:1"),
     ('insecure-registries = ["a.io"]\n', "6", "warning docker-key 1:1"),
     ('aliases = "x"\n', "6", "warning aliases-no-table 1:1"),
@@ -165,11 +170,7 @@ def test_each_thing_is_found_in_its_place(text: str, podman: str, wanted: str) -
 def test_every_rule_about_files_has_an_example() -> None:
     shown = {wanted.split()[1] for _, _, wanted in ROWS} | {wanted.split()[1] for _, _, wanted, _ in DROPINS}
     shown |= {wanted.split()[1] for _, _, wanted, _ in FILES}
-    assert set(RULES) - shown == {
-        "dangling-link",
-        "remembered-alias",
-        "upgrade-refused",
-    }  # in tests of their own
+    assert set(RULES) - shown == {"dangling-link", "remembered-alias"}  # in tests of their own
 
 
 @pytest.mark.parametrize(("text", "podman", "wanted"), ROWS, ids=[row[2] for row in ROWS])
@@ -298,6 +299,8 @@ def test_what_is_said_of_the_old_format_is_said_once() -> None:
     [
         ("4", "warning", "podman 4 keeps it"),
         ("5", "warning", "podman before 5.6 keeps it"),
+        ("5.4.2", "warning", "podman 5.4.2 keeps it"),
+        ("5.6", "note", "podman takes it off"),
         ("6", "note", "podman takes it off"),
     ],
 )

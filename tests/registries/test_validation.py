@@ -6,8 +6,9 @@ import pytest
 
 from regtools import RegistriesConf, RegtoolsError, TomlError
 from regtools.registries.reading.document import Document
-from regtools.registries.reading.releases import RELEASES
+from regtools.registries.reading.releases import RELEASES, release
 from regtools.registries.reading.validation import Checked, check
+from regtools.registries.writing import effective_toml
 
 # text → kind, line, column, and a part of the hint
 REFUSED = {
@@ -189,6 +190,56 @@ def test_releases_differ_where_the_table_says() -> None:
     with pytest.raises(TomlError) as refused:
         RegistriesConf.from_toml(twice, podman="5")
     assert "podman 5 would silently take the last" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "podman", ["", "7", "six", "6.x", "6.", ".6", "6.0-dev", "٦", "06", "3.4", "10.0", " 6"]
+)
+def test_a_release_that_is_none_is_refused_with_what_is_accepted(podman: str) -> None:
+    with pytest.raises(RegtoolsError) as caught:
+        RegistriesConf.from_toml("", podman=podman)
+    assert (caught.value.kind, caught.value.stage) == ("unknown-release", "load")
+    assert "4, 5, 6 or a full number such as 5.4.2" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("podman", "like", "lacks"),
+    [
+        ("4.3.1", "4", set()),
+        ("4.9", "4", set()),
+        ("5.4.2", "5", {"trims_mirrors"}),
+        ("5.6", "5", set()),
+        ("5.10.1", "5", set()),
+        ("6.0", "6", {"blobs_move_on", "knows_namespaces"}),
+        ("6.0.9", "6", {"blobs_move_on", "knows_namespaces"}),
+        ("6.1.1", "6", set()),
+        ("6.10", "6", set()),
+    ],
+)
+def test_a_full_number_has_the_rules_of_that_release(podman: str, like: str, lacks: set[str]) -> None:
+    one, bare = release(podman), RELEASES[like]
+    assert one == bare._replace(name=podman, version=podman, **dict.fromkeys(lacks, False))
+    assert RegistriesConf.from_toml("", podman=podman).podman == podman
+    assert (one.name in "456") == (podman in "456")
+
+
+def test_a_namespace_is_text_and_counts_from_6_1_on() -> None:
+    text = '[[registry]]\nlocation = "a.test"\nNamespace-Proxy = "x.test"\n[[registry.mirror]]\nlocation = "m.test"\n'
+    new = RegistriesConf.from_toml(text + 'namespace-proxy = "y.test"\n')
+    assert [source.namespace_proxy for source in new.resolve("a.test/x").sources] == ["y.test", "x.test"]
+    assert new.resolve("a.test/x").to_dict() == RegistriesConf.from_toml(text).resolve("a.test/x").to_dict()
+    assert RegistriesConf.from_toml(effective_toml(new)).registries == new.registries
+    assert "asked with namespace-proxy 'y.test'" in str(new.resolve("a.test/x"))
+    for podman in ("4", "5", "6.0"):
+        old = RegistriesConf.from_toml(text + 'namespace-proxy = "y.test"\n', podman=podman)
+        assert [source.namespace_proxy for source in old.resolve("a.test/x").sources] == ["", ""]
+        assert 'namespace-proxy = "y.test"' in effective_toml(old)
+        RegistriesConf.from_toml(text + "namespace-proxy = 1\n", podman=podman).resolve("a.test/x")
+    for wrong in ("1", "true", '["a"]', "{}", "1979-05-27"):
+        with pytest.raises(RegtoolsError) as caught:
+            RegistriesConf.from_toml(text + f"namespace-proxy = {wrong}\n")
+        error = caught.value
+        assert (error.kind, error.line, error.column) == ("type-mismatch", 6, 19)
 
 
 MIXES = [

@@ -1,12 +1,18 @@
-"""Real podman and skopeo, of the machine and of Debian trixie, each with fresh storage.
+"""Real podman and skopeo of three releases, each with fresh storage.
 
     with engine("5.4") as real:
         real.configure(conf_text)                       # the registries.conf of what follows
         done = real.podman("pull", "origin.test/hello")  # a CompletedProcess, text
         real.skopeo("copy", "docker://origin.test/hello", f"dir:{real.inside / 'copy'}")
 
-4.3 is the machine's own (Debian bookworm). 5.4 lives in a root folder that mmdebstrap makes once, below the
-user's cache directory; it runs there in its own mount namespace, so that no mount outlives the command.
+4.3 is the machine's own (Debian bookworm). 5.4 (trixie) and 6.1 (experimental) are in root folders that mmdebstrap
+makes once, below the user's cache directory; they run there in their own mount namespace, so that no mount outlives
+the command.
+
+Debian's experimental moves. If it cannot be had, the tests of 6.1 are skipped with the reason, in CI too. It cannot
+be had if apt says that it finds no such suite or package, cannot download, or cannot satisfy the dependencies
+(``NOT_TO_BE_HAD``), if that takes more than ``MAKING_S``, or if the folder holds another release than 6.1. Everything
+else is broken: a missing mmdebstrap, another failure of it, a podman that does not answer. That fails in CI.
 """
 
 from __future__ import annotations
@@ -14,11 +20,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from regtools.pull.engines.private import containers_conf, new_folder, storage_conf
 from tests.conftest import absent
@@ -27,10 +37,52 @@ from tests.support.terminal import on_terminal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RELEASES = ("4.3", "5.4")
+RELEASES = ("4.3", "5.4", "6.1")
 CACHE = Path.home() / ".cache" / "regtools-tests"
-PACKAGES = "podman,skopeo,netavark,crun,ca-certificates"
+PACKAGES = "podman,skopeo,netavark,crun,mount,ca-certificates"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SECONDS = 180  # nothing here takes a tenth of it; more is a hang
+MAKING_S = 240  # to make a root folder; 20 to 30 are usual
+ASK_AGAIN_S = 3600  # after which a suite that could not be had is asked again
+HAD: dict[str, str] = {}
+"""Release → full version, of every podman that this process started."""
+LACKED: dict[str, str] = {}
+"""Release → why the tests of it were skipped."""
+
+# How apt words that a suite or a package of it is not there, not whole, or not to be downloaded.
+NOT_TO_BE_HAD = re.compile(
+    r"Unable to locate package|has no installation candidate|unmet dependencies|Unable to correct problems"
+    r"|Failed to fetch|does not have a Release file|is not available in the sources|Could not resolve|Unable to connect"
+    r"|Unable to satisfy dependencies"
+)
+
+
+@dataclass(frozen=True)
+class Debian:
+    """A root folder that mmdebstrap makes of ``suites``; the last one has the podman that is wanted.
+
+    A ``moving`` suite is one that may be gone tomorrow, which is no fault of what is tested.
+    """
+
+    name: str
+    suites: tuple[str, ...]
+    moving: bool = False
+
+    def command(self, folder: Path, mirror: str) -> list[str]:
+        """Return the command that makes the folder."""
+        options = ['--aptopt=APT::Install-Recommends "false"']
+        if self.moving:  # experimental's Release file is out of date on mirrors
+            options += ['--aptopt=Acquire::Check-Valid-Until "false"']
+            options += [f'--aptopt=APT::Default-Release "{self.suites[-1]}"']
+        sources = [f"deb [signed-by={KEYRING}] {mirror} {suite} main" for suite in self.suites]
+        made = ("mmdebstrap", "--variant=apt", "--mode=root", f"--include={PACKAGES}")
+        return [*made, *options, self.suites[0], str(folder), *sources]
+
+
+DEBIANS = {
+    "5.4": Debian("trixie-1", ("trixie",)),
+    "6.1": Debian("experimental-1", ("sid", "experimental"), moving=True),
+}
 
 
 def settings(inside: Path, runtime: str) -> dict[str, str]:
@@ -43,8 +95,8 @@ def settings(inside: Path, runtime: str) -> dict[str, str]:
     }
 
 
-# $1 the root folder, $2 the work folder, then the command. containers/storage remounts "/", which must
-# therefore be a mount of its own; crun without cgroups wants to see no half of cgroup v1 and v2.
+# $1 the root folder, $2 the work folder, then the command. containers/storage remounts "/", which must therefore be a
+# mount of its own; crun wants to see no half of cgroup v1 and v2, and podman 6 refuses v1.
 ENTER = """
 set -e
 root=$1 work=$2
@@ -52,7 +104,7 @@ shift 2
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
-mount -t tmpfs tmpfs "$root/sys/fs/cgroup"
+mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount --rbind /dev "$root/dev"
 for own in dev/shm run tmp var/tmp; do mount -t tmpfs tmpfs "$root/$own"; done
 if [ -d "$work/answers" ]; then
@@ -60,7 +112,10 @@ if [ -d "$work/answers" ]; then
     mount --bind "$work/answers" "$root/var/cache/containers"
 fi
 mount --bind "$work" "$root/mnt"
-for file in hosts resolv.conf; do mount --bind "/etc/$file" "$root/etc/$file" 2>/dev/null || true; done
+for file in hosts resolv.conf; do
+    touch "$root/etc/$file"
+    mount --bind "/etc/$file" "$root/etc/$file" 2>/dev/null || true
+done
 exec chroot "$root" "$@"
 """
 
@@ -154,47 +209,91 @@ def engine(release: str, *, own_answers: bool = False) -> Iterator[Engine]:
             made = Engine(release, folder, folder, enter if own_answers else (), ())
             runtime = "runc"
         else:
-            enter = ("unshare", "--mount", "sh", "-c", ENTER, "sh", str(trixie_root()), str(folder))
+            enter = ("unshare", "--mount", "sh", "-c", ENTER, "sh", str(debian_root(release)), str(folder))
             made = Engine(release, folder, Path("/mnt"), enter, ("--network=none", "--cgroups=disabled"))
             runtime = "crun"
         for name, text in settings(made.inside, runtime).items():
             (folder / name).write_text(text)
+        if release not in HAD:
+            HAD[release] = _answer(made)
         yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def trixie_root() -> Path:
-    """Give the root folder with podman 5.4; make it, once for all runs, where it is missing."""
+def _answer(made: Engine) -> str:
+    """Return the full version; a podman that is there and does not say it is broken, not absent."""
+    try:
+        done = made.podman("--version", check=False)
+    except subprocess.TimeoutExpired:
+        pytest.fail(
+            f"podman {made.release} does not answer: --version took more than {SECONDS} s", pytrace=False
+        )
+    version = re.fullmatch(r"podman version (\d+\.\d+\.\d+)\n", done.stdout)
+    if version is None:
+        said = (done.stderr + done.stdout).strip() or "nothing"
+        pytest.fail(f"podman {made.release} is broken: --version said {said}", pytrace=False)
+    if not version[1].startswith(f"{made.release}."):
+        absent(f"needs podman {made.release}, and this machine has {version[1]}")
+    return version[1]
+
+
+def debian_root(release: str) -> Path:
+    """Return the root folder with podman of a release; make it, once for all runs, where it is missing."""
+    debian = DEBIANS[release]
     _need("mmdebstrap", "unshare", "chroot")
     if os.geteuid() != 0:
-        absent("needs root for the root folder of Debian trixie")
+        absent("needs root for the root folder of another Debian")
     CACHE.mkdir(parents=True, exist_ok=True)
-    target = CACHE / "trixie-1"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making it
+    target, lacking = CACHE / debian.name, CACHE / f"{debian.name}.lacking"
+    with (CACHE / f"{debian.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be making it
         if not target.exists():
-            _make_root(target)
+            known = lacking.exists() and time.time() - lacking.stat().st_mtime < ASK_AGAIN_S
+            reason = lacking.read_text() if known else _make_root(debian, release, target)
+            if reason:
+                lacking.write_text(reason)
+                LACKED[release] = reason
+                pytest.skip(f"needs podman {release}: {reason}")
     return target
 
 
-def _make_root(target: Path) -> None:
-    partial = target.with_suffix(".partial")
+def _make_root(debian: Debian, release: str, target: Path) -> str:
+    """Make the folder; return why it cannot be had, or nothing."""
+    partial, suite = target.with_suffix(".partial"), debian.suites[-1]
     shutil.rmtree(partial, ignore_errors=True)
-    done = subprocess.run(
-        [
-            *("mmdebstrap", "--variant=apt", "--mode=root", f"--include={PACKAGES}"),
-            *("trixie", str(partial), _debian_mirror()),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=900,
+    try:
+        done = subprocess.run(
+            debian.command(partial, _debian_mirror()), capture_output=True, text=True, timeout=MAKING_S
+        )
+        said = done.stderr
+    except subprocess.TimeoutExpired:
+        said = f"Failed to fetch within {MAKING_S} s"
+    else:
+        version = packaged_podman(partial)
+        if done.returncode == 0 and version.startswith(f"{release}."):
+            partial.rename(target)
+            return ""
+        if done.returncode == 0:
+            said = f"Unable to locate package podman {release}: it has {version or 'none'}"
+    shutil.rmtree(partial, ignore_errors=True)
+    if debian.moving and (why := NOT_TO_BE_HAD.search(said)):
+        line = next(line for line in said.splitlines() if why[0] in line)
+        return f"Debian {suite} cannot be had ({line.removeprefix('E: ').strip()})"
+    absent(
+        f"needs a root folder of Debian {suite}; mmdebstrap said: {(said.strip().splitlines() or ['nothing'])[-1]}"
     )
-    if done.returncode:
-        shutil.rmtree(partial, ignore_errors=True)
-        said = done.stderr.strip().splitlines() or ["nothing"]
-        absent(f"needs a root folder of Debian trixie; mmdebstrap said: {said[-1]}")
-    partial.rename(target)
+    raise AssertionError
+
+
+def packaged_podman(root: Path) -> str:
+    """Return the version of podman that a root folder's list of packages names, or nothing."""
+    try:
+        listed = (root / "var/lib/dpkg/status").read_text()
+    except OSError:
+        return ""
+    found = re.search(r"^Package: podman\n(?:.+\n)*?Version: (\d+\.\d+\.\d+)", listed, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _debian_mirror() -> str:
@@ -218,3 +317,13 @@ def _need(*programs: str) -> None:
     ]
     if missing:
         absent(f"needs {', '.join(missing)}, not installed on this machine")
+
+
+def _make_all() -> None:
+    for release in DEBIANS:
+        with contextlib.suppress(pytest.skip.Exception, pytest.fail.Exception):
+            debian_root(release)
+
+
+if __name__ == "__main__":
+    _make_all()

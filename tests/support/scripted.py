@@ -77,7 +77,8 @@ class Script:
     def answer(self, path: str) -> Answer:
         if path in self.extra:
             return self.extra[path]
-        if path.partition("?")[0] == "/token" and self.token_answer is not None:
+        path = path.partition("?")[0]
+        if path == "/token" and self.token_answer is not None:
             return Answer(200, {"Content-Type": "application/json"}, self.token_answer)
         if path == "/v2/":
             return Answer(200, {"Content-Type": "application/json"}, b"{}")

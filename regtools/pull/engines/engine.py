@@ -92,6 +92,9 @@ def _by_variable(engine: str, version: str) -> bool:
     return int(version.partition(".")[0]) >= (6 if engine == "podman" else 2)
 
 
+PATIENCE_S = 60.0  # within which a program says its version; a tenth of a second is usual
+
+
 @lru_cache
 def engine_version(engine: str) -> str:
     """Return the version of ``podman`` or ``skopeo`` on this machine.
@@ -105,7 +108,12 @@ def engine_version(engine: str) -> str:
     if shutil.which(engine) is None:
         hint = f"install {engine}, or use --engine builtin, which needs no program"
         raise pull_error("program-missing", f"{engine} is not installed here", hint)
-    done = subprocess.run([engine, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    command = [engine, "--version"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    except subprocess.TimeoutExpired:
+        hint = "see what it waits for, or use --engine builtin"
+        raise pull_error("engine", f"{engine} --version does not answer", hint) from None
     version = re.search(r"\d+\.\d+\S*", done.stdout)
     if version is None:
         raise pull_error("engine", f"{engine} does not report its version")

@@ -43,6 +43,8 @@ __all__ = ["FetchError", "Lane", "fetch", "renew"]
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REPEATABLE = (408, 429)
+# Error kind → the code in the registry's error body with which podman 6.1.1 asks the next source for a blob.
+_LEADS_ON = {"http-404": "BLOB_UNKNOWN", "http-429": "TOOMANYREQUESTS"}
 _RANGE = re.compile(r"bytes ([0-9]++)-[0-9]++/(?:[0-9]++|\*)")
 
 
@@ -98,6 +100,8 @@ def fetch(lane: Lane, wanted: Wanted, body: Body, trust: Trust, grant: Grant | N
         elsewhere = large and not body.received and _leads_on(exchange, fault[0])
         patient = wanted.patient or (large and not elsewhere)
         pause = _pause(exchange, fault[0], tries, lane.run) if patient and tries < limits.retries else None
+        if elsewhere and not patient and fault[0].startswith("http-5") and tries < min(1, limits.retries):
+            pause = 0.0  # podman 6.1 waits a second
         if pause is None:
             what = wanted.kind if wanted.digest is None else f"{wanted.kind} {wanted.digest[:19]}…"
             message = f"{what} from {exchange.wire['url_host']}: {fault[1]}"
@@ -237,14 +241,17 @@ def _pause(exchange: Exchange, kind: str, tries: int, run: Run) -> float | None:
 
 
 def _leads_on(exchange: Exchange, kind: str) -> bool:
-    """Return whether podman 6 would ask the next source for a blob instead of repeating or giving up."""
-    unknown = kind == "http-404" and _said(exchange)[0] == "BLOB_UNKNOWN"
-    return unknown or kind in ("timeout", "http-429") or kind.startswith("http-5")
+    """Return whether podman 6.1 would ask the next source for a blob instead of repeating or giving up."""
+    if kind in _LEADS_ON:
+        return _said(exchange)[0] == _LEADS_ON[kind]
+    return kind == "timeout" or kind.startswith("http-5")
 
 
 def _retry_after(exchange: Exchange) -> float | None:
     """Return the pause that a server asks for, in seconds or by a date (RFC 9110, section 10.2.3)."""
-    value = exchange.headers.get("retry-after", "")
+    value = exchange.headers.get("retry-after")
+    if value is None:  # as almost always: trying to read a date takes longer than all else here
+        return None
     if value.isdecimal():
         return read_seconds(value)
     moment = read_date(value)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64  # base64 would load struct, too
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Login:
     def basic(self) -> Secret:
         """Return the value of the ``Authorization`` header for Basic (RFC 7617)."""
         pair = f"{self.user}:{self.password.reveal()}"
-        return Secret(f"Basic {b64encode(pair.encode('utf-8', 'surrogateescape')).decode()}")
+        return Secret(f"Basic {b2a_base64(pair.encode('utf-8', 'surrogateescape'), newline=False).decode()}")
 
 
 def find_login(conf: Settings, reference: str) -> Login | None:
@@ -116,7 +116,7 @@ def _entry(step: Step, around: Surroundings) -> Login | None:
     fields = _fields(step, around)
     auth, token = fields.get("auth") or "", fields.get("identitytoken") or ""
     try:
-        decoded = b64decode(auth.replace("\r", "").replace("\n", ""), validate=True)
+        decoded = a2b_base64(auth.replace("\r", "").replace("\n", ""), strict_mode=True)
     except (ValueError, AttributeError):
         decoded = None
     if decoded is None or not _is_sendable(token):

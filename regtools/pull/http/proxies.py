@@ -9,7 +9,7 @@ A proxy's password is in none of the URLs, messages and columns that follow from
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -78,7 +78,7 @@ def proxy_secrets(environ: Mapping[str, str]) -> Iterator[Secret]:
         if pair := _PARTS.fullmatch(value)[2]:  # type: ignore[index]
             user, _, password = pair.partition(":")
             plain = f"{unquote(user)}:{unquote(password)}".encode("utf-8", "surrogateescape")
-            yield Secret(b64encode(plain).decode())
+            yield Secret(b2a_base64(plain, newline=False).decode())
             yield from map(
                 Secret,
                 (pair, password, unquote(password), *re.split("[#/?@:]", f"{password}@{unquote(password)}")),

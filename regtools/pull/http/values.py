@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import resource
-from base64 import b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -255,9 +255,9 @@ class Censor:
 
 def _spellings(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogatepass")
-    packed = {b64encode(raw, altchars).decode().rstrip("=") for altchars in (None, b"-_")}
+    packed = b2a_base64(raw, newline=False).decode().rstrip("=")
     return {
         *(secret, secret.rstrip("="), visible(secret), repr(secret)[1:-1]),
         *(quote(raw, safe=""), quote(raw), quote_plus(raw)),
-        *packed,
+        *(packed, packed.replace("+", "-").replace("/", "_")),
     }

@@ -99,7 +99,8 @@ def _keeps_slash(release: Release) -> str | None:
     """Return the podman that keeps the slash at a mirror's end; None if none of this release does."""
     if not release.trims_mirrors:
         return f"podman {release.name}"
-    return f"podman before {release.trims_mirrors_since}" if release.trims_mirrors_since else None
+    since = release.since("trims_mirrors")
+    return f"podman before {since}" if since else None
 
 
 # -- prefixes --------------------------------------------------------------------------------------------

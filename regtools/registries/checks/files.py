@@ -18,7 +18,7 @@ from regtools.errors import Place, RegtoolsError
 from ..reading.document import Document, dialect
 from ..reading.host import Surroundings
 from ..reading.lookup import Files, Ignored, look_up
-from ..reading.releases import RELEASES, Release
+from ..reading.releases import SINCE, Release
 from ..settings import Settings
 from .finding import NOTE, Finding, rule
 from .lenient import Sheet
@@ -124,13 +124,20 @@ def upgrade(
         view: its configuration, None where it refuses the files.
         around: the machine, to look there for the later release's files; None where files were named.
     """
-    for later in list(RELEASES.values())[list(RELEASES).index(release.name) + 1 :]:
+    for later in release.later:
         refused = [finding for sheet in sheets if (finding := _refused(sheet, later)) is not None]
         yield from refused
         if around is not None:
             yield from _files(sheets, later, around)
         if view is not None and not refused:
             yield from _meaning(view, sheets, later, around)
+            mirrored = [entry.prefix for entry in view.registries if entry.mirrors]
+            if mirrored and later.blobs_move_on and not release.blobs_move_on:
+                message = (
+                    f"from podman {SINCE['blobs_move_on']} on, a layer that a mirror does not deliver is "
+                    "fetched from the next source; today the pull fails"
+                )
+                yield Finding(NOTE, "upgrade-changes", message, view.place(mirrored[0], "mirror", 0))
 
 
 def _refused(sheet: Sheet, later: Release) -> Finding | None:

@@ -48,6 +48,7 @@ RULES = {
     "case-variant": Rule(NOTE),
     "docker-key": Rule(WARNING),
     "misplaced-key": Rule(WARNING),
+    "namespace-proxy": Rule(NOTE),
     "unknown-key": Rule(WARNING),
     # entries
     "bad-prefix": Rule(WARNING),
@@ -89,10 +90,10 @@ RULES = {
     "masked-file": Rule(NOTE, MACHINE),
     "misnamed-file": Rule(WARNING, MACHINE),
     "unread-file": Rule(WARNING, MACHINE),
-    "upgrade-changes": Rule(NOTE, MACHINE, until=5),
+    "upgrade-changes": Rule(NOTE, MACHINE),
     "upgrade-order": Rule(NOTE, MACHINE, until=5),
     "upgrade-read": Rule(NOTE, MACHINE, until=5),
-    "upgrade-refused": Rule(NOTE, MACHINE, until=5),
+    "upgrade-refused": Rule(NOTE, MACHINE),
     "upgrade-unread": Rule(NOTE, MACHINE, until=5),
 }
 

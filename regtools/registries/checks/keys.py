@@ -11,7 +11,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..convert import docker_toml, old_toml
-from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, OLD_LISTS, TOP, Path, Table, fold_key
+from ..reading.releases import SINCE
+from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, NAMESPACE, OLD_LISTS, TOP, Path, Table, fold_key
 from ..settings import Settings
 from .finding import Finding
 from .fixes import Fix
@@ -89,6 +90,8 @@ def _table(
                 message = f"podman knows this key as {name!r}; it reads {key!r} too, other tools may not"
                 hint, fix = f"write {name}", sheet.renamed(here, name)
                 yield sheet.finding("case-variant", message, here, at_key=True, hint=hint, fix=fix)
+            if name == NAMESPACE:
+                yield _namespace(sheet, here, value)
             if name == "aliases" and not isinstance(value, dict):
                 message = "'aliases' is no table here, and podman ignores it without a word"
                 yield sheet.finding("aliases-no-table", message, here, at_key=True, hint="write [aliases]")
@@ -105,6 +108,16 @@ def _table(
             yield _borrowed(sheet, here, name, value)
         else:
             yield _unknown(sheet, here, list(known))
+
+
+def _namespace(sheet: Sheet, path: Path, value: Any) -> Finding:
+    first = SINCE["knows_namespaces"]
+    if sheet.release.knows_namespaces:
+        message = f"from podman {first} on, this place is asked for manifests and blobs with ?ns={value}"
+        message += "; older releases ignore the key"
+    else:
+        message = f"{NAMESPACE!r} has no effect before podman {first}: podman {sheet.release.name} ignores it"
+    return sheet.finding("namespace-proxy", message, path, at_key=True)
 
 
 # -- one finding each ------------------------------------------------------------------------------------

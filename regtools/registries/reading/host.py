@@ -18,7 +18,7 @@ try:
 except ImportError:  # only Unix has a user database
     pwd = None  # type: ignore[assignment]
 
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import Place, RegtoolsError, unreadable
 from regtools.toml.to_json import read_file
 
 _LINKS = 40  # as many symbolic links in one path as Linux follows
@@ -89,7 +89,7 @@ class Surroundings:
         try:
             return read_file(self.real(path))
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         except RegtoolsError as error:
             error.where = Place(path)
             raise
@@ -119,7 +119,7 @@ class Surroundings:
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:
-            raise _unreadable(path, error, "directory") from error
+            raise unreadable(path, error, what="the directory") from error
 
     @property
     def home(self) -> str | None:
@@ -141,9 +141,3 @@ class Surroundings:
 
 def _parts(path: str) -> list[str]:
     return [part for part in reversed(path.split("/")) if part not in ("", ".")]
-
-
-def _unreadable(path: str, error: OSError | ValueError, what: str = "file") -> RegtoolsError:
-    reason = getattr(error, "strerror", None) or str(error)
-    message = f"the {what} cannot be read: {reason}"
-    return RegtoolsError(message, kind="file-unreadable", stage="load", where=Place(path))

@@ -1,21 +1,25 @@
-"""What differs between podman 4, 5 and 6: one table, asked by name.
+"""What differs between podman 4, 5, 6 and 6.1: one table, asked by name.
 
 No other module compares release numbers. Sources: containers-registries.conf(5) and the image libraries
-of podman 4.3.1, 5.8.2 and 6.0; each row was checked by running them.
+of podman 4.3.1, 5.8.2, 6.0 and 6.1.1; each row was checked by running them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
+
+from .schema import LAYER_HELPER, NAMESPACE
 
 
 class Release(NamedTuple):
     """How one podman looks for, reads and judges its files.
 
     Attributes:
-        name: ``"4"``, ``"5"`` or ``"6"``.
+        name: ``"4"``, ``"5"``, ``"6"`` or the full number that was asked for.
+        version: the full number whose rules hold.
         toml: dialect of TOML, ``"1.0"`` or ``"1.1"``.
         toml11_variable: environment variable whose presence turns TOML 1.1 on.
         takes_last_list: whether the last of two equal list keys counts; we refuse both and say so.
@@ -24,8 +28,8 @@ class Release(NamedTuple):
         empty_old_list_counts: whether ``registries = []`` makes a file one in the old format.
         empty_new_list_counts: whether an empty list of the new format makes such a file a mixed one.
         knows_layer_helper: whether ``additional-layer-store-auth-helper`` is a key.
+        knows_namespaces: whether ``namespace-proxy`` is a key.
         trims_mirrors: whether a slash at the end of a mirror's location is removed.
-        trims_mirrors_since: the first minor release that does so, if it is not the first of all.
         main_variables: environment variables that name the main file; the first that is set decides.
         variable_drops_dropins: whether such a variable switches all drop-ins off.
         override_variable: environment variable that names a file merged last.
@@ -39,11 +43,11 @@ class Release(NamedTuple):
         dangling_link_is_fatal: whether a drop-in that is a link to a missing file stops podman.
         auth_variable_is_alone: whether an auth file that a variable names is the only one that is read.
         blobs_move_on: whether the candidate's next source is tried if one fails to deliver a blob.
-            Within podman 6 this is new: releases from the second half of 2026 on.
         names_main_file: whether the "no search registries" error names the main file.
     """
 
     name: str
+    version: str
     toml: str = "1.1"
     toml11_variable: str | None = None
     takes_last_list: bool = False
@@ -52,8 +56,8 @@ class Release(NamedTuple):
     empty_old_list_counts: bool = True
     empty_new_list_counts: bool = True
     knows_layer_helper: bool = True
+    knows_namespaces: bool = True
     trims_mirrors: bool = True
-    trims_mirrors_since: str | None = None
     main_variables: tuple[str, ...] = ("CONTAINERS_REGISTRIES_CONF",)
     variable_drops_dropins: bool = True
     override_variable: str | None = "CONTAINERS_REGISTRIES_CONF_OVERRIDE"
@@ -68,9 +72,35 @@ class Release(NamedTuple):
     blobs_move_on: bool = True
     names_main_file: bool = False
 
+    @property
+    def unknown_keys(self) -> frozenset[str]:
+        """The keys of registries.conf that only other releases know; this one ignores them."""
+        known = {LAYER_HELPER: self.knows_layer_helper, NAMESPACE: self.knows_namespaces}
+        return frozenset(key for key, is_known in known.items() if not is_known)
+
+    def since(self, fact: str) -> str | None:
+        """Return the first release for which a fact is true, if a bare number leaves open whether it is."""
+        return SINCE[fact] if SINCE[fact].partition(".")[0] == self.name else None
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The newest release of each number, by name, without those that have the rules of this one."""
+        return tuple(
+            each.version if each.name == self.name[0] else each.name
+            for each in RELEASES.values()
+            if each._replace(name=self.name, version=self.version) != self
+        )
+
+    @property
+    def later(self) -> tuple[Release, ...]:
+        """Those of :attr:`others` that came after this release."""
+        rest = map(release, self.others)
+        return tuple(each for each in rest if _parts(each.version) > _parts(self.version))
+
 
 _FIVE = Release(
     "5",
+    "5.8",
     toml="1.0",
     toml11_variable="BURNTSUSHI_TOML_110",
     takes_last_list=True,
@@ -86,35 +116,57 @@ _FIVE = Release(
     follows_linked_directory=False,
     blobs_move_on=False,
     names_main_file=True,
-    trims_mirrors_since="5.6",
+    knows_namespaces=False,
 )
 _FOUR = _FIVE._replace(
     name="4",
+    version="4.3.1",
     toml11_variable=None,
     accepts_bom=False,
     empty_old_list_counts=False,
     empty_new_list_counts=False,
     knows_layer_helper=False,
     trims_mirrors=False,
-    trims_mirrors_since=None,
     dangling_link_is_fatal=True,
     auth_variable_is_alone=False,
 )
 
-RELEASES: dict[str, Release] = {"4": _FOUR, "5": _FIVE, "6": Release("6")}
+RELEASES: dict[str, Release] = {"4": _FOUR, "5": _FIVE, "6": Release("6", "6.1")}
+
+SINCE = {"trims_mirrors": "5.6", "blobs_move_on": "6.1", "knows_namespaces": "6.1"}
+"""Of the facts above, those that begin within a number: the first release for which each is true."""
+
+NAMED = "4, 5, 6 or a full number such as 5.4.2"
+_FULL = re.compile(r"([456])((?:\.\d{1,4}){1,3})", re.ASCII)
 
 
 def release(name: str) -> Release:
     """Return the row of one release.
 
+    Args:
+        name: ``"4"``, ``"5"`` or ``"6"`` for the newest one known with that number (4.3.1, 5.8 and 6.1), or a
+            full number such as ``"5.4.2"``. One that is newer than those known has their rules.
+
     >>> release("5").toml
     '1.0'
+    >>> release("6").blobs_move_on, release("6.0").blobs_move_on
+    (True, False)
 
     Raises:
-        RegtoolsError: kind ``unknown-release`` for anything but "4", "5" and "6".
+        RegtoolsError: kind ``unknown-release`` for anything else.
     """
     if name in RELEASES:
         return RELEASES[name]
-    message = f"there are rules for podman {', '.join(RELEASES)}, not for {name!r}"
-    hint = 'write podman="6"; the first number of `podman --version` says which you have'
-    raise RegtoolsError(message, kind="unknown-release", stage="load", hint=hint)
+    if match := _FULL.fullmatch(str(name)):
+        late: dict[str, Any] = {f: False for f, first in SINCE.items() if _parts(name) < _parts(first)}
+        return RELEASES[match[1]]._replace(name=match[0], version=match[0], **late)
+    raise RegtoolsError(
+        f"there are no rules for podman {name!r}",
+        kind="unknown-release",
+        stage="load",
+        hint=f"write {NAMED}; `podman --version` prints which you have",
+    )
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]

@@ -9,13 +9,14 @@ Source: containers-registries.conf(5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 Path = tuple[str | int, ...]
 Table = dict[str, Any]
 
 LAYER_HELPER = "additional-layer-store-auth-helper"
+NAMESPACE = "namespace-proxy"
 TOP: dict[str, type] = {
     "registry": list,
     "unqualified-search-registries": list,
@@ -25,7 +26,7 @@ TOP: dict[str, type] = {
     LAYER_HELPER: str,
     "registries": dict,
 }
-MIRROR: dict[str, type] = {"location": str, "insecure": bool, "pull-from-mirror": str}
+MIRROR: dict[str, type] = {"location": str, "insecure": bool, "pull-from-mirror": str, NAMESPACE: str}
 ENTRY: dict[str, type] = {
     **MIRROR,
     "prefix": str,
@@ -64,7 +65,7 @@ def fold_key(key: str) -> str:
 
 
 class Shape:
-    """Checks the types of one file's values.
+    """Checks the types of one file's values; keys that are ``unknown`` to the release are not checked.
 
     Attributes:
         top: the values, known keys in their usual spelling; values of a wrong type are taken out.
@@ -72,9 +73,12 @@ class Shape:
             checked, so their numbers may be out of TOML's range.
     """
 
-    def __init__(self, data: Table, *, layer_helper: bool) -> None:
+    def __init__(self, data: Table, unknown: Collection[str] = ()) -> None:
         self.data = data
-        self.known = TOP if layer_helper else {key: TOP[key] for key in TOP if key != LAYER_HELPER}
+        self.known, self.entry, self.mirror = (
+            {key: kind for key, kind in table.items() if key not in unknown} if unknown else table
+            for table in (TOP, ENTRY, MIRROR)
+        )
         self.top: Table = {}
         self.unusual = False
 
@@ -85,7 +89,7 @@ class Shape:
         for key, kind in self.known.items():
             if key in self.top and type(self.top[key]) is not kind:
                 yield from self._wrong_top(key, kind)
-        yield from self._tables(self.top.get("registry", ()), "registry", ENTRY, ())
+        yield from self._tables(self.top.get("registry", ()), "registry", self.entry, ())
         yield from self._texts(self.top, "unqualified-search-registries", ())
         yield from self._texts(self.top, "credential-helpers", ())
         yield from self._aliases()
@@ -117,9 +121,22 @@ class Shape:
     def _tables(self, tables: Any, name: str, known: dict[str, type], path: Path) -> Iterator[Problem]:
         """Check a list of tables; most are as usual, which is seen fast."""
         for index, table in enumerate(tables):
-            if not _fits(table, known):
+            if not self._fits(table, known):
                 self.unusual = True
                 yield from self._odd_table(tables, index, known, (*path, name, index))
+
+    def _fits(self, table: Any, known: dict[str, type]) -> bool:
+        """Return whether a table has only known keys in their usual spelling, and values of their types."""
+        if type(table) is not dict:
+            return False
+        for key, value in table.items():
+            if known.get(key) is not type(value):
+                return False
+            if key == "mirror":
+                for mirror in table["mirror"]:
+                    if not self._fits(mirror, self.mirror):
+                        return False
+        return True
 
     def _odd_table(
         self, tables: list[Any], index: int, known: dict[str, type], here: Path
@@ -127,7 +144,7 @@ class Shape:
         """Check a table with an unknown key, a key in another case, or a wrong type."""
         table = tables[index]
         if type(table) is not dict:
-            header = "[[registry.mirror]]" if known is MIRROR else "[[registry]]"
+            header = "[[registry.mirror]]" if known is self.mirror else "[[registry]]"
             message = f"each item of {here[-2]!r} must be a table, not {_found(table)}"
             # podman names the list, so the list is where people are sent
             yield Problem("type-mismatch", message, here[:-1], f"write {header} and the keys below it")
@@ -138,7 +155,7 @@ class Shape:
             if key in table and type(table[key]) is not kind:
                 yield _mismatch((*here, key), key, kind, table.pop(key))
         if "mirror" in table and "mirror" in known:
-            yield from self._tables(table["mirror"], "mirror", MIRROR, here)
+            yield from self._tables(table["mirror"], "mirror", self.mirror, here)
 
     def _texts(self, table: Table, key: str, path: Path) -> Iterator[Problem]:
         """Check a list of texts."""
@@ -176,20 +193,6 @@ class Shape:
                 self.unusual = True
                 yield _mismatch((*path, "registries"), "registries", list, tables[name].pop("registries"))
             yield from self._texts(tables[name], "registries", path)
-
-
-def _fits(table: Any, known: dict[str, type]) -> bool:
-    """Return whether a table has only known keys in their usual spelling, with values of the right types."""
-    if type(table) is not dict:
-        return False
-    for key, value in table.items():
-        if known.get(key) is not type(value):
-            return False
-        if key == "mirror":
-            for mirror in table["mirror"]:
-                if not _fits(mirror, MIRROR):
-                    return False
-    return True
 
 
 def _mismatch(path: Path, key: str, kind: type, value: Any) -> Problem:

@@ -9,7 +9,6 @@ Source: containers-registries.conf(5); the order is that of podman's image libra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from regtools.reference import is_host
@@ -71,7 +70,7 @@ def check(data: Table, checked: Checked, release: Release, *, dropin: bool) -> I
         release: whose rules.
         dropin: whether the file is a drop-in, which must not be in the old format.
     """
-    shape = Shape(data, layer_helper=release.knows_layer_helper)
+    shape = Shape(data, release.unknown_keys)
     for problem in shape.check():
         checked.unusual = True
         yield problem
@@ -303,5 +302,7 @@ def _search(checked: Checked) -> Iterator[Problem]:
 
 
 def _nearest(word: str, words: tuple[str, ...]) -> str | None:
+    from difflib import get_close_matches
+
     near = get_close_matches(word.lower(), words, 1)
     return f'write "{near[0]}"' if near else None
