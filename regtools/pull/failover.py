@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 
 from .http.fetch import FetchError
 from .http.logins import find_login
-from .http.proxies import proxy_secrets
-from .http.trust import find_trust
+from .http.trust import find_trust, proxy_secrets
 from .http.values import pull_error
 from .repository import Repository
 

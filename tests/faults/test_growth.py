@@ -17,8 +17,8 @@ from regtools import RegistriesConf, RegtoolsError
 from regtools.campaigns.journal import JournalWarning, read_journal
 from regtools.display import text_table, visible
 from regtools.pull.engines.log import Story
-from regtools.pull.http.proxies import proxy_for, proxy_secrets
 from regtools.pull.http.tokens import parse_challenges
+from regtools.pull.http.trust import proxy_for, proxy_secrets
 from regtools.pull.http.values import Censor, read_date, read_seconds, read_url, read_whole
 from regtools.pull.manifests import Image, read_manifest
 from regtools.pull.recorder import idle

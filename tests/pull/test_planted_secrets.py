@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from regtools.errors import RegtoolsError
-from regtools.pull.http.proxies import proxy_for, proxy_secrets
 from regtools.pull.http.transport import Limits
+from regtools.pull.http.trust import proxy_for, proxy_secrets
 from regtools.pull.http.values import Censor, Secret, read_url
 from regtools.pull.timing import time_pull
 from tests.support import scripted

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regtools.pull.http.proxies import Proxy, proxy_for
+from regtools.pull.http.trust import Proxy, proxy_for
 from regtools.pull.http.values import Secret, read_url
 from regtools.pull.recorder import idle
 

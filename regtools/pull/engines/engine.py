@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 
-from ..http.proxies import proxy_secrets
+from ..http.trust import proxy_secrets
 from ..http.values import Censor, pull_error
 from ..manifests import Image, read_manifest
 from ..recorder import Usage, conclude

@@ -17,17 +17,16 @@ from typing import TYPE_CHECKING
 
 import pycurl
 
-from .proxies import proxy_for
 from .receiving import MOST_HEADERS, Receiver, phases
+from .trust import proxy_for
 from .values import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from .proxies import Proxy
     from .receiving import Begin
-    from .trust import Trust
+    from .trust import Proxy, Trust
     from .values import Address
 
 __all__ = ["Client", "Exchange", "Limits"]
