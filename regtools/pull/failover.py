@@ -16,26 +16,20 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from .http.fetch import FetchError
+from .http.fetch import FetchError, Lane
 from .http.logins import find_login
 from .http.trust import find_trust, proxy_secrets
 from .http.values import pull_error
+from .manifests import Blob, Image, Platform
 from .repository import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import BinaryIO
-
     from regtools.registries.resolution import Source
     from regtools.registries.settings import Settings
-
-    from .http.fetch import Lane
-    from .manifests import Blob, Image, Platform
-
-__all__ = ["Failover", "open_source"]
 
 
 def open_source(

@@ -6,18 +6,15 @@ a wrong type. Repeated text is stored once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import RegtoolsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
     import pandas as pd
 
-__all__ = ["PROBE_COLUMNS", "VANTAGE_COLUMNS", "Table", "framed"]
 
 PROBE_COLUMNS: dict[str, str] = {
     "round": "Int64",

@@ -10,22 +10,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from regtools.errors import unwritable
+from regtools.errors import RegtoolsError, unwritable
 
 from .http.values import pull_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
-
-    from regtools.errors import RegtoolsError
-
     from .manifests import Blob, Image
-
-__all__ = ["Layout"]
 
 
 class Layout:

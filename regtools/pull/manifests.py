@@ -12,30 +12,15 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
+
+from regtools.errors import RegtoolsError
 
 from .http.receiving import DIGEST
 from .http.values import clipped, pull_error
 from .records import LARGEST
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
-    from regtools.errors import RegtoolsError
-
-__all__ = [
-    "ACCEPT",
-    "Blob",
-    "Image",
-    "Index",
-    "Platform",
-    "choose",
-    "host_platform",
-    "parse_platform",
-    "read_manifest",
-]
 
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",

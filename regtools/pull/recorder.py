@@ -9,8 +9,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.errors import RegtoolsError
 
@@ -28,16 +29,12 @@ except ImportError:  # Windows
     ) from None
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any
-
     from .http.transport import Exchange, Limits
-    from .http.values import Secret
     from .manifests import Image
 
-    Span = tuple[float, float]
 
-__all__ = ["Run", "Usage", "conclude", "idle", "overlap", "peak_kb", "utc"]
+Span = tuple[float, float]
+
 
 _CACHE_HEADERS = ("x-cache", "cf-cache-status", "x-cache-status", "age")
 # Docker Hub's headers, and those of draft-ietf-httpapi-ratelimit-headers in its three spellings.

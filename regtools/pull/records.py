@@ -15,30 +15,16 @@ counts from the start of the pull.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regtools.display import html_table, printable, seconds, size, visible
 from regtools.errors import RegtoolsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
-
     import pandas as pd
 
-__all__ = [
-    "FORMAT",
-    "LARGEST",
-    "PHASES",
-    "PULL_COLUMNS",
-    "REQUEST_COLUMNS",
-    "Failure",
-    "Meter",
-    "Pull",
-    "Request",
-    "frames",
-]
 
 FORMAT = 1
 LARGEST = 2**63 - 1  # the largest whole number in a row: what a column of dtype Int64 can hold
@@ -215,12 +201,9 @@ class Pull:
             row["attempts"] = tuple(row["attempts"])
             return cls(**row, requests=requests, failures=failures)
         except (KeyError, TypeError) as error:
-            raise RegtoolsError(
-                f"this is not a recorded pull: {error}",
-                kind="bad-record",
-                stage="load",
-                hint="pass what Pull.to_dict() returned",
-            ) from error
+            message = f"this is not a recorded pull: {error}"
+            hint = "pass what Pull.to_dict() returned"
+            raise RegtoolsError(message, kind="bad-record", stage="load", hint=hint) from error
 
     def to_frame(self) -> pd.DataFrame:
         """Return the requests as a frame, one row each, with the columns of ``REQUEST_COLUMNS``."""

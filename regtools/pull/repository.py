@@ -8,38 +8,33 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote_plus
 
 from regtools.errors import RegtoolsError
-from regtools.reference import physical_host
+from regtools.reference import Reference, physical_host
 
-from .http.fetch import fetch, renew
+from .http.fetch import Lane, fetch, renew
 from .http.receiving import Body, Wanted
 from .http.tokens import Authorizer
 from .http.trust import Trust
 from .http.values import pull_error, read_url
-from .manifests import ACCEPT, Image, choose, read_manifest
+from .manifests import ACCEPT, Blob, Image, Index, Platform, choose, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from typing import BinaryIO
 
-    from regtools.reference import Reference
-
-    from .http.fetch import Lane
     from .http.logins import Login
     from .http.transport import Exchange
-    from .manifests import Blob, Index, Platform
 
-    FetchBlob = Callable[[Lane, Blob, BinaryIO | None], None]
-    Keep = Callable[[Blob], AbstractContextManager[BinaryIO | None]]
 
-__all__ = ["Repository", "discard", "pull_blobs"]
+FetchBlob = Callable[[Lane, Blob, BinaryIO | None], None]
+Keep = Callable[[Blob], AbstractContextManager[BinaryIO | None]]
+
 
 DOCUMENT_LIMIT = 4 << 20  # bytes of a manifest or a config
 INDEX_DEPTH = 4  # an index may lead to an index; real ones are not nested deeper

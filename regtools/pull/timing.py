@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pycurl
 
 from regtools.registries.conf import RegistriesConf
+from regtools.registries.resolution import Candidate, Resolution
 from regtools.version import __version__
 
 from .failover import Failover
@@ -21,20 +22,14 @@ from .http.fetch import Lane
 from .http.transport import Client, Limits
 from .http.values import pull_error
 from .layout import Layout
-from .manifests import host_platform, parse_platform
+from .manifests import Image, Platform, host_platform, parse_platform
 from .recorder import Run, Usage, conclude
-from .records import Failure
+from .records import Failure, Meter, Pull, Request
 from .repository import discard, pull_blobs
 
 if TYPE_CHECKING:
     import os
 
-    from regtools.registries.resolution import Candidate, Resolution
-
-    from .manifests import Image, Platform
-    from .records import Meter, Pull, Request
-
-__all__ = ["CLIENT_VERSION", "time_pull", "time_resolution"]
 
 CLIENT_VERSION = f"{__version__} libcurl/{pycurl.version_info()[1]}"
 _MOST_WORKERS = 64

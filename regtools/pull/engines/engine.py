@@ -15,33 +15,23 @@ import shutil
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
+from regtools.registries.resolution import Candidate, Resolution
 
 from ..http.trust import proxy_secrets
 from ..http.values import Censor, pull_error
-from ..manifests import Image, read_manifest
+from ..manifests import Image, Platform, read_manifest
 from ..recorder import Usage, conclude
-from ..records import Failure
+from ..records import Failure, Pull
 from .home import EngineHome
-from .process import run_engine
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from regtools.registries.resolution import Candidate, Resolution
-
-    from ..manifests import Platform
-    from ..records import Pull
-    from .log import Story
-    from .process import Ended
-
-__all__ = ["ENGINES", "engine_version", "time_engine"]
+from .log import Story
+from .process import Ended, run_engine
 
 ENGINES = ("builtin", "podman", "skopeo")
 TIMEOUT_S = 1800.0

@@ -10,21 +10,18 @@ policy are links to the user's files, which are neither copied nor read here. Si
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from regtools.registries.writing import effective_toml
 
 from .private import new_folder, remove_folder, storage_conf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Self
-
     from regtools.registries.conf import RegistriesConf
 
-__all__ = ["EngineHome"]
 
 _CONF = ".config/containers/registries.conf"
 # Files of the user's home that are links in the program's home.

@@ -8,17 +8,12 @@ which a line arrives, by our clock: the log itself has whole seconds only.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from regtools.display import visible
 
 from ..http.values import clipped
 from ..records import Failure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["Story", "kind_of"]
 
 _LINE = re.compile(r'time="[^"]*" level=(\w+) msg=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
 _ESCAPE = re.compile(r"\\(.)")

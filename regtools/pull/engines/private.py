@@ -17,7 +17,6 @@ from pathlib import Path
 with suppress(ImportError):  # Windows, where none of these programs runs
     import resource
 
-__all__ = ["containers_conf", "new_folder", "remove_folder", "storage_conf", "storage_options"]
 
 LONGEST = 30  # characters of the parent folder: podman takes no runroot of more than 50
 LIMIT = 20_000  # open files and processes; podman's default is more than an ordinary user may grant

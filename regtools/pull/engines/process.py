@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,11 +17,8 @@ from ..recorder import Usage, peak_kb
 from .log import Story
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .home import EngineHome
 
-__all__ = ["Ended", "interrupt_later", "run_engine"]
 
 _TICK_S = 0.05
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -23,23 +24,18 @@ from typing import TYPE_CHECKING
 from regtools.display import visible
 from regtools.errors import RegtoolsError
 
-from .receiving import DIGEST, Body, Wanted
-from .tokens import Authorizer, tokens_in
-from .values import Secret, clipped, read_date, read_seconds, read_url, read_whole
+from .receiving import DIGEST, Begin, Body, Wanted
+from .tokens import Authorizer, Grant, Order, tokens_in
+from .values import Address, Secret, clipped, read_date, read_seconds, read_url, read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from ..recorder import Run
-    from .receiving import Begin
-    from .tokens import Grant, Order
     from .transport import Client, Exchange
     from .trust import Trust
-    from .values import Address
 
-    Fault = tuple[str, str]  # error kind and message
 
-__all__ = ["FetchError", "Lane", "fetch", "renew"]
+Fault = tuple[str, str]  # error kind and message
+
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REPEATABLE = (408, 429)

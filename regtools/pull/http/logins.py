@@ -13,23 +13,19 @@ from __future__ import annotations
 import json
 import threading
 from binascii import a2b_base64, b2a_base64  # base64 would load struct, too
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from regtools.errors import RegtoolsError
-from regtools.registries.reading.credentials import credentials
+from regtools.registries.reading.credentials import Step, credentials
+from regtools.registries.reading.host import Surroundings
 
 from .values import Secret, pull_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, TypeGuard
-
-    from regtools.registries.reading.credentials import Step
-    from regtools.registries.reading.host import Surroundings
     from regtools.registries.settings import Settings
 
-__all__ = ["Login", "find_login"]
 
 HELPER_S = 30.0  # seconds; enough to type a passphrase. podman sets no limit
 MOST_ANSWER = 1 << 20  # characters of a login

@@ -8,23 +8,20 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pycurl
 
-from .values import read_text, read_whole
+from .values import Secret, read_text, read_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import BinaryIO
-
     from ..records import Meter
-    from .values import Secret
 
-    Begin = Callable[[int, Mapping[str, str]], Callable[[bytes], bool] | None]
 
-__all__ = ["DIGEST", "Body", "Receiver", "Wanted", "phases"]
+Begin = Callable[[int, Mapping[str, str]], Callable[[bytes], bool] | None]
+
 
 MOST_HEADERS = 64 * 1024  # bytes in all header lines of an answer
 ERROR_BODY = 64 * 1024  # bytes of an error's explanation that are kept

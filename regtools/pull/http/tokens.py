@@ -11,19 +11,16 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from .values import Secret, clipped, is_local, pull_error, read_seconds, read_url
+from .values import Address, Secret, clipped, is_local, pull_error, read_seconds, read_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from .logins import Login
-    from .values import Address
 
-__all__ = ["Authorizer", "Challenge", "Grant", "Order", "parse_challenges", "tokens_in"]
 
 TOKEN_LIFE_S = 60.0  # the protocol's default if the answer names no life
 _EARLY_S = 5.0  # a token is renewed that long before its end, because the request has to travel

@@ -12,24 +12,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pycurl
 
-from .receiving import MOST_HEADERS, Receiver, phases
-from .trust import proxy_for
-from .values import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
-    from .receiving import Begin
-    from .trust import Proxy, Trust
-    from .values import Address
-
-__all__ = ["Client", "Exchange", "Limits"]
+from .receiving import MOST_HEADERS, Begin, Receiver, phases
+from .trust import Proxy, Trust, proxy_for
+from .values import Address, Secret
 
 BUFFER = 512 * 1024
 

@@ -19,15 +19,12 @@ from urllib.parse import unquote
 
 from regtools.errors import RegtoolsError
 from regtools.registries.reading.credentials import certificates
+from regtools.registries.reading.host import Surroundings
 
 from .values import Address, Secret, is_local, pull_error, read_ip, read_url, read_whole
 
 if TYPE_CHECKING:
-    from regtools.registries.reading.host import Surroundings
     from regtools.registries.settings import Settings
-
-
-__all__ = ["Trust", "find_trust"]
 
 
 _NAMES = ("http_proxy", "https_proxy", "all_proxy")

@@ -19,22 +19,6 @@ from urllib.parse import quote, quote_plus, urlsplit
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
 
-__all__ = [
-    "Address",
-    "Censor",
-    "Secret",
-    "clipped",
-    "exhausted",
-    "is_local",
-    "pull_error",
-    "read_date",
-    "read_ip",
-    "read_seconds",
-    "read_text",
-    "read_url",
-    "read_whole",
-]
-
 SHORTEST_SECRET = 4  # characters; hiding a shorter one would garble every sentence and protect nothing
 SPARE_FILES = 8  # what one request opens at most: sockets, a resolver's files, certificates
 LONGEST_S = 1e9  # a server that names a longer time means "never"
