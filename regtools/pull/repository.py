@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
@@ -26,8 +26,6 @@ from .http.values import pull_error, read_url
 from .manifests import ACCEPT, Blob, Image, Index, Platform, choose, read_manifest
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from .http.logins import Login
     from .http.transport import Exchange
 

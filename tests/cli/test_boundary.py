@@ -369,7 +369,8 @@ START = {
 
 @pytest.mark.parametrize("start", START)
 @pytest.mark.parametrize(
-    "name", ["regtools.cli.output", "argparse", "regtools.registries.conf", "json", "difflib"]
+    "name",
+    ["regtools.cli.output", "argparse", "regtools.registries.conf", "json", "regtools.registries.resolve"],
 )
 def test_ctrl_c_during_the_imports_is_130_without_a_traceback(name: str, start: str) -> None:
     if name == "difflib" and start == "console":
