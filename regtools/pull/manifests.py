@@ -92,7 +92,7 @@ class Index:
 def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
     """Read a manifest or an index as podman reads it: JSON as Go's ``encoding/json`` understands it.
 
-    That is UTF-8 without a byte order mark, broken bytes replaced; names in any case; NaN is no number.
+    That is UTF-8 without a byte order mark, broken bytes replaced; names in any case; NaN is not a number.
 
     Args:
         raw: the bytes, already verified.

@@ -88,7 +88,7 @@ def proxy_secrets(environ: Mapping[str, str]) -> Iterator[Secret]:
 def _read(text: Secret, name: str) -> Proxy:
     """Read a variable; its text is in no message, because any part of it may be the password."""
     scheme, pair, host = (Secret(part or "") for part in _PARTS.fullmatch(text.reveal()).groups())  # type: ignore[union-attr]
-    problem = "it is no address of a host and a port"
+    problem = "it is not an address of a host and a port"
     if scheme and scheme.reveal().lower() not in _SCHEMES:
         problem = "its scheme is not http, https or socks5"
     elif re.search("[#/?]", pair.reveal()):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 from binascii import b2a_base64
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -18,6 +18,9 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
+
+with suppress(ImportError):  # Windows; recorder.py, which every pull needs, says so
+    import resource
 
 SHORTEST_SECRET = 4  # characters; hiding a shorter one would garble every sentence and protect nothing
 SPARE_FILES = 8  # what one request opens at most: sockets, a resolver's files, certificates
