@@ -40,7 +40,7 @@ MAY_ASK = {
     # The terminal shows the check-up and copies the chapters; the notebook knows nothing of the terminal.
     "cli": {"toml", "registries", "pull", "campaigns", "analysis", "testbed", "cache", "notebook"},
 }
-# Lines of code a room may have. Whoever raises one says why in the commit.
+# Lines of code that a room may have. A commit that raises one says why.
 BUDGET = {
     "ground": 630,
     "toml": 1_210,
