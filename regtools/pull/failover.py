@@ -99,9 +99,8 @@ class Failover:
                 run.enter("auth")
                 asking = replace(lane, attempt=attempt)
                 patient = not self._left
-                repository = open_source(
-                    self._conf, source, asking, patient=patient, patient_blobs=not moves_on
-                )
+                blobs = not moves_on
+                repository = open_source(self._conf, source, asking, patient=patient, patient_blobs=blobs)
                 run.enter("manifest")
                 image = repository.image(asking, platform)
             except Exception as error:

@@ -61,9 +61,8 @@ class EngineHome:
         self.environ |= {
             "HOME": str(self.path),
             "TMPDIR": str(self.staging),
-            "CONTAINERS_STORAGE_CONF": str(
-                storage
-            ),  # without additional image stores, every layer is fetched
+            # without additional image stores, every layer is fetched
+            "CONTAINERS_STORAGE_CONF": str(storage),
         }
         if by_variable:
             self.environ["CONTAINERS_REGISTRIES_CONF"] = str(self.conf)

@@ -152,10 +152,8 @@ def find_trust(conf: Settings, reference: str, *, insecure: bool = False) -> Tru
         hint = "name an authority's certificate NAME.crt, a client's NAME.cert and its key NAME.key"
         raise pull_error("certificate", looked.problems[0], hint, file=looked.directory)
     folder = looked.directory
-    present = [
-        f"{folder}/{name}" for name in looked.authorities if around.mode(f"{folder}/{name}") is not None
-    ]
-    authorities = b"\n".join(around.read(path) for path in present)
+    paths = [f"{folder}/{name}" for name in looked.authorities]
+    authorities = b"\n".join(around.read(path) for path in paths if around.mode(path) is not None)
     if not looked.clients:
         return Trust(verify=not insecure, authorities=authorities)
     client = looked.clients[0].removesuffix(".cert")
