@@ -99,8 +99,9 @@ class Failover:
                 run.enter("auth")
                 asking = replace(lane, attempt=attempt)
                 patient = not self._left
-                blobs = not moves_on
-                repository = open_source(self._conf, source, asking, patient=patient, patient_blobs=blobs)
+                repository = open_source(
+                    self._conf, source, asking, patient=patient, patient_blobs=not moves_on
+                )
                 run.enter("manifest")
                 image = repository.image(asking, platform)
             except Exception as error:

@@ -171,9 +171,10 @@ def _array(values: list[Any], dtype: str) -> Any:
         if dtype == "float64":
             numbers = np.array(values, dtype="float64")
             return None if np.isinf(numbers).any() else numbers  # 1e999 in JSON
-        gaps = _NONE in types
-        missing = np.array([value is None for value in values] if gaps else np.zeros(len(values)), bool)
-        known = [value or 0 for value in values] if gaps else values
+        missing = np.array(
+            [value is None for value in values] if _NONE in types else np.zeros(len(values)), bool
+        )
+        known = [value or 0 for value in values] if _NONE in types else values
         if dtype == "boolean":
             return pd.arrays.BooleanArray(np.array(known, dtype="bool"), missing)
         return pd.arrays.IntegerArray(np.array(known, dtype="int64"), missing)

@@ -157,7 +157,11 @@ def _blob(value: Any, layer: int | None) -> Blob:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST:
         raise _bad(f"the manifest declares no possible size for {digest[:19]}…")
     urls = value.get("urls") or []
-    if not isinstance(urls, list) or not all(isinstance(each, str) for each in (media_type, *urls)):
+    if (
+        not isinstance(media_type, str)
+        or not isinstance(urls, list)
+        or not all(isinstance(u, str) for u in urls)
+    ):
         raise _bad(f"the manifest's descriptor of {digest[:19]}… contains a wrong type")
     return Blob(digest, size, media_type, layer, tuple(urls))
 

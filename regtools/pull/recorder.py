@@ -137,8 +137,9 @@ class Run:
         elif isinstance(error, RegtoolsError):
             failure = Failure(reference, kind, error.message)
         else:
-            name = type(error).__name__
-            message = f"regtools cannot handle what this source sent ({name}); please report it"
+            message = (
+                f"regtools cannot handle what this source sent ({type(error).__name__}); please report it"
+            )
             failure = Failure(reference, kind, message, cause=error)
         with self._lock:
             if (attempt, kind) not in self._failed:

@@ -175,8 +175,9 @@ def _pull(
     after = replace(own, user_s=own.user_s + user, sys_s=own.sys_s + sys)
     manifest = served[1] if served else None
     censor = Censor(*proxy_secrets(os.environ))
-    reported = [each for run in runs for each in _failures(engine, run)]
-    failures = [replace(each, message=censor(each.message)) for each in reported]
+    failures = [
+        replace(each, message=censor(each.message)) for run in runs for each in _failures(engine, run)
+    ]
     failures += [Failure(each.name, each.error.kind, each.error.message) for each in hopeless if each.error]
     attempts = [each for run in runs for each in run.story.attempts]
     spent = Counter[str]()

@@ -61,8 +61,9 @@ class EngineHome:
         self.environ |= {
             "HOME": str(self.path),
             "TMPDIR": str(self.staging),
-            # without additional image stores, every layer is fetched
-            "CONTAINERS_STORAGE_CONF": str(storage),
+            "CONTAINERS_STORAGE_CONF": str(
+                storage
+            ),  # without additional image stores, every layer is fetched
         }
         if by_variable:
             self.environ["CONTAINERS_REGISTRIES_CONF"] = str(self.conf)

@@ -112,8 +112,14 @@ def renew(
     """Answer a challenge with a new token; each request for a token is a row of its own."""
 
     def get(order: Order) -> Secret:
-        patient, accept = wanted.patient, "application/json"
-        token = Wanted("token", order.url, limit=1 << 20, accept=accept, patient=patient, form=order.form)
+        token = Wanted(
+            "token",
+            order.url,
+            limit=1 << 20,
+            accept="application/json",
+            patient=wanted.patient,
+            form=order.form,
+        )
         kept = BytesIO()
         fetch(lane, token, Body(token, kept), trust, order.grant)
         brought = Secret(kept.getvalue().decode("utf-8", "replace"))

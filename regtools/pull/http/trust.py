@@ -152,8 +152,10 @@ def find_trust(conf: Settings, reference: str, *, insecure: bool = False) -> Tru
         hint = "name an authority's certificate NAME.crt, a client's NAME.cert and its key NAME.key"
         raise pull_error("certificate", looked.problems[0], hint, file=looked.directory)
     folder = looked.directory
-    paths = [f"{folder}/{name}" for name in looked.authorities]
-    authorities = b"\n".join(around.read(path) for path in paths if around.mode(path) is not None)
+    present = [
+        f"{folder}/{name}" for name in looked.authorities if around.mode(f"{folder}/{name}") is not None
+    ]
+    authorities = b"\n".join(around.read(path) for path in present)
     if not looked.clients:
         return Trust(verify=not insecure, authorities=authorities)
     client = looked.clients[0].removesuffix(".cert")
