@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DESK   := $(VENV)/.desk
 # A user's own settings must not change what is tested (see tests/conftest.py for the same list).
 CLEAN  := env -u CONTAINERS_CONF -u CONTAINERS_REGISTRIES_CONF -u CONTAINERS_STORAGE_CONF -u REGISTRY_AUTH_FILE \
-	-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
+	-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR -u PYTHONDONTWRITEBYTECODE \
 	-u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u no_proxy -u NO_PROXY -u all_proxy -u ALL_PROXY
 # More options for JupyterLab, such as LAB_ARGS="--no-browser --port=8890". It refuses root unless told, and root is
 # usual inside a container; it listens on loopback only.

@@ -23,6 +23,8 @@ PODMAN: dict[str, str] = {}
 
 # Variables through which a user's machine would change what is tested.
 AMBIENT = ("CONTAINERS_", "XDG_", "REGISTRIES_CONFIG_PATH", "REGISTRY_AUTH_FILE", "BURNTSUSHI_TOML_110")
+# Hundreds of processes would compile our modules again, each for itself.
+UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
 settings.register_profile("short", max_examples=100, deadline=None)
@@ -36,8 +38,9 @@ def examples(*, long: int) -> int:
 
 
 for _name in list(os.environ):
-    if _name.startswith(AMBIENT) or _name.lower() in PROXIES:
+    if _name.startswith(AMBIENT) or _name.lower() in PROXIES or _name == UNCOMPILED:
         del os.environ[_name]
+sys.dont_write_bytecode = False
 
 
 # Whoever starts the tests in the background hands down that Ctrl-C and its like are ignored; and what they are
