@@ -20,8 +20,8 @@ BUDGET = {
     "setup": 20,
     "lint": 1,
     "types": 12,
-    "unit": 210,
-    "parquet": 22,
+    "unit": 205,
+    "parquet": 21,
     "notebooks-test": 40,
 }
 # What test-long adds: at most 4,500 together with the parts of make test.

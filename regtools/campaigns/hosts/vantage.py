@@ -102,8 +102,8 @@ def scheduler_gone() -> RegtoolsError:
 def _resources(dask_scheduler: Any) -> dict[str, dict[str, float]]:
     """Return the resources of each worker by its address; runs in the scheduler.
 
-    ``client.scheduler_info()`` is no substitute: every two seconds the client refreshes what it knows, and a
-    refresh that comes between its question and its answer leaves a list without workers.
+    Do not use ``client.scheduler_info()`` instead: every two seconds the client refreshes what it knows, and
+    a refresh that comes between its question and its answer leaves a list without workers.
     """
     return {address: dict(worker.resources) for address, worker in dask_scheduler.workers.items()}
 
