@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DESK   := $(VENV)/.desk
 # A user's own settings must not change what is tested (see tests/conftest.py for the same list).
 CLEAN  := env -u CONTAINERS_CONF -u CONTAINERS_REGISTRIES_CONF -u CONTAINERS_STORAGE_CONF -u REGISTRY_AUTH_FILE \
-	-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR \
+	-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_RUNTIME_DIR -u PYTHONDONTWRITEBYTECODE \
 	-u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u no_proxy -u NO_PROXY -u all_proxy -u ALL_PROXY
 # More options for JupyterLab, such as LAB_ARGS="--no-browser --port=8890". It refuses root unless told, and root is
 # usual inside a container; it listens on loopback only.
@@ -21,6 +21,9 @@ WORKERS ?= -n $(shell expr $$(nproc 2>/dev/null || echo 1) + 1) --dist loadfile
 # pyproject's own pytest settings are for modules; notebooks are compared cell by cell instead.
 NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_parts \
 	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
+
+# Only the comparison of notebooks needs nbval; each worker would load it.
+PYTEST := -m pytest -q -p no:nbval
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab author test test-long lint types unit parquet long properties full benchmarks notebooks-test notebooks data oldest pythons wheel clean
@@ -73,11 +76,12 @@ types: $(READY)  ## mypy --strict
 	$(BIN)/mypy
 
 unit: $(READY)  ## tests and doctests, with the real programs where they are installed
-	$(CLEAN) $(BIN)/python -m pytest -q $(WORKERS)
+	$(CLEAN) $(BIN)/python $(PYTEST) $(WORKERS)
 
-# pandas keeps text in another way where pyarrow is installed, so both ways are tested.
+# pandas keeps text in another way where pyarrow is installed, so both ways are tested; what has no text is left out.
+TEXTLESS := $(addprefix --ignore=tests/analysis/test_,truth.py statistics.py fit.py)
 parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, with pyarrow (the extra: parquet)
-	$(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python -m pytest -q $(WORKERS) \
+	$(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST) $(WORKERS) $(TEXTLESS) \
 		tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/analysis tests/cli/test_compare.py tests/cli/test_advise.py
 
 .venv-parquet/.ready: constraints.txt $(READY)
@@ -102,14 +106,14 @@ long: properties full benchmarks  ## what test-long tests beyond test, with the 
 
 # Examples wait for nothing, and no file of them is the last for half an hour: single tests are handed out.
 properties: $(READY)  ## hypothesis with 100,000 examples
-	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python -m pytest -q -n auto --dist worksteal -m property
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -n auto --dist worksteal -m property
 
 # One test after the other: they measure times.
 full: $(READY)  ## full sizes
-	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python -m pytest -q -m '(long or sized) and not benchmark and not property'
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -m '(long or sized) and not benchmark and not property'
 
 benchmarks: $(READY) .venv-peers/.ready  ## benchmarks (ratios are printed)
-	$(CLEAN) REGTOOLS_LONG=1 REGTOOLS_PEERS=.venv-peers $(BIN)/python -m pytest -rA -q -m benchmark
+	$(CLEAN) REGTOOLS_LONG=1 REGTOOLS_PEERS=.venv-peers $(BIN)/python $(PYTEST) -rA -m benchmark
 
 # The converters that ours is measured against; never part of our own environment.
 .venv-peers/.ready:
@@ -117,7 +121,7 @@ benchmarks: $(READY) .venv-peers/.ready  ## benchmarks (ratios are printed)
 
 oldest: .venv-oldest/.ready  ## the same tests with the oldest supported packages
 	# Outputs are compared to the letter, and types checked, with the constrained set only.
-	$(CLEAN) .venv-oldest/bin/python -m pytest -q -W default $(WORKERS) --ignore tests/notebooks/test_nbval.py \
+	$(CLEAN) .venv-oldest/bin/python $(PYTEST) -W default $(WORKERS) --ignore tests/notebooks/test_nbval.py \
 		--deselect 'tests/test_docs.py::test_what_contributing_names_works[make lint types]'
 	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(WORKERS) -q -W default notebooks
 
@@ -125,7 +129,7 @@ oldest: .venv-oldest/.ready  ## the same tests with the oldest supported package
 	$(call install,.venv-oldest,$(subst constraints,constraints-oldest,$(TESTING)))
 
 pythons: .venv-other/.ready  ## the same tests on another Python (OTHER_PYTHON, default python3.13)
-	$(CLEAN) .venv-other/bin/python -m pytest -q $(WORKERS)
+	$(CLEAN) .venv-other/bin/python $(PYTEST) $(WORKERS)
 	$(CLEAN) .venv-other/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(WORKERS) -q notebooks
 
 .venv-other/.ready: pyproject.toml constraints.txt

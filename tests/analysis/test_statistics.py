@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import itertools
 import math
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from regtools.analysis.statistics import _averages_at, shift, signed_rank, wilson, win_shares
 
 
+@pytest.fixture(scope="module")
+def peer() -> ModuleType:
+    """scipy's statistics; loading them takes a second, which not every worker needs to spend."""
+    from scipy import stats
+
+    return stats
+
+
 @pytest.mark.parametrize("n", [1, 2, 7, 20, 1000])
-def test_wilsons_interval_is_scipys(n: int) -> None:
+def test_wilsons_interval_is_scipys(peer: ModuleType, n: int) -> None:
     for ok in {0, 1, n // 2, n - 1, n}:
-        expected = stats.binomtest(ok, n).proportion_ci(0.95, method="wilson")
+        expected = peer.binomtest(ok, n).proportion_ci(0.95, method="wilson")
         assert tuple(map(float, wilson(ok, n))) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
@@ -53,12 +61,14 @@ def test_a_signed_rank_interval_of_a_book() -> None:
 
 @settings(max_examples=settings.default.max_examples // 4)  # each costs milliseconds
 @given(st.lists(st.floats(-5, 5, allow_nan=False), min_size=6, max_size=60, unique_by=abs))
-def test_the_interval_leaves_out_0_where_scipys_exact_test_rejects(values: list[float]) -> None:
+def test_the_interval_leaves_out_0_where_scipys_exact_test_rejects(
+    peer: ModuleType, values: list[float]
+) -> None:
     values = [value for value in values if value]
     if len(values) < 6:
         return
     found = shift(values)
-    p = stats.wilcoxon(values, method="exact").pvalue
+    p = peer.wilcoxon(values, method="exact").pvalue
     if abs(p - 0.05) > 1e-9:
         assert (not found.low <= 0 <= found.high) == (p <= 0.05)
 
@@ -113,7 +123,7 @@ def test_nothing_and_too_few_say_nothing() -> None:
     assert shift([math.nan, 2.0]).n == 1
 
 
-def test_shares_of_wins_have_an_interval_that_repeats_with_its_seed() -> None:
+def test_shares_of_wins_have_an_interval_that_repeats_with_its_seed(peer: ModuleType) -> None:
     wins = np.zeros((20, 2))
     wins[:15, 0] = wins[15:, 1] = 1
     share, low, high = win_shares(wins, np.ones(20), seed=4)
@@ -122,7 +132,7 @@ def test_shares_of_wins_have_an_interval_that_repeats_with_its_seed() -> None:
     assert (share < high).all()
     assert win_shares(wins, np.ones(20), seed=4)[1].tolist() == low.tolist()
     # The percentile interval of a binomial share is near its exact one.
-    exact = stats.binomtest(15, 20).proportion_ci(0.95)
+    exact = peer.binomtest(15, 20).proportion_ci(0.95)
     assert low[0] == pytest.approx(exact.low, abs=0.08)
     many = np.tile(wins, (200, 1))
     _, wide, _ = win_shares(many[:2000], np.ones(2000), seed=4)
@@ -159,10 +169,12 @@ def test_a_bound_stays_a_share() -> None:
 
 
 @pytest.mark.parametrize(("rounds", "images"), [(10, 1), (10, 3), (2500, 1)])
-def test_always_and_never_have_wilsons_interval_over_rounds(rounds: int, images: int) -> None:
+def test_always_and_never_have_wilsons_interval_over_rounds(
+    peer: ModuleType, rounds: int, images: int
+) -> None:
     wins = np.tile([float(images), 0.0], (rounds, 1))
     share, low, high = win_shares(wins, np.full(rounds, images), seed=0)
-    expected = stats.binomtest(rounds, rounds).proportion_ci(0.95, method="wilson")
+    expected = peer.binomtest(rounds, rounds).proportion_ci(0.95, method="wilson")
     assert share.tolist() == [1, 0]
     assert (low[0], high[0]) == pytest.approx((expected.low, 1))
     assert (low[1], high[1]) == pytest.approx((0, 1 - expected.low))

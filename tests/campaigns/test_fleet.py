@@ -28,7 +28,7 @@ import regtools as rt
 from regtools.campaigns.campaign import Progress
 from regtools.campaigns.hosts.fleet import Fleet
 from regtools.campaigns.hosts.local import LocalFleet, connect
-from regtools.campaigns.hosts.vantage import in_turn_on_this_host
+from regtools.campaigns.hosts.vantage import in_turn_on_this_host, present
 from regtools.campaigns.job import Job, carry_out
 from regtools.campaigns.journal import read_probes, read_vantages
 from regtools.testbed import Link, Testbed
@@ -36,6 +36,7 @@ from regtools.testbed.bed import registries_conf
 from tests.support.confs import leading_to
 from tests.support.processes import await_true, runs
 
+dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
 
 QUICK: dict[str, Any] = {"pause_s": 0.0, "probes": 0}
@@ -411,6 +412,14 @@ def test_no_scheduler_and_no_worker_are_told(bed: Testbed, local: LocalFleet, tm
     with pytest.raises(rt.RegtoolsError, match="client must be a connected Dask client, not str"):
         rt.run_campaign(bed.image("hello"), bed.places, journal=tmp_path / "j", client="tcp://x")
     assert not (tmp_path / "j").exists()
+
+
+def test_a_worker_that_is_present_is_always_seen(local: LocalFleet) -> None:
+    # Dask's client refreshes what it knows of the workers as well, and without their names.
+    always = {"distributed.client.scheduler-info-interval": "1ms"}
+    with dask.config.set(always), local.client() as client:
+        known = present(client, {})
+        assert {len(present(client, known)) for _ in range(50)} == {len(FASTEST)}
 
 
 @pytest.mark.parametrize("wrong", [{"at_once": 0}, {"per_minute": 0}, {"patience_s": -1}])

@@ -8,12 +8,15 @@ under REGTOOLS_REAL=required that is a failure instead. Loaded with ``-p tests.n
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
 from regtools.notebook.doctor import part
 
 PREFIX = "needs-"
+# As in tests/conftest.py, which is not read here: a second of every process that loads nbval.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def missing_parts(cell: dict) -> list[str]:

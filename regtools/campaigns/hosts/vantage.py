@@ -61,9 +61,8 @@ def present(client: Any, known: Mapping[str, Worker]) -> dict[str, Worker]:
             labels that contradict each other; ``bad-row`` if a worker describes its host wrongly.
     """
     with _reaching(client):
-        # Without the number, some releases return five workers only.
-        found = client.scheduler_info(n_workers=-1)["workers"]
-        labels = {address: _label(address, each.get("resources") or {}) for address, each in found.items()}
+        found = client.run_on_scheduler(_resources)
+        labels = {address: _label(address, each) for address, each in found.items()}
         chosen = [address for address, label in labels.items() if label or not any(labels.values())]
         new = [address for address in chosen if address not in known]
         told = client.run(about_this_host, workers=new, on_error="ignore") if new else {}
@@ -98,6 +97,15 @@ def scheduler_gone() -> RegtoolsError:
     """Return the error for a scheduler that does not answer any more."""
     hint = "every pull that had come back is in the journal; the same call with a new client continues"
     return RegtoolsError("the Dask scheduler is gone", kind="scheduler-gone", stage="pull", hint=hint)
+
+
+def _resources(dask_scheduler: Any) -> dict[str, dict[str, float]]:
+    """Return the resources of each worker by its address; runs in the scheduler.
+
+    Do not use ``client.scheduler_info()`` instead: every two seconds the client refreshes what it knows, and
+    a refresh that comes between its question and its answer leaves a list without workers.
+    """
+    return {address: dict(worker.resources) for address, worker in dask_scheduler.workers.items()}
 
 
 # -- on the host itself ----------------------------------------------------------------------------------
