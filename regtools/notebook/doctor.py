@@ -23,7 +23,7 @@ class Part:
     """One external program, or one Python package.
 
     Attributes:
-        tag: the word after ``needs-`` with which a notebook cell requires it.
+        tag: the word with which a notebook cell requires it, as in ``%%needs podman``.
         name: what people call it.
         enables: what it makes possible here.
         install: how to get it.
@@ -108,9 +108,23 @@ PARTS: tuple[Part, ...] = (
         package="pycurl",
     ),
     Part(
+        "testbed",
+        "tornado",
+        "serves the practice registries",
+        "python -m pip install 'podman-regtools[lab]'",
+        package="tornado",
+    ),
+    Part(
+        "dask",
+        "distributed",
+        "carries a measurement to many hosts (Dask)",
+        "python -m pip install 'podman-regtools[fleet]'",
+        package="distributed",
+    ),
+    Part(
         "jupyterlab",
         "jupyterlab",
-        "opens these notebooks; its web server also serves the practice registries",
+        "opens these notebooks",
         "python -m pip install 'podman-regtools[lab]'",
         package="jupyterlab",
     ),
@@ -220,7 +234,7 @@ def doctor(*, details: bool = False) -> Checkup:
 
 
 def part(tag: str) -> Part:
-    """Return the part that a cell's tag ``needs-TAG`` requires.
+    """Return the part that a cell requires with the line ``%%needs TAG``.
 
     Raises:
         KeyError: no part has this tag.

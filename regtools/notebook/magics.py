@@ -1,4 +1,4 @@
-"""The notebook's face: the cell magics ``%%toml`` and ``%%terminal``, diagnostics, ``check`` for exercises.
+"""The notebook's face: ``%%toml``, ``%%terminal``, ``%%needs``, diagnostics, ``check`` for exercises.
 
 ``%%terminal`` types the cell into the practice terminal that was opened last (see
 :mod:`regtools.testbed.practice`); ``%%terminal NAME`` also binds its output to a variable, as text.
@@ -25,6 +25,7 @@ from regtools.toml.reader import decode, read
 from regtools.toml.to_json import read_file, toml_to_json
 
 from .exercises import grade, load_exercises
+from .needs import transform
 
 if TYPE_CHECKING:
     import os
@@ -150,6 +151,8 @@ def load_ipython_extension(shell: Any) -> None:
 
     terminal.__doc__ = "Type this cell into the practice terminal opened last; NAME keeps its output as text."
     shell.register_magic_function(terminal, "cell", "terminal")
+    if transform not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(transform)
     # IPython calls this method of an exception instead of printing a traceback; only notebooks need it.
     RegtoolsError._render_traceback_ = _diagnostic  # type: ignore[attr-defined]
 
@@ -158,6 +161,8 @@ def unload_ipython_extension(shell: Any) -> None:
     """Take back what :func:`load_ipython_extension` did."""
     for name in ("toml", "terminal"):
         shell.magics_manager.magics["cell"].pop(name, None)
+    if transform in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(transform)
     if hasattr(RegtoolsError, "_render_traceback_"):
         del RegtoolsError._render_traceback_
 

@@ -6,17 +6,21 @@ A PATH is a notebook, or a folder whose notebooks are meant. ``--execute`` runs 
 ``--check`` writes nothing, says what differs and ends with 1 if anything does.
 
 Normal are: sorted keys, indent 1, cell ids that a person can read and that stay when cells move, execution counts
-1…n, no times, one kernelspec and language_info, no metadata but a cell's tags, one block per stream, and errors
-without a traceback (it would carry paths of the machine it ran on).
+1…n, no times, one kernelspec and language_info, no metadata but a cell's tags and where the results of cells with
+``%%needs`` are from, one block per stream, and errors without a traceback (it would carry paths of the machine it
+ran on). A replay of such a result is refused: it is no result.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import difflib
+import platform
 import re
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +31,8 @@ from nbformat import NotebookNode
 if __package__ in (None, ""):  # run as a script by `make notebooks`
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.notebooks.real_parts import missing_parts
+from regtools.notebook.doctor import part
+from regtools.notebook.needs import is_replay, missing, needed
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # The version is that of the oldest Python supported: JupyterLab shows it nowhere, nbformat wants one.
@@ -47,7 +52,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 def normalise(notebook: NotebookNode) -> str:
     """Give the text of the notebook's normal form; ``notebook`` is changed on the way."""
-    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info=LANGUAGE)
+    notebook.metadata = NotebookNode(_kept(notebook.metadata))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     _name_cells(notebook.cells)
     count = 0
@@ -71,7 +76,13 @@ def before_saving(model: dict[str, Any], **_: object) -> None:
     sees is what is saved; `make notebooks` brings the rest into its normal form.
     """
     if model["type"] == "notebook":
-        model["content"]["metadata"] = {"kernelspec": KERNEL, "language_info": LANGUAGE}
+        model["content"]["metadata"] = _kept(model["content"]["metadata"])
+
+
+def _kept(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Give the metadata of the normal form: the same for all, but for where stored results are from."""
+    ours = {"regtools": metadata["regtools"]} if "regtools" in metadata else {}
+    return {"kernelspec": KERNEL, "language_info": LANGUAGE, **ours}
 
 
 def execute(notebook: NotebookNode, folder: Path) -> list[str]:
@@ -79,8 +90,28 @@ def execute(notebook: NotebookNode, folder: Path) -> list[str]:
     client = _Client(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
+    before = _results(notebook)
     client.execute()
+    tags = sorted({tag for cell in notebook.cells for tag in needed(cell.source) if part(tag).find()})
+    versions = {tag: part(tag).asked_version() for tag in tags}
+    known = notebook.metadata.get("regtools", {}).get("versions", {})
+    if versions and (_results(notebook) != before or not versions.items() <= known.items()):
+        notebook.metadata["regtools"] = {
+            "on": [_system(), date.today().isoformat()],
+            "versions": known | versions,
+        }
     return client.kept
+
+
+def _results(notebook: NotebookNode) -> str:
+    """Give the normal outputs of the cells with ``%%needs``, to see whether they have changed."""
+    cells = [copy.deepcopy(cell) for cell in notebook.cells if needed(cell.source)]
+    return repr([[_output(output, 0) for output in _merged(cell.outputs)] for cell in cells])
+
+
+def _system() -> str:
+    release = platform.freedesktop_os_release()
+    return f"{release['ID'].capitalize()} {release.get('VERSION_ID', '')}".rstrip()
 
 
 class _Client(NotebookClient):
@@ -91,10 +122,10 @@ class _Client(NotebookClient):
         self.kept: list[str] = []
 
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *args: object, **options: object):
-        missing = missing_parts(cell)
-        if missing:
+        gone = missing(cell.source)
+        if gone:
             self.kept.append(
-                f"cell {cell.get('id', cell_index)} keeps its stored output: needs {', '.join(missing)}"
+                f"cell {cell.get('id', cell_index)} keeps its stored output: needs {', '.join(gone)}"
             )
             return cell
         return await super().async_execute_cell(cell, cell_index, *args, **options)
@@ -147,6 +178,8 @@ def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def _output(output: NotebookNode, count: int) -> NotebookNode:
+    if is_replay(output):
+        raise SystemExit("a replay is no result: run this chapter where its programs are installed")
     if "metadata" in output:
         output.metadata = {}
     if output.output_type == "execute_result":

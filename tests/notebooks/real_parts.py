@@ -1,8 +1,9 @@
-"""A pytest plugin beside nbval: cells that need a real part run where it is, and are skipped where it is not.
+"""A pytest plugin beside nbval: cells that need an external program are compared where it is, and skipped elsewhere.
 
-A cell tagged ``needs-podman`` (``needs-registry``, ``needs-redis``, …; the words of ``regtools.notebook.doctor.PARTS``) is
-compared like any other where the program is installed. Where it is not, it is skipped with a reason that names it;
-under REGTOOLS_REAL=required that is a failure instead. Loaded with ``-p tests.notebooks.real_parts``.
+Such a cell begins with ``%%needs podman`` (``registry``, ``redis``, …; the tags of ``regtools.notebook.doctor.PARTS``).
+Where the program is not installed, a reader sees the stored result, which would say nothing here: the cell is
+skipped with a reason that names the program. Under REGTOOLS_REAL=required that is a failure instead.
+Loaded with ``-p tests.notebooks.real_parts``.
 """
 
 from __future__ import annotations
@@ -12,18 +13,10 @@ import sys
 
 import pytest
 
-from regtools.notebook.doctor import part
+from regtools.notebook.needs import missing
 
-PREFIX = "needs-"
 # As in tests/conftest.py, which is not read here: a second of every process that loads nbval.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-
-
-def missing_parts(cell: dict) -> list[str]:
-    """Give the names of the real parts that this cell needs and that this machine does not have."""
-    tags = cell.get("metadata", {}).get("tags", [])
-    needed = [part(tag.removeprefix(PREFIX)) for tag in tags if tag.startswith(PREFIX)]
-    return [each.name for each in needed if each.find() is None]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,10 +24,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     cell = getattr(item, "cell", None)
     if cell is None:
         return
-    missing = missing_parts(cell)
-    if not missing:
+    gone = missing(cell["source"])
+    if not gone:
         return
-    reason = f"needs {', '.join(missing)}, not installed on this machine"
+    reason = f"needs {', '.join(gone)}, not installed on this machine"
     if os.environ.get("REGTOOLS_REAL") == "required":
         pytest.fail(f"REGTOOLS_REAL=required, but this cell {reason}", pytrace=False)
     pytest.skip(reason)

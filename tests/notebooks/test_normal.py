@@ -119,7 +119,7 @@ def test_execute_runs_what_it_can_and_keeps_the_output_of_what_it_cannot(
     kept = new_output("stream", name="stdout", text="from podman\n")
     cells = [
         new_code_cell("x = 20", id="one"),
-        new_code_cell("no_such_name()", id="two", metadata={"tags": ["needs-podman"]}, outputs=[kept]),
+        new_code_cell("%%needs podman\nno_such_name()", id="two", outputs=[kept]),
         new_code_cell("x + 1", id="three"),
     ]
     nbformat.write(new_notebook(cells=cells), path)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from nbformat import write
 
-from regtools.notebook.doctor import PARTS
+from regtools.notebook.needs import LINE, needed
+from tests.conftest import ROOT
 from tests.notebooks.stored import CHAPTERS, NOTEBOOKS, code_cells, prose, read, tags
 
-KNOWN_TAGS = {"raises-exception", *(f"needs-{part.tag}" for part in PARTS)}
+KNOWN_TAGS = {"raises-exception"}
 HOSTS = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:io|com|org|net|cn|example|test|dev|de)\b(?!\()")
 WELL_KNOWN = {
     "docker.io",
@@ -61,6 +65,37 @@ def test_a_cell_raises_exactly_where_it_says_so(path: Path) -> None:
         assert bool(raised) == ("raises-exception" in tags(cell)), cell.id
 
 
+def body(source: str) -> str:
+    """The cell as it runs where all that it needs is there."""
+    return source.partition("\n")[2] if needed(source) else source
+
+
+def test_cells_with_a_replay_are_distinct() -> None:
+    # A replay is found by the source alone, in whichever chapter the cell is.
+    sources = Counter(cell.source for path in CHAPTERS for cell in code_cells(path) if needed(cell.source))
+    assert len(sources) > 100
+    assert [source for source, count in sources.items() if count > 1] == []
+
+
+@each_chapter
+def test_chapters_name_where_their_stored_results_are_from(path: Path) -> None:
+    tags = {tag for cell in code_cells(path) for tag in needed(cell.source)}
+    origin = read(path).metadata.get("regtools", {})
+    assert tags <= set(origin.get("versions", {}))
+    assert not tags or re.fullmatch(r"20\d\d-\d\d-\d\d", origin["on"][1])
+
+
+@each_chapter
+def test_bodies_below_needs_are_in_style(path: Path, tmp_path: Path) -> None:
+    chapter = read(path)  # ruff passes over a cell that begins with a magic that it does not know
+    for cell in chapter.cells:
+        cell.source = body(cell.source) if cell.cell_type == "code" else cell.source
+    write(chapter, tmp_path / path.name)
+    ruff = [sys.executable, "-m", "ruff", "check", "--config", ROOT / "pyproject.toml", tmp_path / path.name]
+    done = subprocess.run(ruff, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 @each_chapter
 def test_the_shape_is_that_of_a_chapter(path: Path) -> None:
     cells = read(path).cells
@@ -91,7 +126,7 @@ def test_sizes_are_those_of_a_lesson(path: Path) -> None:
     words = len(re.sub(r"<details>.*?</details>|```.*?```", "", prose(path), flags=re.DOTALL).split())
     assert (600 if short else 1200) <= words <= 1800
     for cell in code_cells(path):
-        assert 1 <= len(cell.source.splitlines()) <= 15, cell.id
+        assert 1 <= len(body(cell.source).splitlines()) <= 15, cell.id
         assert all(len(line) <= 100 for line in cell.source.splitlines()), cell.id
 
 
@@ -138,21 +173,22 @@ def test_outputs_show_in_an_untrusted_notebook(path: Path) -> None:
 
 
 @each_chapter
-def test_no_untagged_cell_depends_on_a_tagged_one(path: Path) -> None:
-    """Names that only a tagged cell gives are used by tagged cells alone (running without podman proves the rest)."""
-    only_tagged: set[str] = set()
+def test_no_other_cell_depends_on_one_with_needs(path: Path) -> None:
+    """Names that only such cells give are used by such cells alone (running on a bare PATH proves the rest)."""
+    only_there: set[str] = set()
     for cell in code_cells(path):
-        if cell.source.startswith("%%"):
+        if body(cell.source).startswith("%%"):
             continue
-        tree = ast.parse("\n".join(line for line in cell.source.splitlines() if not line.startswith("%")))
+        lines = body(cell.source).splitlines()
+        tree = ast.parse("\n".join(line for line in lines if not line.startswith("%")))
         names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         given = {node.id for node in names if isinstance(node.ctx, ast.Store)}
         given |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        if any(tag.startswith("needs-") for tag in tags(cell)):
-            only_tagged |= given
+        if cell.source.startswith(LINE):
+            only_there |= given
         else:
-            only_tagged -= given
-            assert not {node.id for node in names if isinstance(node.ctx, ast.Load)} & only_tagged, cell.id
+            only_there -= given
+            assert not {node.id for node in names if isinstance(node.ctx, ast.Load)} & only_there, cell.id
 
 
 def test_the_map_of_chapters_is_honest() -> None:
