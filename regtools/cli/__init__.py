@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "lab": "open the notebooks in JupyterLab, in a folder of yours",
     "cache": "set up, run and check a local pull-through cache",
     "testbed": "open practice registries on this machine until Ctrl-C",
+    "completion": "print a script that completes commands and options in a shell",
 }
 
 OVERVIEW = """\
@@ -44,7 +45,7 @@ regtools itself; 130 after Ctrl-C.
 
 Examples:
   regtools explain nginx
-  regtools explain --help         the options of one command
+  regtools help explain           the options of one command
 """
 
 
@@ -115,6 +116,8 @@ def _report(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     from .output import OK, USAGE, complain, say
 
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
         rows = "\n".join(f"  {each:<10} {text}" for each, text in COMMANDS.items())

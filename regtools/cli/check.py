@@ -2,13 +2,14 @@
 
 Without a file, all that podman would read on this machine (or the one below ``--root``) is checked, with the
 neighbours that it would not read. A named file in a directory ``*.d`` is a drop-in of the named file before
-it; every other named file is a configuration of its own.
+it; every other named file is a configuration of its own. A named directory stands for the files in it.
 """
 
 from __future__ import annotations
 
 import os.path
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from regtools.errors import RegtoolsError
 from regtools.registries import checks
@@ -16,22 +17,41 @@ from regtools.registries.reading.document import dialect
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release as rules_of
 
+from .formats import FORMATS, SEVERITIES
 from .options import configuration, ending, file, misuse, named_files, release, surroundings
-from .output import NO, OK, say, say_json, show, wrapped
+from .output import NO, OK
 
-SEVERITIES = (checks.ERROR, checks.WARNING, checks.NOTE)
+# In /etc/containers these lie beside registries.conf; other programs' rules hold for them.
+NEIGHBOURS = ("containers.conf", "mounts.conf", "storage.conf")
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``check``."""
-    text = "files to check (default: all that podman reads); a file in a directory *.d is a drop-in"
-    parser.add_argument("files", nargs="*", metavar="FILE", type=file, help=f"{text} of the one before")
+    text = "files or directories (their *.conf) to check (default: all that podman reads)"
+    drop = "a file in a directory *.d is a drop-in of the one before"
+    parser.add_argument("files", nargs="*", metavar="FILE", type=file, help=f"{text}; {drop}")
     configuration(parser)
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--output-format",
+        choices=tuple(FORMATS),
+        default="text",
+        help="text for people (default), json, github (workflow commands of GitHub Actions), "
+        "sarif (SARIF 2.1.0)",
+    )
+    form.add_argument("--json", dest="output_format", action="store_const", const="json", help="same as json")
+    parser.add_argument(
+        "--fail-on",
+        choices=(*SEVERITIES, "never"),
+        default="warning",
+        help="least severity that makes the exit status 1 (default warning)",
+    )
     parser.epilog = ending(
-        "0 no error and no warning (notes are allowed), 1 an error or a warning, 2 wrong usage.",
+        "0 no error and no warning (notes are allowed), or what --fail-on says; 1 an error or a warning; "
+        "2 wrong usage.",
         "regtools check",
         "regtools check my-registries.conf --podman 5",
+        "regtools check --root IMAGE-TREE --output-format sarif > findings.sarif",
     )
 
 
@@ -49,13 +69,20 @@ def run(options: Namespace) -> int:
         tuple(path for one in reports for path in one.files),
         any(one.stops for one in reports),
     )
-    if options.json:
-        answer = {"format": 1, "podman": podman, "files": list(report.files), "stops": report.stops}
-        findings = [finding.to_dict() for finding in report.findings]
-        say_json({**answer, "findings": findings, "counts": {w: report.count(w) for w in SEVERITIES}})
-    else:
-        _print_text(report, podman)
-    return NO if report.count(checks.ERROR) or report.count(checks.WARNING) else OK
+    FORMATS[options.output_format](report, podman)
+    failing = SEVERITIES[: (*SEVERITIES, "never").index(options.fail_on) + 1]
+    if options.fail_on == "never":
+        return OK
+    return NO if any(report.count(severity) for severity in failing) else OK
+
+
+def _expanded(path: str) -> list[str]:
+    """Return a file itself; of a directory its ``*.conf``, and those of a ``registries.conf.d`` in it."""
+    if not os.path.isdir(path):  # noqa: PTH112 - pathlib raises where a name is too long
+        return [path]
+    folder = Path(path)
+    main = [each for each in sorted(folder.glob("*.conf")) if each.name not in NEIGHBOURS]
+    return [str(each) for each in (*main, *sorted(folder.glob("registries.conf.d/*.conf")))]
 
 
 def _named(options: Namespace, podman: str) -> list[checks.Report]:
@@ -63,30 +90,19 @@ def _named(options: Namespace, podman: str) -> list[checks.Report]:
     around = Surroundings(environ=None, uid=options.uid)
     groups: list[list[tuple[str, bytes, bool]]] = []
     failed: list[checks.Finding] = []
-    for path in options.files:
+    paths = {path: None for named in options.files for path in _expanded(named) or [named]}
+    for path in paths:
         dropin = os.path.dirname(os.path.abspath(path)).endswith(".d")  # noqa: PTH100, PTH120 - as it is named
         if not groups or not dropin:
             groups.append([])
         try:
             groups[-1].append((path, around.read(path), dropin))
         except RegtoolsError as error:
+            if isinstance(error.__cause__, IsADirectoryError):
+                error.message = "this directory has no *.conf that podman would read as registries.conf"
+                error.hint = "name a file, or a directory that holds registries.conf or its drop-ins"
             failed.append(checks.Finding.of(error))
     rules = rules_of(podman)
     toml = dialect(rules, around.environ)
     reports = [checks.check_texts(rules, group, toml=toml) for group in groups if group]
-    return [*reports, checks.Report(checks.Findings(failed), (), stops=bool(failed))]
-
-
-def _print_text(report: checks.Report, podman: str) -> None:
-    for finding in report.findings:
-        show(finding)
-        say()
-    lines = wrapped(f"checked as podman {podman} reads it: {', '.join(report.files) or 'no file'}", "", "  ")
-    if report.stops:
-        lines += wrapped(
-            f"while an error stands, podman {podman} can pull no image at all, not only those of the "
-            "registries that the error is about"
-        )
-    counts = [(report.count(word), word) for word in SEVERITIES]
-    lines.append(", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts))
-    say("\n".join(lines))
+    return [*reports, checks.Report(checks.Findings(failed), (), stops=False)]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Parser(argparse.ArgumentParser):
     """A parser whose texts fit the terminal and whose messages hold no control characters."""
 
-    def __init__(self, prog: str, description: str = "", **more: object) -> None:
+    def __init__(self, prog: str, description: str = "", epilog: str = "") -> None:
         # Left to itself, the formatter imports shutil, and with it the compressors, to learn the width.
         super().__init__(
             prog=prog,
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
                 prog, width=terminal_width() - 2
             ),
         )
-        self.epilog = str(more.get("epilog", ""))
+        self.epilog = epilog
         self.color = False  # Python 3.14 would colour the help
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
@@ -48,11 +48,22 @@ class Parser(argparse.ArgumentParser):
             complain(message.rstrip("\n"))
 
 
-def ending(exits: str, *examples: str, note: str = "") -> str:
+class Ending(str):
+    """The end of a command's help; its parts are sections of the manual page."""
+
+    __slots__ = ("examples", "exits", "note")
+    note: str
+    exits: str
+    examples: tuple[str, ...]
+
+
+def ending(exits: str, *examples: str, note: str = "") -> Ending:
     """Return the end of a command's help: what else to know, the exit status, examples."""
     lines = [*wrapped(note), ""] if note else []
     lines += [*wrapped(f"Exit status: {exits}", "", "  "), "", "Examples:"]
-    return "\n".join([*lines, *(f"  {each}" for each in examples)])
+    end = Ending("\n".join([*lines, *(f"  {each}" for each in examples)]))
+    end.note, end.exits, end.examples = note, exits, examples
+    return end
 
 
 def number(low: float, high: float, *, whole: bool = True, above: bool = False) -> Callable[[str], float]:

@@ -1,0 +1,60 @@
+"""The forms in which ``check`` prints its findings: for people, for programs, for reviews of code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..output import say, say_json, show, wrapped
+from .github import workflow_commands
+from .sarif import log
+
+if TYPE_CHECKING:
+    from regtools.registries.checks import Report
+
+__all__ = ["FORMATS", "SEVERITIES"]
+
+SEVERITIES = ("error", "warning", "note")
+
+
+def _text(report: Report, podman: str) -> None:
+    """Print each finding with its line and a caret, then what was checked, then the counts."""
+    for finding in report.findings:
+        show(finding)
+        say()
+    lines = wrapped(f"checked as podman {podman} reads it: {', '.join(report.files) or 'no file'}", "", "  ")
+    if report.stops:
+        lines += wrapped(
+            f"while an error remains, podman {podman} can pull no image at all, not only those of the "
+            "registries that the error is about"
+        )
+    counts = [(report.count(word), word) for word in SEVERITIES]
+    lines.append(", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts))
+    say("\n".join(lines))
+
+
+def _json(report: Report, podman: str) -> None:
+    """Print one JSON value with everything that is known of each finding."""
+    answer = {"format": 1, "podman": podman, "files": list(report.files), "stops": report.stops}
+    findings = [finding.to_dict() for finding in report.findings]
+    say_json({**answer, "findings": findings, "counts": {word: report.count(word) for word in SEVERITIES}})
+
+
+def _github(report: Report, podman: str) -> None:
+    """Print one workflow command of GitHub Actions for each finding."""
+    for line in workflow_commands(report.findings):
+        say(line)
+
+
+def _sarif(report: Report, podman: str) -> None:
+    """Print one SARIF 2.1.0 log."""
+    say_json(log(report, podman))
+
+
+# value of --output-format → what prints a report of one release
+FORMATS: dict[str, Callable[[Report, str], None]] = {
+    "text": _text,
+    "json": _json,
+    "github": _github,
+    "sarif": _sarif,
+}
