@@ -413,6 +413,29 @@ def test_a_podman_that_does_not_tell_its_release_is_an_error_of_auto_alone(
         assert main([*command, "--podman", "6"]) == 0
 
 
+@pytest.mark.parametrize("release", ["", "9", "six", "3.4"])
+@pytest.mark.parametrize("command", [["explain", "nginx"], ["check"]], ids=["explain", "check"])
+def test_an_empty_or_unknown_release_is_wrong_usage(
+    command: list[str], release: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, f"--podman={release}"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"no rules for podman {release!r}: write 4, 5, 6 or a full number such as 5.4.2, or auto" in said
+
+
+def test_a_root_without_podman_is_read_as_the_newest_release_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "etc").mkdir()
+    status, out, _ = run(capsys, "quay.io/x", "--root", str(tmp_path))
+    assert status == 0
+    assert "podman 6:" in out and "files: none" in out
+    status, _, err = run(capsys, "quay.io/x", "--root", str(tmp_path / "none"))
+    assert status == 1
+    assert f"{tmp_path}/none: error: there is no such directory [file-missing]" in err
+
+
 def test_a_podman_that_cannot_be_started_is_none(tmp_path: Path) -> None:
     program = tmp_path / "podman"
     program.write_text("#!/nonexistent\n")

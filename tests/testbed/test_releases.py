@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
 from tests.support.hostile import hostile_machine
-from tests.support.podman import RELEASES
+from tests.support.podman import RELEASES, as_installed
 
 SEARCH = "podman info --format '{{index .Registries \"search\"}}'"
 # Each way in which a chapter asks podman: files as text, a home, a variable, a person at a terminal, and commands.
@@ -43,6 +44,21 @@ a.test/nginx:latest b.test/nginx:latest
 [a.test]
 
 """
+# Commands of the chapters, without a cgroup of their own; a warning of podman would be their only output.
+QUIET = """
+from regtools.testbed import Practice, Testbed
+
+with Testbed({}) as bed:
+    for rootless in (False, True):
+        with Practice(bed, rootless=rootless) as practice:
+            for command in (
+                "pull --quiet origin.test/hello",
+                "run --rm --cgroups=disabled origin.test/hello",
+                f"login --tls-verify=false --username me --password secret {bed.addresses['origin']}",
+                "inspect origin.test/hello",
+            ):
+                print(practice.run(f"podman {command} > /dev/null"), end="")
+"""
 releases = pytest.mark.parametrize("release", ["4.3", pytest.param("5.4", marks=pytest.mark.long), "6.1"])
 
 
@@ -53,6 +69,15 @@ def test_nothing_of_the_machines_own_changes_an_answer(release: str, root: Path,
     environ |= {"PYTHONPATH": str(root)}
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
     assert (done.stdout, done.stderr) == (ANSWERS, "")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("release", RELEASES[1:])
+def test_commands_that_succeed_say_nothing_besides(release: str, root: Path, tmp_path: Path) -> None:
+    command = [*as_installed(release), sys.executable, "-c", QUIET]
+    environ = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @releases
