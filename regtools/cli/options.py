@@ -13,7 +13,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from regtools.display import terminal_width
+from regtools.display import printable, terminal_width
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.reading.host import Surroundings
@@ -195,13 +195,21 @@ def releases(options: Namespace) -> tuple[str, ...]:
     return ALL if options.podman == "all" else (release(options),)
 
 
+def _broken(what: str) -> RegtoolsError:
+    hint = "name the release whose rules you want, such as --podman 6"
+    return RegtoolsError(f"podman --version {what}", kind="podman-broken", stage="load", hint=hint)
+
+
 def installed_release(environ: Mapping[str, str] | None = None) -> str | None:
-    """Ask ``podman --version`` and return its full number, such as ``4.3.1``, or None without an answer.
+    """Ask ``podman --version`` and return its full number, such as ``4.3.1``, or None without a podman.
 
     For a number before 4 or after 6 the nearest one is returned, whose rules it follows.
 
     Args:
         environ: environment variables instead of this process's.
+
+    Raises:
+        RegtoolsError: kind ``podman-broken`` for one that fails, does not answer or prints no number.
     """
     import subprocess
 
@@ -215,9 +223,14 @@ def installed_release(environ: Mapping[str, str] | None = None) -> str | None:
             check=True,
             env=environ,
         )
-    except (OSError, ValueError, subprocess.SubprocessError):
+    except (OSError, ValueError):
         return None
+    except subprocess.TimeoutExpired:
+        raise _broken(f"does not answer within {_PATIENCE_S:g} s") from None
+    except subprocess.CalledProcessError as error:
+        said = printable(error.stderr.strip().partition("\n")[0])
+        raise _broken(f"fails with status {error.returncode}{said and f': {said}'}") from None
     found = re.search(r"\b(\d{1,9})(?:\.\d{1,4})*", done.stdout, re.ASCII)
     if found is None:
-        return None
+        raise _broken("prints no version")
     return found[0] if found[1] in ALL else ALL[0] if int(found[1]) < int(ALL[0]) else NEWEST

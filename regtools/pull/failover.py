@@ -1,10 +1,10 @@
 """Try the sources of one candidate in order, as podman does.
 
 The first source that delivers the manifest also delivers the blobs. From podman 6.1 on, a blob that it does
-not deliver comes from the next source: after a 5xx (asked for twice), a timeout, a 404 whose body has the
-code ``BLOB_UNKNOWN``, and a 429 whose body has the code ``TOOMANYREQUESTS``. Any other answer fails the
-candidate (a 429 without that code is repeated before), and so does a body that breaks after its first byte,
-which is resumed where it began.
+not deliver comes from the next source: after a 5xx (asked for twice), a timeout, and a 4xx whose error body
+has the code ``BLOB_UNKNOWN`` or ``TOOMANYREQUESTS``. Any other answer fails the candidate (a 429 without
+such a code is repeated before), and so does a body that breaks after its first byte, which is resumed where
+it began.
 
 The order of the sources is podman's, its pauses are not. Podman 6.1.1 asks again for a blob one second after
 a 5xx; after a 429 it asks five times, which takes 30 seconds, before it moves on; and it repeats a failed

@@ -29,6 +29,7 @@ from pathlib import Path
 
 from regtools.display import printable
 from regtools.errors import RegtoolsError
+from regtools.pull.engines.engine import variable_is_alone
 from regtools.pull.engines.private import containers_conf, new_folder, remove_folder, storage_conf
 
 from .bed import Testbed
@@ -184,13 +185,13 @@ def _environment(folder: Path) -> dict[str, str]:
     settings = folder / SETTINGS
     return {
         # Debian keeps runc in a folder that is not in an ordinary user's path.
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin",
+        "PATH": _path(),
         "HOME": str(folder),
         "XDG_RUNTIME_DIR": str(folder / ".run"),
-        # podman and buildah of root do not look for these at home; skopeo finds registries.conf there.
+        # podman and buildah of root do not look for these at home.
         "CONTAINERS_CONF": str(settings / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(settings / "storage.conf"),
-        "CONTAINERS_REGISTRIES_CONF": str(settings / "registries.conf"),
+        **_only_at_home(settings / "registries.conf"),
         "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
@@ -224,7 +225,17 @@ def _lay_out(folder: Path, *, rootless: bool) -> None:
 
 
 def _path() -> str:
-    return _environment(Path())["PATH"]
+    return os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+
+
+def _only_at_home(conf: Path) -> dict[str, str]:
+    """Return the variable that keeps podman from the system's drop-ins.
+
+    Up to podman 5 a registries.conf at home hides them, but not if a variable names it; from 6 on, only the
+    variable does.
+    """
+    alone = shutil.which("podman") is not None and variable_is_alone("podman")
+    return {"CONTAINERS_REGISTRIES_CONF": str(conf)} if alone else {}
 
 
 def _clean(folder: Path, rootless: bool, owner: int) -> None:

@@ -9,9 +9,10 @@ It is the real podman, and it pulls. Its storage is an empty folder that goes aw
 on loopback answers 404 to everything: podman asks every place, and none has the image, so that the whole
 list shows. podman writes what it tries into its debug log.
 
-The files are those of ``HOME``, given as text or as a folder; beside a registries.conf there, podman 4 and 5
-read nothing below ``/etc``. podman 6 also reads the system's drop-ins, unless ``CONTAINERS_REGISTRIES_CONF``
-names a file. For root, the answers that podman remembers for short names are those of the machine.
+The files are those of ``HOME``, given as text or as a folder. The system's drop-ins are hidden where podman
+would read them: from podman 6 on, unless ``CONTAINERS_REGISTRIES_CONF`` names a file; before that, if the
+variable is set or ``HOME`` has no registries.conf. A user who may not hide them gets an error. For root, the
+answers that podman remembers for short names are those of the machine.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 from regtools.errors import RegtoolsError
+from regtools.pull.engines.engine import variable_is_alone
 from regtools.pull.engines.private import new_folder, remove_folder, storage_options
 
 with suppress(ImportError):  # Windows, where podman runs in a machine of its own
@@ -47,6 +49,13 @@ _ERROR = re.compile(r"^Error: (.+)", re.MULTILINE)
 _CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _CHOICE = re.compile(r"^\s*(?:[▸>]\s*)?(\S+/\S+)\s*$")
 _CTRL_C = b"\x03"
+_KINDS = ("registries.conf.d", "registries.rootful.conf.d", "registries.rootless.conf.d")
+DROPINS = tuple(f"{root}/{kind}" for root in ("/etc/containers", "/usr/share/containers") for kind in _KINDS)
+# Runs a command in a mount namespace in which the system has no drop-ins.
+HIDE = f"""
+for folder in {" ".join(DROPINS)}; do [ ! -d $folder ] || mount -t tmpfs tmpfs $folder || exit; done
+exec "$@"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ def attempts(
 
     Raises:
         RegtoolsError: ``podman-refused`` if podman tries nothing, with its own words; ``podman-missing``;
-            ``podman-hangs``.
+            ``podman-hangs``; ``podman-reads-more`` if the system's drop-ins cannot be hidden from it.
     """
     seen = watch(image, conf, dropins=dropins, home=home, environ=environ, local=local)
     if not seen.tried:
@@ -107,7 +116,7 @@ def watch(
     """Let podman try to pull, and return everything that it did; arguments as for :func:`attempts`.
 
     Raises:
-        RegtoolsError: ``podman-missing``, ``podman-hangs``; ``podman-refused`` for a name in ``local``.
+        RegtoolsError: as :func:`attempts`, but ``podman-refused`` only for a name in ``local``.
     """
     with _practice(conf, dropins, home, environ) as (podman, surroundings):
         for name in local:
@@ -140,7 +149,7 @@ def choices(
         image, conf, dropins, home, environ: as for :func:`attempts`.
 
     Raises:
-        RegtoolsError: ``podman-missing`` or ``podman-hangs``.
+        RegtoolsError: ``podman-missing``, ``podman-hangs`` or ``podman-reads-more``.
     """
     with _practice(conf, dropins, home, environ) as (podman, surroundings):
         shown = _at_a_terminal([*podman, "pull", "--", image], surroundings | {"TERM": "xterm"})
@@ -198,19 +207,40 @@ def _practice(
         (folder / ".run").mkdir(mode=0o700)
         (folder / "auth.json").write_text("{}")
         with _refusing_proxy() as proxy:
-            yield (
-                [podman, *storage_options(folder)],
-                {
-                    "PATH": os.environ.get("PATH", os.defpath),
-                    "HOME": str(own),
-                    "XDG_RUNTIME_DIR": str(folder / ".run"),
-                    "REGISTRY_AUTH_FILE": str(folder / "auth.json"),  # no logins
-                    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy),
-                    **(environ or {}),
-                },
-            )
+            surroundings = {
+                "PATH": os.environ.get("PATH", os.defpath),
+                "HOME": str(own),
+                "XDG_RUNTIME_DIR": str(folder / ".run"),
+                "REGISTRY_AUTH_FILE": str(folder / "auth.json"),  # no logins
+                **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy),
+                **(environ or {}),
+            }
+            command = [podman, *storage_options(folder)]
+            yield [*_without_dropins(command, surroundings), *command], surroundings
     finally:
         remove_folder(folder)
+
+
+def _without_dropins(podman: list[str], environ: dict[str, str]) -> list[str]:
+    """Return the start of a command that hides the system's drop-ins; nothing if podman reads none.
+
+    Raises:
+        RegtoolsError: ``podman-reads-more`` if this user may not hide them.
+    """
+    own = Path(environ["HOME"], CONFIG, "registries.conf").exists()
+    named, named_before = map(environ.get, ("CONTAINERS_REGISTRIES_CONF", "REGISTRIES_CONFIG_PATH"))
+    hidden = named if variable_is_alone("podman") else own and not (named or named_before)
+    shown = [path for folder in DROPINS for path in sorted(Path(folder).rglob("*.conf"))]
+    if hidden or not shown:
+        return []
+    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else [*podman, "unshare"]
+    start = [*namespace, "sh", "-c", HIDE, "sh"]
+    with suppress(OSError):
+        if _run([*start, "true"], environ).returncode == 0:
+            return start
+    message = f"this podman also reads {shown[0]}, and this user may not hide it from podman"
+    hint = "the answer would be that of your machine; try this on a machine without that file"
+    raise RegtoolsError(message, kind="podman-reads-more", stage="pull", hint=hint)
 
 
 def _lay_out(home: Path, conf: str | None, dropins: Mapping[str, str]) -> None:

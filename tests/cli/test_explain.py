@@ -387,10 +387,58 @@ def test_podman_is_asked_only_where_the_answer_counts(
     assert log.read_text().split() == ["asked"]
 
 
-@pytest.mark.parametrize("text", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\necho what\n", "#!/nonexistent\n"])
-def test_a_podman_that_does_not_answer_is_none(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("echo no room >&2; exit 125", "fails with status 125: no room"),
+        ("exit 1", "fails with status 1 ["),
+        ("echo what", "prints no version"),
+        ("exec sleep 60", "does not answer within 0.2 s"),
+    ],
+)
+def test_a_podman_that_does_not_tell_its_release_is_an_error_of_auto_alone(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program, conf = tmp_path / "podman", tmp_path / "r.conf"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    conf.write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(sources, "_PATIENCE_S", 0.2)
+    for command in (["explain", "quay.io/x", "--conf", str(conf)], ["check", str(conf)]):
+        assert main(command) == 1
+        shown = capsys.readouterr().err
+        assert f"podman --version {said}" in shown
+        assert "such as --podman 6" in shown
+        assert main([*command, "--podman", "6"]) == 0
+
+
+@pytest.mark.parametrize("release", ["", "9", "six", "3.4"])
+@pytest.mark.parametrize("command", [["explain", "nginx"], ["check"]], ids=["explain", "check"])
+def test_an_empty_or_unknown_release_is_wrong_usage(
+    command: list[str], release: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, f"--podman={release}"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"no rules for podman {release!r}: write 4, 5, 6 or a full number such as 5.4.2, or auto" in said
+
+
+def test_a_root_without_podman_is_read_as_the_newest_release_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "etc").mkdir()
+    status, out, _ = run(capsys, "quay.io/x", "--root", str(tmp_path))
+    assert status == 0
+    assert "podman 6:" in out and "files: none" in out
+    status, _, err = run(capsys, "quay.io/x", "--root", str(tmp_path / "none"))
+    assert status == 1
+    assert f"{tmp_path}/none: error: there is no such directory [file-missing]" in err
+
+
+def test_a_podman_that_cannot_be_started_is_none(tmp_path: Path) -> None:
     program = tmp_path / "podman"
-    program.write_text(text)
+    program.write_text("#!/nonexistent\n")
     program.chmod(0o755)
     assert sources.installed_release({"PATH": str(tmp_path), "HOME": str(tmp_path)}) is None
 

@@ -87,6 +87,10 @@ def unknown(handler: scripted.Handler, answer: Answer) -> None:
     handler.reply(Answer(404, {}, UNKNOWN))
 
 
+def forbidden(handler: scripted.Handler, answer: Answer) -> None:
+    handler.reply(Answer(403, {}, UNKNOWN))
+
+
 def too_many(handler: scripted.Handler, answer: Answer) -> None:
     handler.reply(Answer(429, {}, TOO_MANY))
 
@@ -94,8 +98,8 @@ def too_many(handler: scripted.Handler, answer: Answer) -> None:
 @pytest.mark.parametrize("podman", ["5", "6"])
 @pytest.mark.parametrize(
     ("fault", "times"),
-    [(scripted.status(503), 2), (too_many, 1), (unknown, 1), (scripted.silent(9), 1)],
-    ids=["503", "429", "unknown", "silent"],
+    [(scripted.status(503), 2), (too_many, 1), (unknown, 1), (forbidden, 1), (scripted.silent(9), 1)],
+    ids=["503", "429", "unknown", "forbidden", "silent"],
 )
 def test_podman_6_takes_a_blob_from_the_next_source_where_one_fails(
     server: Server, tmp_path: Path, fault: scripted.Fault, times: int, podman: str
@@ -110,7 +114,7 @@ def test_podman_6_takes_a_blob_from_the_next_source_where_one_fails(
         asked = len(mirror.script.paths(sha256(SMALL.layers[1])))
     if podman == "5":
         assert not pulled.ok
-        assert (server.script.seen, asked) == ([], 1 if fault is unknown else 2)
+        assert (server.script.seen, asked) == ([], 1 if fault in (unknown, forbidden) else 2)
         return
     assert (pulled.ok, asked) == (True, times)
     assert pulled.served_by == f"{mirror.host}/team/small:1"  # who delivered the manifest

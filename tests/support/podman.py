@@ -7,7 +7,7 @@
 
 4.3 is the machine's own (Debian bookworm). 5.4 (trixie) and 6.1 (experimental) are in root folders that mmdebstrap
 makes once, below the user's cache directory; they run there in their own mount namespace, so that no mount outlives
-the command.
+the command. ``as_installed`` starts a command on a machine that looks as if it had that release itself.
 
 Debian's experimental moves. If it cannot be had, the tests of 6.1 are skipped with the reason, in CI too. It cannot
 be had if apt says that it finds no such suite or package, cannot download, or cannot satisfy the dependencies
@@ -96,7 +96,8 @@ def settings(inside: Path, runtime: str) -> dict[str, str]:
 
 
 # $1 the root folder, $2 the work folder, then the command. containers/storage remounts "/", which must therefore be a
-# mount of its own; crun wants to see no half of cgroup v1 and v2, and podman 6 refuses v1.
+# mount of its own; crun wants to see no half of cgroup v1 and v2, and podman 6 refuses v1. Of cgroup v2, which all
+# see, podman shall change nothing: as root it would move every process of this machine into a group of its own making.
 ENTER = """
 set -e
 root=$1 work=$2
@@ -105,6 +106,7 @@ mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+mount -o remount,bind,ro "$root/sys/fs/cgroup"
 mount --rbind /dev "$root/dev"
 for own in dev/shm run tmp var/tmp; do mount -t tmpfs tmpfs "$root/$own"; done
 if [ -d "$work/answers" ]; then
@@ -126,6 +128,24 @@ set -e
 mkdir -p /var/cache/containers
 mount --bind "$1/answers" /var/cache/containers
 shift
+exec "$@"
+"""
+
+# $1 a root folder, $2 a folder or nothing, then the command. The programs and libraries of that Debian lie over this
+# machine's /usr; the files of $2 are all drop-ins that the system has.
+AS_INSTALLED = """
+set -e
+root=$1 dropins=$2
+shift 2
+if [ -n "$root" ]; then
+    if [ -d /sys/fs/cgroup/unified ]; then
+        umount --recursive --lazy /sys/fs/cgroup
+        mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        mount -o remount,bind,ro /sys/fs/cgroup
+    fi
+    mount -t overlay overlay -o "ro,lowerdir=$root/usr:/usr" /usr
+fi
+[ -z "$dropins" ] || mount --bind "$dropins" /etc/containers/registries.conf.d
 exec "$@"
 """
 
@@ -219,6 +239,21 @@ def engine(release: str, *, own_answers: bool = False) -> Iterator[Engine]:
         yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_installed(release: str, *, dropins: Path | None = None) -> tuple[str, ...]:
+    """Return the start of a command for which the machine has this release, and these drop-ins of the system alone.
+
+    The machine's own podman counts as 4.3, whichever it is.
+    """
+    _need("podman", "unshare")
+    root = "" if release == "4.3" else str(debian_root(release))
+    start = ("unshare", "--mount", "sh", "-c", AS_INSTALLED, "sh", root, str(dropins or ""))
+    done = subprocess.run([*start, "podman", "--version"], capture_output=True, text=True, timeout=SECONDS)
+    if done.returncode:
+        absent(f"needs root, and an overlay over /usr ({done.stderr.strip()})")
+    HAD[release] = done.stdout.split()[-1]
+    return start
 
 
 def _answer(made: Engine) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -9,7 +11,10 @@ import pytest
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.cli.options import installed_release
+from regtools.testbed import Practice
+from regtools.testbed import watch as module
 from regtools.testbed.watch import attempts, choices, watch
+from tests.conftest import absent
 
 SEARCH = 'unqualified-search-registries = ["docker.io", "quay.io"]\n'
 BLOCK = '[[registry]]\nlocation = "quay.io"\nblocked = true\n'
@@ -112,6 +117,39 @@ def test_an_image_of_that_name_built_here_decides_where_podman_pulls_from() -> N
     assert seen.tried == seen.blocked == ("localhost/app:latest",)
     with pytest.raises(RegtoolsError, match="podman says"):
         watch("app", SEARCH, local=["Not A Name"])
+
+
+@pytest.mark.needs("unshare", "setpriv", "newuidmap")
+def test_an_ordinary_user_hides_the_systems_dropins_with_podmans_own_namespace() -> None:
+    if os.geteuid() != 0:
+        absent("needs root to become an ordinary user")
+    loaded = "podman --log-level=debug pull app 2>&1 | grep --only-matching 'configuration .*.conf'"
+    with Practice(SEARCH + ENFORCING, rootless=True) as practice:  # so that podman asks nobody
+        file = "~/.config/containers/registries.conf"
+        podman = f"export CONTAINERS_REGISTRIES_CONF={file}; podman"
+        said = practice.run(f"{podman} unshare sh -c {shlex.quote(module.HIDE)} sh {loaded}")
+        assert said.text == f'configuration \\"{file}\n'
+
+
+def test_a_user_who_may_not_hide_them_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    dropin, stub, named = (
+        tmp_path / "d" / "hostile.conf",
+        tmp_path / "bin" / "unshare",
+        tmp_path / "named.conf",
+    )
+    for file in (dropin, stub, named):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("")
+    stub.write_text("#!/bin/sh\nexit 1\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stub.parent), prepend=":")
+    monkeypatch.setattr(module, "DROPINS", (str(dropin.parent),))
+    monkeypatch.setattr(module.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(module, "variable_is_alone", lambda _: False)
+    for ask in (watch, choices):
+        with pytest.raises(RegtoolsError, match=r"hostile\.conf, and this user may not hide it") as caught:
+            ask("nginx", SEARCH, environ={"CONTAINERS_REGISTRIES_CONF": str(named)})
+        assert caught.value.kind == "podman-reads-more"
 
 
 def test_two_sources_of_files_are_one_too_many(tmp_path: Path) -> None:

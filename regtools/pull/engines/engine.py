@@ -65,7 +65,7 @@ def time_engine(
     runs: list[Ended] = []
     served: tuple[str, Image | None] | None = None
     for name in names:
-        with EngineHome(conf, by_variable=_by_variable(engine, version), environ=os.environ) as home:
+        with EngineHome(conf, by_variable=variable_is_alone(engine), environ=os.environ) as home:
             command = _command(engine, name, platform, home, driver)
             left = (TIMEOUT_S if timeout_s is None else timeout_s) - (time.perf_counter() - origin)
             runs.append(run_engine(command, home, max(left, 0.001)))
@@ -77,9 +77,13 @@ def time_engine(
     return _pull(engine, f"{version} {driver}".strip(), image, place, runs, served, hopeless, before, started)
 
 
-def _by_variable(engine: str, version: str) -> bool:
-    """Return whether a variable makes this release ignore all other files."""
-    return int(version.partition(".")[0]) >= (6 if engine == "podman" else 2)
+def variable_is_alone(engine: str) -> bool:
+    """Return whether CONTAINERS_REGISTRIES_CONF makes the installed engine ignore all other files.
+
+    Raises:
+        RegtoolsError: as :func:`engine_version`.
+    """
+    return int(engine_version(engine).partition(".")[0]) >= (6 if engine == "podman" else 2)
 
 
 PATIENCE_S = 60.0  # within which a program says its version; a tenth of a second is usual

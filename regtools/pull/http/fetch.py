@@ -39,8 +39,8 @@ Fault = tuple[str, str]  # error kind and message
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _REPEATABLE = (408, 429)
-# Error kind → the code in the registry's error body with which podman 6.1.1 asks the next source for a blob.
-_LEADS_ON = {"http-404": "BLOB_UNKNOWN", "http-429": "TOOMANYREQUESTS"}
+# The codes in the error body of a 4xx with which podman 6.1.1 asks the next source for a blob.
+_LEADS_ON = ("BLOB_UNKNOWN", "TOOMANYREQUESTS")
 _RANGE = re.compile(r"bytes ([0-9]++)-[0-9]++/(?:[0-9]++|\*)")
 
 
@@ -238,9 +238,8 @@ def _pause(exchange: Exchange, kind: str, tries: int, run: Run) -> float | None:
 
 def _leads_on(exchange: Exchange, kind: str) -> bool:
     """Return whether podman 6.1 would ask the next source for a blob instead of repeating or giving up."""
-    if kind in _LEADS_ON:
-        return _said(exchange)[0] == _LEADS_ON[kind]
-    return kind == "timeout" or kind.startswith("http-5")
+    told = kind.startswith("http-4") and _said(exchange)[0] in _LEADS_ON
+    return told or kind == "timeout" or kind.startswith("http-5")
 
 
 def _retry_after(exchange: Exchange) -> float | None:
