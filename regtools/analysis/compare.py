@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from regtools.pull.records import Pull
 
@@ -19,13 +20,7 @@ from .comparison import Comparison
 from .fit import fit_rows
 from .measurements import bad_table, period, prepared
 from .pairing import Blocks, blocks_of, pair_rows, shares
-from .statistics import quantile, wilson
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .statistics import Floats
-
+from .statistics import Floats, quantile, wilson
 
 SEED = 20
 
@@ -65,8 +60,6 @@ def compare(
     Raises:
         RegtoolsError: kind ``bad-table``; a column or the baseline is missing, or a cell is wrong.
     """
-    import pandas as pd
-
     table = prepared(pulls)
     chosen = [by] if isinstance(by, str) else list(by or ())
     _check(table, chosen, baseline)

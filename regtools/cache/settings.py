@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import tomli
 
 from regtools.errors import Place, RegtoolsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 FILE = "cache.toml"
 DOCKER_HUB = "https://registry-1.docker.io"

@@ -20,15 +20,12 @@ import re
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from regtools.display import printable, size, visible
 
 from .settings import failed
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 BLOBS = "docker/registry/v2/blobs"
 ANSWERED = re.compile(

@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
@@ -21,10 +22,6 @@ from regtools.notebook.share import is_checkout, notebooks_dir
 
 from .options import ending, file, number
 from .output import OK, say
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
 
 FIRST = "00-start-here.ipynb"
 FOLDER = "regtools-notebooks"  # below the current folder

@@ -26,21 +26,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from regtools.errors import Place, RegtoolsError, TomlError
-from regtools.registries.checks import ERROR, WARNING, check_texts
+from regtools.registries.checks import ERROR, WARNING, Finding, check_texts
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.reading.releases import release
 from regtools.toml.reader import read
 
 from .share import notebooks_dir
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from regtools.registries.checks import Finding
-
 
 NOT_ATTEMPTED: Final = "not attempted yet"
 PODMAN: Final = "6"  # the strictest release: the others accept what it accepts, except TOML 1.1

@@ -9,28 +9,23 @@ diagnostic (place, line, caret, hint) without the traceback; ``%unload_ext regto
 from __future__ import annotations
 
 import keyword
+import os
 import shlex
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from regtools.display import columns, printable
 from regtools.errors import RegtoolsError, TomlError
-from regtools.registries.checks import check_texts
+from regtools.registries.checks import Findings, check_texts
 from regtools.registries.reading.releases import release
 from regtools.testbed.practice import latest
 from regtools.toml.reader import decode, read
 from regtools.toml.to_json import read_file, toml_to_json
 
 from .exercises import grade, load_exercises
-
-if TYPE_CHECKING:
-    import os
-
-    from regtools.registries.checks import Findings
-
 
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
 _TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"

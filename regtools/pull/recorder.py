@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError
 
+from .http.transport import Exchange, Limits
 from .http.values import Censor, Secret, exhausted, pull_error
+from .manifests import Image
 from .records import Failure, Meter, Pull, Request
 
 try:  # whatever measures asks this module, so that one place says what is missing
@@ -27,10 +29,6 @@ except ImportError:  # Windows
         kind="platform",
         stage="pull",
     ) from None
-
-if TYPE_CHECKING:
-    from .http.transport import Exchange, Limits
-    from .manifests import Image
 
 
 Span = tuple[float, float]

@@ -6,10 +6,10 @@ had, the candidate has failed, and the next candidate is tried.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pycurl
 
@@ -26,10 +26,6 @@ from .manifests import Image, Platform, host_platform, parse_platform
 from .recorder import Run, Usage, conclude
 from .records import Failure, Meter, Pull, Request
 from .repository import discard, pull_blobs
-
-if TYPE_CHECKING:
-    import os
-
 
 CLIENT_VERSION = f"{__version__} libcurl/{pycurl.version_info()[1]}"
 _MOST_WORKERS = 64

@@ -11,16 +11,13 @@ import json
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from datetime import date, datetime, time
+from typing import Any, Final, NamedTuple
 
 from regtools.errors import Place, RegtoolsError, TomlError
 
 from .faults import value_error
 from .reader import EXACT, MAX_BYTES, Note, check_values, decode, parse, precision_notes
-
-if TYPE_CHECKING:
-    from datetime import date, datetime, time
-
 
 BIGINT: Final = ("number", "string", "error")
 NONFINITE: Final = ("error", "null", "string")

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, overload
+
+import pandas as pd
 
 from regtools.display import visible
 from regtools.pull.records import Pull
+from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import entries_toml
 from regtools.version import __version__
 
@@ -23,39 +25,9 @@ from .expected import FAILURE_S, SILENCE_S
 from .mirrors import Case, Evidence, NoChoice, cases, evidence, no_advice
 from .vantages import Advice, common
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from regtools.registries.conf import RegistriesConf
-
-
 SEED = 20
 _WIDTH = 98
 _NAMED, _LINES = 8, 40  # vantage points named, lines about them: a file for a thousand hosts stays readable
-
-
-@overload
-def advise(
-    pulls: pd.DataFrame | Iterable[Pull],
-    conf: RegistriesConf,
-    *,
-    requests: pd.DataFrame | None = None,
-    cache_state: str | None = None,
-    by: None = None,
-    seed: int = SEED,
-) -> str: ...
-
-
-@overload
-def advise(
-    pulls: pd.DataFrame | Iterable[Pull],
-    conf: RegistriesConf,
-    *,
-    requests: pd.DataFrame | None = None,
-    cache_state: str | None = None,
-    by: str,
-    seed: int = SEED,
-) -> Advice: ...
 
 
 def advise(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regtools.registries.entries import Registry
+
 from .expected import best_order, gains, interval, mean_time
 from .mirrors import PRIMARY, Case, NoChoice
-
-if TYPE_CHECKING:
-    from regtools.registries.entries import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..statistics import Floats
-
+from ..statistics import Floats
 
 Key = TypeVar("Key", bound="Hashable")  # what a source is called: a place, or the number of a mirror
 

@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from regtools.display import seconds
 from regtools.pull.records import Pull
 
@@ -14,7 +17,6 @@ from . import style
 from .pulls import chosen_places, pulls_to_draw
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 
@@ -70,8 +72,6 @@ def phases(
 
 
 def _whole(ax: Axes, times: pd.Series[float], number: int) -> None:
-    import numpy as np
-
     values = np.sort(times.to_numpy())
     if not len(values):
         return

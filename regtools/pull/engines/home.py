@@ -13,15 +13,12 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
 from .private import new_folder, remove_folder, storage_conf
-
-if TYPE_CHECKING:
-    from regtools.registries.conf import RegistriesConf
-
 
 _CONF = ".config/containers/registries.conf"
 # Files of the user's home that are links in the program's home.

@@ -9,20 +9,17 @@ file, Docker Hub's other names) the image library's ``pkg/docker/config`` and de
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_HOST, HUB_OLD
 
 from .host import Surroundings
 from .releases import release
-
-if TYPE_CHECKING:
-    import os
-
 
 AUTH_FILES = "containers-auth.json"
 """In ``credential-helpers``: the place of the auth files among the programs."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
 
 from ..positions import Path
 from .failure import Failure, Fault, Other
@@ -130,12 +128,3 @@ def unclosed_header(f: Failure) -> Fault | None:
     message = f"header needs `{closing}` to close `{opened}`"
     hint = f"write {opened}{f.table[2]}{closing}"
     return Fault("unclosed-header", f.pos, f.pos + max(len(rest.split("#")[0].rstrip()), 1), message, hint)
-
-
-RULES: Final[tuple[Callable[[Failure], Fault | None], ...]] = (
-    duplicate_key,
-    closed_inline_table,
-    table_trouble,
-    spaced_header,
-    unclosed_header,
-)
