@@ -96,7 +96,8 @@ class Settings:
     @property
     def address(self) -> str:
         """``host:port`` by which this machine reaches the cache."""
-        return f"{self._host}:{self.port}"
+        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.bind, self.bind)
+        return f"{host}:{self.port}"
 
     @property
     def debug_address(self) -> str:
@@ -127,10 +128,6 @@ class Settings:
     def open_to_others(self) -> bool:
         """Whether other machines reach the cache."""
         return not (self.bind.startswith("127.") or self.bind == "[::1]")
-
-    @property
-    def _host(self) -> str:
-        return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.bind, self.bind)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values as plain data for JSON."""

@@ -44,17 +44,12 @@ class Counts:
     hits: int
     misses: int
 
-    @property
-    def hit_ratio(self) -> float | None:
-        """The share of hits, 0 to 1; None before the first request."""
-        return self.hits / self.requests if self.requests else None
-
     def __str__(self) -> str:
         if not self.requests:
             return "none asked for yet"
         return (
             f"{self.requests} asked for: {self.hits} from the storage, {self.misses} from the upstream "
-            f"({self.hit_ratio:.0%} hits)"
+            f"({self.hits / self.requests:.0%} hits)"
         )
 
 

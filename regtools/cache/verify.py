@@ -13,7 +13,7 @@ from typing import Any
 
 from regtools.display import printable, size
 from regtools.errors import RegtoolsError
-from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+from regtools.pull.engines.home import new_folder, remove_folder, storage_options
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.reference import Reference

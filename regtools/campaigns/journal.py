@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from regtools.errors import Place, RegtoolsError, unreadable, unwritable
 from regtools.pull.frames import Table
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 Pathlike = str | os.PathLike[str]
 
 
-_IRREGULAR = "a journal must be a regular file"
 LONGEST_LINE = 16 << 20  # bytes; a pull with thousands of layers has a thousandth of that
 
 
@@ -72,7 +71,7 @@ def append_rows(path: Pathlike, rows: Iterable[Row]) -> None:
     texts = [json.dumps(row, separators=(",", ":"), allow_nan=False) for row in whole]
     lines = "".join(f"{text}\n" for text in texts).encode()
     try:
-        with _opened(path) as file:
+        with _opened(path, "ab+") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
@@ -92,7 +91,7 @@ def locked(journal: str) -> Iterator[None]:
         RegtoolsError: kind ``journal-in-use``, ``file-unwritable``.
     """
     try:
-        file = _opened(journal)
+        file = _opened(journal, "ab+")
     except OSError as error:
         raise unwritable(journal, error, what="the journal", stage="pull") from error
     with file:
@@ -107,10 +106,10 @@ def locked(journal: str) -> Iterator[None]:
         yield
 
 
-def _opened(path: Pathlike) -> BinaryIO:
+def _opened(path: Pathlike, mode: Literal["ab+", "rb"]) -> BinaryIO:
     if Path(path).exists() and not Path(path).is_file():
-        raise OSError(0, _IRREGULAR)
-    return Path(path).open("ab+")
+        raise OSError(0, "a journal must be a regular file")
+    return Path(path).open(mode)
 
 
 # -- reading ---------------------------------------------------------------------------------------------
@@ -217,9 +216,7 @@ def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[i
 
 def _lines(path: Pathlike) -> Iterator[tuple[int, bytes]]:
     try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise OSError(0, _IRREGULAR)
-        with Path(path).open("rb") as file:
+        with _opened(path, "rb") as file:
             for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
                 if len(line) == LONGEST_LINE:
                     raise OSError(0, f"line {number} has {LONGEST_LINE} bytes or more, which no row has")

@@ -32,6 +32,9 @@ COMMANDS: dict[str, str] = {
     "testbed": "open practice registries on this machine until Ctrl-C",
 }
 
+# The commands that follow the rules of the installed podman, unless options name a release.
+FOLLOWERS = ("advise", "bench", "check", "explain", "time")
+
 OVERVIEW = """\
 usage: regtools COMMAND ...
 
@@ -131,10 +134,13 @@ def _run(arguments: list[str]) -> int:
         near = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, 1))
         complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
         return USAGE
-    module = import_module(f"{__name__}.{name}")
-    from .options import Parser
+    from .parser import Parser, Question
 
+    released = any(word.startswith(("--po", "--roo", "-h", "--h")) for word in arguments)
+    asked = Question() if name in FOLLOWERS and not released else None
+    module = import_module(f"{__name__}.{name}")
     parser = Parser(f"regtools {name}", COMMANDS[name])
+    parser.set_defaults(asked=asked)
     module.configure(parser)
     try:
         options = parser.parse_args(arguments[1:])

@@ -14,8 +14,9 @@ from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.toml.to_json import read_file
 
-from .options import configuration, ending, file, load, misuse, release
+from .options import configuration, load, misuse, release
 from .output import NO, OK, complain, say, write
+from .parser import ending, file
 
 FOR_ALL = "for-all.conf"
 

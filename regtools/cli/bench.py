@@ -24,8 +24,9 @@ from regtools.pull.manifests import parse_platform
 from regtools.pull.records import Meter
 from regtools.registries.conf import RegistriesConf
 
-from .options import configuration, ending, file, load, misuse, number, pulling, release
+from .options import configuration, load, misuse, pulling, release
 from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
+from .parser import ending, file, number
 
 if TYPE_CHECKING:
     import pandas as pd

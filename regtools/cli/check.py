@@ -16,8 +16,9 @@ from regtools.registries.reading.document import dialect
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release as rules_of
 
-from .options import configuration, ending, file, misuse, named_files, release, surroundings
+from .options import configuration, misuse, named_files, release, surroundings
 from .output import NO, OK, say, say_json, show, wrapped
+from .parser import ending, file
 
 SEVERITIES = (checks.ERROR, checks.WARNING, checks.NOTE)
 

@@ -25,8 +25,9 @@ from regtools.registries.resolution import Candidate, Resolution, Source
 from regtools.registries.resolve import resolve
 from regtools.registries.settings import Settings
 
-from .options import configuration, ending, load, named_files, releases, surroundings
+from .options import configuration, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
+from .parser import ending
 
 Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
 

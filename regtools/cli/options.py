@@ -1,4 +1,4 @@
-"""The parser of the command line, and options that several commands share: which files, as which podman, how.
+"""Options that several commands share: which files, as which podman, and how to pull.
 
 A command calls :func:`configuration` for the options that name a configuration, :func:`release` (or
 :func:`releases`) for what ``--podman`` means on this machine, and :func:`load` for the configuration.
@@ -6,83 +6,18 @@ A command calls :func:`configuration` for the options that name a configuration,
 
 from __future__ import annotations
 
-import argparse
+import os
 import re
-import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from regtools.display import terminal_width
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import NAMED, RELEASES
 from regtools.registries.reading.releases import release as rules_of
 
-from .output import complain, say, wrapped
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose texts fit the terminal and whose messages hold no control characters."""
-
-    def __init__(self, prog: str, description: str = "", **more: object) -> None:
-        # Left to itself, the formatter imports shutil, and with it the compressors, to learn the width.
-        super().__init__(
-            prog=prog,
-            description=f"{description[:1].upper()}{description[1:]}.",
-            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
-                prog, width=terminal_width() - 2
-            ),
-        )
-        self.epilog = str(more.get("epilog", ""))
-        self.color = False  # Python 3.14 would colour the help
-
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        if file is sys.stdout:
-            say(message, end="")
-        else:
-            complain(message.rstrip("\n"))
-
-
-def ending(exits: str, *examples: str, note: str = "") -> str:
-    """Return the end of a command's help: what else to know, the exit status, examples."""
-    lines = [*wrapped(note), ""] if note else []
-    lines += [*wrapped(f"Exit status: {exits}", "", "  "), "", "Examples:"]
-    return "\n".join([*lines, *(f"  {each}" for each in examples)])
-
-
-def number(low: float, high: float, *, whole: bool = True, above: bool = False) -> Callable[[str], float]:
-    """Return an argument's type: a number from ``low`` to ``high``.
-
-    Args:
-        low, high: the bounds.
-        whole: whether it has no fraction.
-        above: whether ``low`` itself is too little.
-    """
-
-    def check(text: str) -> float:
-        try:
-            value = int(text) if whole else float(text)
-        except ValueError:
-            value = float("nan")
-        if low <= value <= high and not (above and value == low) and text.isascii() and "_" not in text:
-            return value
-        what = "a whole number" if whole else "a number"
-        bounds = f"above {low} and at most {high}" if above else f"from {low} to {high}"
-        raise argparse.ArgumentTypeError(f"must be {what} {bounds}, not {text!r}")
-
-    return check
-
-
-def file(text: str) -> str:
-    """Check the name of a file or folder: it is not empty and has no zero byte (an argument's type)."""
-    if not text or "\0" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be the name of a file")
-    return text
+from .parser import Question, file, number
 
 
 def misuse(message: str, hint: str | None = None) -> RegtoolsError:
@@ -92,7 +27,6 @@ def misuse(message: str, hint: str | None = None) -> RegtoolsError:
 
 ALL = tuple(RELEASES)
 NEWEST = ALL[-1]
-_PATIENCE_S = 20  # for `podman --version`, which takes 20 ms
 
 
 def configuration(parser: ArgumentParser, *, every: bool = False) -> None:
@@ -175,7 +109,7 @@ def load(options: Namespace, podman: str) -> RegistriesConf:
 def release(options: Namespace) -> str:
     """Return the one release that ``--podman`` means; of ``all`` the newest."""
     if options.podman == "auto":
-        return NEWEST if options.root else installed_release() or NEWEST
+        return NEWEST if options.root else installed_release(asked=options.asked) or NEWEST
     return NEWEST if options.podman == "all" else str(options.podman)
 
 
@@ -184,29 +118,17 @@ def releases(options: Namespace) -> tuple[str, ...]:
     return ALL if options.podman == "all" else (release(options),)
 
 
-def installed_release(environ: Mapping[str, str] | None = None) -> str | None:
+def installed_release(environ: Mapping[str, str] = os.environ, asked: Question | None = None) -> str | None:
     """Ask ``podman --version`` and return its full number, such as ``4.3.1``, or None without an answer.
 
     For a number before 4 or after 6 the nearest one is returned, whose rules it follows.
 
     Args:
-        environ: environment variables instead of this process's.
+        environ: environment variables.
+        asked: the question, if it has been asked before.
     """
-    import subprocess
-
-    try:
-        done = subprocess.run(
-            ["podman", "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            check=True,
-            env=environ,
-        )
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
-    found = re.search(r"\b(\d{1,9})(?:\.\d{1,4})*", done.stdout, re.ASCII)
+    told = (asked or Question(environ)).answer()
+    found = re.search(r"\b(\d{1,9})(?:\.\d{1,4})*", told, re.ASCII)
     if found is None:
         return None
     return found[0] if found[1] in ALL else ALL[0] if int(found[1]) < int(ALL[0]) else NEWEST

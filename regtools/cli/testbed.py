@@ -9,11 +9,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from regtools.display import text_table
-from regtools.errors import RegtoolsError
 from regtools.testbed import Link, Testbed
+from regtools.testbed.process import bad
 
-from .options import ending, file
 from .output import say, say_json
+from .parser import ending, file
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def run(options: Namespace) -> int:
             say(_text(bed, path))
         while bed.alive:
             time.sleep(0.5)
-    raise _error("a process of the testbed has ended by itself", "was it killed? start the testbed again")
+    raise bad("a process of the testbed has ended by itself", "was it killed? start the testbed again")
 
 
 def _mirrors(texts: list[str]) -> dict[str, Link]:
@@ -63,18 +63,14 @@ def _mirrors(texts: list[str]) -> dict[str, Link]:
         name, _, values = text.partition("=")
         rtt_ms, comma, mbit = values.partition(",")
         if name in mirrors:
-            raise _error(f"there are two mirrors {name}", "give each --mirror a name of its own")
+            raise bad(f"there are two mirrors {name}", "give each --mirror a name of its own")
         try:
             numbers = float(rtt_ms), float(mbit) if comma else None
         except ValueError:
             hint = "write NAME=RTT_MS,MBIT, e.g. --mirror far=80,20"
-            raise _error(f"--mirror {text!r} is not understood", hint) from None
+            raise bad(f"--mirror {text!r} is not understood", hint) from None
         mirrors[name] = Link(*numbers)
     return mirrors
-
-
-def _error(message: str, hint: str) -> RegtoolsError:
-    return RegtoolsError(message, kind="bad-testbed", stage="load", hint=hint)
 
 
 def _text(bed: Testbed, path: Path) -> str:

@@ -269,16 +269,9 @@ def _exercise(name: str, table: object, file: str) -> Exercise:
         message = f"exercise {name} is not complete or has a kind that is not known ({missing or 'kind'})"
         hint = f"its keys are {', '.join(sorted(keys))}; the kinds are {', '.join(KINDS)}"
         raise _bad_exercise(message, file, hint)
-    exercise = Exercise(
-        name,
-        table["kind"],
-        table["expected"],
-        table["because"],
-        table["solution"],
-        tuple(table["hints"]),
-        tuple(Wrong(entry["answer"], entry["reply"]) for entry in table["wrong"]),
-        tuple(table.get("names", ())),
-    )
+    lists = {key: tuple(table[key]) for key in ("hints", "names") if key in table}
+    wrong = tuple(Wrong(**entry) for entry in table["wrong"])
+    exercise = Exercise(name, **{**table, **lists, "wrong": wrong})
     if exercise.kind == "toml" and isinstance(exercise.reduce(exercise.expected), _Refused):
         raise _bad_exercise(f"exercise {name} expects TOML that is broken", file)
     return exercise

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from regtools.display import printable
 from regtools.errors import RegtoolsError
-from regtools.pull.engines.private import containers_conf, new_folder, remove_folder, storage_conf
+from regtools.pull.engines.home import containers_conf, new_folder, remove_folder, storage_conf
 
 from .bed import Testbed
 from .process import Closing, failed

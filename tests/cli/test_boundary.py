@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from regtools import RegtoolsError, cli
 from regtools.campaigns.journal import JournalWarning
 from regtools.cli import COMMANDS, main, output
-from regtools.cli.options import Parser
+from regtools.cli.parser import Parser
 from tests.conftest import examples
 
 # Commands that touch neither network nor servers nor programs: these run; of the others only the parser does.

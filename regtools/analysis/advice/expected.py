@@ -168,9 +168,8 @@ def _improved(order: list[Key], time: Callable[[Iterable[Key]], tuple[float, ...
     """Return the order after moving one source, or exchanging two, as long as that helps."""
     least = time(order)
     while True:
-        better = next(
-            ((value, tried) for tried in _neighbours(order) if (value := time(tried)) < least), None
-        )
+        tries = ((time(tried), tried) for tried in _neighbours(order))
+        better = next((each for each in tries if each[0] < least), None)
         if better is None:
             return order
         least, order = better

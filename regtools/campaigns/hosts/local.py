@@ -16,10 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from regtools.errors import RegtoolsError
 
@@ -42,7 +42,7 @@ SETTINGS = {
 _START_S, _END_S = 60.0, 5.0
 
 
-class LocalFleet:
+class LocalFleet(AbstractContextManager["LocalFleet"]):
     """A cluster of processes that ends with its ``with`` block or with this process, however that one ends.
 
     Args:
@@ -142,9 +142,6 @@ class LocalFleet:
         )
         self._closing.callback(_end, process)
         return process
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

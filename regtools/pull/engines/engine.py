@@ -61,11 +61,13 @@ def time_engine(
     if len(resolution.candidates) == 1:
         names = [resolution.candidates[0].name]  # so that no alias that podman remembers takes precedence
     driver = _driver() if engine == "podman" else ""
+    # From these releases on a variable makes the program ignore all other files.
+    alone = int(version.partition(".")[0]) >= (6 if engine == "podman" else 2)
     before, started, origin = Usage.now(), time.time(), time.perf_counter()
     runs: list[Ended] = []
     served: tuple[str, Image | None] | None = None
     for name in names:
-        with EngineHome(conf, by_variable=_by_variable(engine, version), environ=os.environ) as home:
+        with EngineHome(conf, by_variable=alone, environ=os.environ) as home:
             command = _command(engine, name, platform, home, driver)
             left = (TIMEOUT_S if timeout_s is None else timeout_s) - (time.perf_counter() - origin)
             runs.append(run_engine(command, home, max(left, 0.001)))
@@ -75,11 +77,6 @@ def time_engine(
                 break
     hopeless = [] if served or engine == "podman" else resolution.candidates
     return _pull(engine, f"{version} {driver}".strip(), image, place, runs, served, hopeless, before, started)
-
-
-def _by_variable(engine: str, version: str) -> bool:
-    """Return whether a variable makes this release ignore all other files."""
-    return int(version.partition(".")[0]) >= (6 if engine == "podman" else 2)
 
 
 PATIENCE_S = 60.0  # within which a program says its version; a tenth of a second is usual
