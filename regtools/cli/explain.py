@@ -237,9 +237,9 @@ def _looked_in(options: Namespace, res: Resolution) -> Iterator[str]:
 
 
 def _access(options: Namespace, conf: Settings, reference: str) -> tuple[Credentials, Certificates]:
-    around: dict[str, Any] = {"root": options.root or "/", "uid": options.uid}
-    logins = credentials(reference, helpers=conf.credential_helpers, podman=conf.podman, **around)
-    return logins, certificates(reference, **around)
+    around = surroundings(options)
+    logins = credentials(reference, around, helpers=conf.credential_helpers, podman=conf.podman)
+    return logins, certificates(reference, around)
 
 
 def _login(logins: Credentials) -> str:

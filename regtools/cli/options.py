@@ -35,14 +35,9 @@ def configuration(parser: ArgumentParser, *, every: bool = False) -> None:
     add("--conf", metavar="FILE", type=file, help="read this main file, and no file that is not named")
     add("--dropins", metavar="DIR", type=file, help="read the drop-ins of this directory only")
     add("--aliases", metavar="FILE", type=file, help="the file in which podman remembers short names")
-    add(
-        "--podman",
-        metavar="RELEASE",
-        type=_every if every else _one,
-        default="auto",
-        help=f"release whose rules hold: {NAMED}{', all' if every else ''}; auto, the default, is the "
-        "installed one, else (and with --root) 6",
-    )
+    text = "auto, the default, is the installed one, else (and with --root) 6"
+    text = f"release whose rules hold: {NAMED}{', all' if every else ''}; {text}"
+    add("--podman", metavar="RELEASE", type=_every if every else _one, default="auto", help=text)
     add("--root", metavar="DIR", type=file, help="file system of another machine; all paths lie inside it")
     add("--uid", metavar="N", type=number(0, 2**32 - 1), help="user ID of podman's user (default: yours)")
 
@@ -68,12 +63,8 @@ def pulling(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--platform", metavar="OS/ARCH", help="such as linux/arm64 (default: this machine's)")
     add("--workers", type=number(1, 1000), default=4, metavar="N", help="blobs fetched at once (default 4)")
-    add(
-        "--engine",
-        choices=("builtin", "podman", "skopeo"),
-        default="builtin",
-        help="program that pulls: regtools itself (default), or another with a storage that starts empty",
-    )
+    text = "program that pulls: regtools itself (default), or another with a storage that starts empty"
+    add("--engine", choices=("builtin", "podman", "skopeo"), default="builtin", help=text)
 
 
 def surroundings(options: Namespace) -> Surroundings:

@@ -141,7 +141,8 @@ def _own(value: bool | int | float | str | date | time) -> object:
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
-        raise _UnusableError(f"the answer is {what} in quotes, not {_named(value)}")
+        name = "table" if isinstance(value, dict) else type(value).__name__
+        raise _UnusableError(f"the answer is {what} in quotes, not {_article(name)}")
     return str.__str__(value)
 
 
@@ -254,10 +255,6 @@ _NAMES = {
 
 def _article(word: str) -> str:
     return _NAMES.get(word, f"a {word}")
-
-
-def _named(value: object) -> str:
-    return _article(type(value).__name__ if not isinstance(value, dict) else "table")
 
 
 def _exercise(name: str, table: object, file: str) -> Exercise:

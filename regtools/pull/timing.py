@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from dataclasses import dataclass, field
 
 import pycurl
@@ -133,7 +132,6 @@ class _Walk:
     unexpected: BaseException | None = None
     spent: dict[str, float] = field(default_factory=dict)
     before: Usage = field(default_factory=Usage.now)
-    started: float = field(default_factory=time.time)
 
     def measured(self, image: str, place: str) -> Pull:
         """Run the pull and return its row."""
@@ -201,7 +199,6 @@ class _Walk:
         requests = run.requests()
         blobs = [each for each in requests if each.kind == "blob"]
         return conclude(
-            started=self.started,
             before=self.before,
             after=after,
             manifest=self.image,

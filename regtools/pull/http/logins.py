@@ -61,14 +61,7 @@ def find_login(conf: Settings, reference: str) -> Login | None:
         RegtoolsError: kind ``credentials``: there is no login, and a file or a program failed.
     """
     around = conf.surroundings
-    looked = credentials(
-        reference,
-        helpers=conf.credential_helpers,
-        podman=conf.podman,
-        root=around.root,
-        environ=around.environ,
-        uid=around.uid,
-    )
+    looked = credentials(reference, around, helpers=conf.credential_helpers, podman=conf.podman)
     first: RegtoolsError | None = None
     for steps in _turns(looked.steps):
         try:

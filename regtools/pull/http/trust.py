@@ -141,7 +141,7 @@ def find_trust(conf: Settings, reference: str, *, insecure: bool = False) -> Tru
             ``file-unreadable``.
     """
     around = conf.surroundings
-    looked = certificates(reference, root=around.root, environ=around.environ, uid=around.uid)
+    looked = certificates(reference, around)
     if looked.directory is None or _forbidden(looked.directory, around):
         return Trust(verify=not insecure)
     if looked.problems:
