@@ -240,7 +240,10 @@ class PullName(Frozen):
                 raise _error("invalid-reference", f"{reference} has no digest that replaces :{dropped_tag}")
         elif reference.tag is not None:
             raise _error("tag-and-digest", f"{reference} has a tag and a digest", "leave one out")
-        self._set(typed, reference, docker, dropped_tag)
+        _set_typed(self, typed)
+        _set_reference(self, reference)
+        _set_docker(self, docker)
+        _set_dropped_tag(self, dropped_tag)
 
     @classmethod
     def parse(cls, text: str | Reference) -> PullName:
@@ -266,6 +269,11 @@ class PullName(Frozen):
             message = f"{text} has a tag and a digest, which docker:// does not take together"
             raise _error("tag-and-digest", message, f"leave out :{tag}")
         return cls(text, made(domain, path, None, digest), dropped_tag=tag)
+
+
+_set_typed, _set_reference, _set_docker, _set_dropped_tag = (
+    vars(PullName)[each].__set__ for each in PullName.__slots__
+)
 
 
 def _refuse_other_kinds(text: str) -> None:

@@ -19,13 +19,9 @@ from .parser import ending, file
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``testbed``."""
     add = parser.add_argument
-    add(
-        "--mirror",
-        action="append",
-        metavar="NAME=RTT_MS[,MBIT]",
-        help="a mirror behind a link that adds RTT_MS milliseconds to a round trip and carries MBIT Mbit/s; "
-        "may be repeated, in the order of trial",
-    )
+    text = "a mirror behind a link that adds RTT_MS milliseconds to a round trip and carries MBIT Mbit/s"
+    text = f"{text}; may be repeated, in the order of trial"
+    add("--mirror", action="append", metavar="NAME=RTT_MS[,MBIT]", help=text)
     text = "write the registries.conf to FILE, which must not exist, instead of the temporary directory"
     add("--write", metavar="FILE", type=file, help=f"{text}; it is removed when the testbed ends")
     add("--json", action="store_true", help="print one line of JSON")

@@ -89,15 +89,9 @@ def check_characters(text: str, file: str | None, max_bytes: int | None) -> None
     """Raise a :class:`TomlError` for halves of surrogate pairs, or text whose UTF-8 form is too large."""
     half = re.search(_SURROGATE, text)
     if half:
-        raise error_at(
-            text,
-            half.start(),
-            half.end(),
-            f"U+{ord(half[0]):04X} is half of a surrogate pair, not a character",
-            code="not-utf8",
-            file=file,
-            hint="decode the text with the right encoding before handing it over",
-        )
+        message = f"U+{ord(half[0]):04X} is half of a surrogate pair, not a character"
+        hint = "decode the text with the right encoding before handing it over"
+        raise error_at(text, *half.span(), message, code="not-utf8", file=file, hint=hint)
     if max_bytes is not None and len(text) * 4 > max_bytes and len(text.encode()) > max_bytes:
         raise too_large(max_bytes, file)
 
