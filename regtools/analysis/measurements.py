@@ -76,9 +76,8 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     table = pulls_frame(pulls)
     time = time_column(table, NEEDED)
     if not len(table):
-        raise bad_table(
-            "there are no pulls to compare", "measure some: regtools bench IMAGE --rounds 10 --journal FILE"
-        )
+        hint = "measure some: regtools bench IMAGE --rounds 10 --journal FILE"
+        raise bad_table("there are no pulls to compare", hint)
 
     def column(name: str) -> pd.Series[Any]:
         return table[name] if name in table.columns else pd.Series(None, table.index, dtype="object")
@@ -91,9 +90,8 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     }
     untimed = made["ok"] & made["seconds"].isna()
     if untimed.any():
-        raise bad_table(
-            f"row {_first(untimed)}: the pull is ok, and {time} is empty", "add the time, or set ok to false"
-        )
+        message = f"row {_first(untimed)}: the pull is ok, and {time} is empty"
+        raise bad_table(message, "add the time, or set ok to false")
     made |= {name: column(name).astype("string").fillna(unknown) for name, unknown in _TEXTS.items()}
     made |= {name: _numbers(column(name), name) for name in _NUMBERS}
     made |= {name: column(name) for name in _REST}

@@ -106,14 +106,11 @@ def shift(differences: ArrayLike, alpha: float = 0.05) -> Estimate:
     count = n * (n + 1) // 2
     edge = signed_rank(n, alpha)
     wanted = [(count + 1) // 2, count // 2 + 1, *((edge, count + 1 - edge) if edge else ())]
-    found = [_unclipped(value) for value in _averages_at(values, wanted)]
+    averages = _averages_at(values, wanted)
+    found = [each if abs(each) < _FAR / 10 else math.copysign(math.inf, each) for each in averages]
     low, high = found[2:] if edge else (-math.inf, math.inf)
     centre = (found[0] + found[1]) / 2 if math.isfinite(found[0] - found[1]) else found[0]
     return Estimate(centre, low, high, n)
-
-
-def _unclipped(value: float) -> float:
-    return value if abs(value) < _FAR / 10 else math.copysign(math.inf, value)
 
 
 def _averages_at(ordered: Floats, ranks: list[int]) -> list[float]:

@@ -180,10 +180,8 @@ def failed(message: str, hint: str | None = None) -> RegtoolsError:
 def _check_upstream(url: str) -> None:
     hint = f"write it as https://host[:port], e.g. {DOCKER_HUB}"
     if "@" in url or "%40" in url:  # however mistyped: the address is not quoted
-        raise bad(
-            "the upstream's address holds a login, which would end up in the configuration",
-            "give --username, and the password by --password-file or --password-stdin",
-        )
+        message = "the upstream's address holds a login, which would end up in the configuration"
+        raise bad(message, "give --username, and the password by --password-file or --password-stdin")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -24,8 +24,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from regtools.errors import Place, RegtoolsError, unreadable, unwritable
+from regtools.errors import RegtoolsError, unreadable, unwritable
 from regtools.pull.frames import Table
+from regtools.pull.http.values import pull_error
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
 
 from .rows import COLUMNS, Row, checked_row, pull_rows, row_of
@@ -100,9 +101,7 @@ def locked(journal: str) -> Iterator[None]:
         except BlockingIOError:
             message = "another campaign is writing to this journal"
             hint = "wait for it, stop it, or name another journal"
-            raise RegtoolsError(
-                message, kind="journal-in-use", stage="pull", where=Place(journal), hint=hint
-            ) from None
+            raise pull_error("journal-in-use", message, hint, file=journal) from None
         yield
 
 
@@ -284,7 +283,7 @@ def write_parquet(
     _need_pyarrow()
     if Path(path).suffix != ".parquet":
         message = "the name must end in .parquet, so that read_journal recognises it"
-        raise RegtoolsError(message, kind="usage", stage="pull", where=Place(os.fspath(path)))
+        raise pull_error("usage", message, file=os.fspath(path))
     try:
         pulls.to_parquet(path, index=False)
         if requests is not None:
@@ -341,4 +340,4 @@ def _need_pyarrow() -> None:
     if find_spec("pyarrow") is None:
         message = "Parquet needs pyarrow, which is not installed"
         hint = "pip install 'podman-regtools[parquet]'"
-        raise RegtoolsError(message, kind="extra-missing", stage="pull", hint=hint)
+        raise pull_error("extra-missing", message, hint)

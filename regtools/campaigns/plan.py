@@ -91,9 +91,8 @@ class Plan:
             raise bad_campaign("an image is named twice", "to pull it more often, ask for more rounds")
         states = self.cache_states
         if not states or not set(states) <= set(CACHE_STATES) or len(set(states)) < len(states):
-            raise bad_campaign(
-                f"{list(states)} are not cache states", f"choose from {', '.join(CACHE_STATES)}"
-            )
+            hint = f"choose from {', '.join(CACHE_STATES)}"
+            raise bad_campaign(f"{list(states)} are not cache states", hint)
         if "cold" in states and not self.make_cold:
             message = "a cold pull needs a command that empties the place's cache"
             hint = "name it as make_cold; a client cannot know what a cache holds"

@@ -207,11 +207,8 @@ class _Parser(ArgumentParser):
 
 
 def _parser() -> ArgumentParser:
-    parser = _Parser(
-        prog="%%toml",
-        add_help=False,
-        description="Show the JSON beside the TOML of this cell; on bad TOML, show what is wrong.",
-    )
+    text = "Show the JSON beside the TOML of this cell; on bad TOML, show what is wrong."
+    parser = _Parser(prog="%%toml", add_help=False, description=text)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--podman", metavar="RELEASE", default="6", help="read it as this podman would")
     which.add_argument("--toml", choices=("1.0", "1.1"), help="read this dialect (default 1.1)")

@@ -64,10 +64,9 @@ def advise(
     if by is not None:
         return _each(found, conf, seed)
     if len(found.vantages) > 1:
-        raise no_advice(
-            [f"the pulls are of several vantage points ({', '.join(found.vantages)})"],
-            'by="vantage" (regtools advise --by vantage) writes a file for each, and the best for all',
-        )
+        reason = f"the pulls are of several vantage points ({', '.join(found.vantages)})"
+        hint = 'by="vantage" (regtools advise --by vantage) writes a file for each, and the best for all'
+        raise no_advice([reason], hint)
     judged, refused = cases(found, conf)
     made, more = _choices(judged, {prefix: best([case]) for prefix, case in judged.items()}, seed)
     if not made:

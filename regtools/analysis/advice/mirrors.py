@@ -251,9 +251,8 @@ def _mirrors(entry: Registry, routes: list[_Route]) -> dict[int, str]:
         known = {route.mirrors.get(index) for route in routes}
         location = entry.mirrors[index].location
         if None in known:
-            raise NoChoice(
-                f"the mirror {location} was not measured with every image; measure it, or remove it"
-            )
+            advice = "measure it, or remove it"
+            raise NoChoice(f"the mirror {location} was not measured with every image; {advice}")
         if len(known) > 1:
             names = ", ".join(sorted(map(str, known)))
             raise NoChoice(f"the mirror {location} was measured under several names: {names}")

@@ -57,9 +57,8 @@ def chosen_places(table: pd.DataFrame, places: Sequence[str] | None) -> list[str
     there = [str(each) for each in table["place"].unique()]
     if places is not None:
         if not set(places) & set(there):
-            raise ValueError(
-                f"no pulls of {', '.join(map(repr, places))}; there are {', '.join(sorted(there))}"
-            )
+            asked = ", ".join(map(repr, places))
+            raise ValueError(f"no pulls of {asked}; there are {', '.join(sorted(there))}")
         return list(places)
     medians = table.groupby("place")["seconds"].median()
     return sorted(there, key=lambda place: (float(medians[place]), place))
