@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _PATIENCE_S = 20.0  # for `podman --version`, which takes 20 ms
+_SIGKILL = 9  # importing signal would cost every command 1 ms
 
 
 class Parser(argparse.ArgumentParser):
@@ -112,5 +112,5 @@ class Question:
                 return "" if os.waitpid(self._pid, 0)[1] else text.decode("ascii", "replace")
             text += piece
         if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self._pid, _SIGKILL)
         return ""
