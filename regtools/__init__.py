@@ -43,41 +43,37 @@ if TYPE_CHECKING:
     from .registries.resolution import Source as Source
     from .toml.to_json import toml_to_json as toml_to_json
 
-# The module of each public name; None for a package that is itself public.
-_ROOMS: dict[str, str | None] = {
-    "Candidate": "registries.resolution",
-    "Comparison": "analysis.comparison",
-    "Finding": "registries.checks",
-    "Place": "errors",
-    "PullName": "reference",
-    "Reason": "registries.reasons",
-    "Reference": "reference",
-    "RegistriesConf": "registries.conf",
-    "RegtoolsError": "errors",
-    "Resolution": "registries.resolution",
-    "Source": "registries.resolution",
-    "TomlError": "errors",
-    "advise": "analysis.advice.advise",
-    "charts": "analysis",
-    "compare": "analysis.compare",
-    "data_path": "notebook.share",
-    "doctor": "notebook.doctor",
-    "read_journal": "campaigns.journal",
-    "run_campaign": "campaigns.campaign",
-    "testbed": None,
-    "time_pull": "pull.timing",
-    "toml_to_json": "toml.to_json",
+# The public names of each module; an empty module is this package itself.
+_ROOMS = {
+    "": ("testbed",),
+    "analysis": ("charts",),
+    "analysis.advice.advise": ("advise",),
+    "analysis.compare": ("compare",),
+    "analysis.comparison": ("Comparison",),
+    "campaigns.campaign": ("run_campaign",),
+    "campaigns.journal": ("read_journal",),
+    "errors": ("Place", "RegtoolsError", "TomlError"),
+    "notebook.doctor": ("doctor",),
+    "notebook.share": ("data_path",),
+    "pull.timing": ("time_pull",),
+    "reference": ("PullName", "Reference"),
+    "registries.checks": ("Finding",),
+    "registries.conf": ("RegistriesConf",),
+    "registries.reasons": ("Reason",),
+    "registries.resolution": ("Candidate", "Resolution", "Source"),
+    "toml.to_json": ("toml_to_json",),
 }
+_ROOM = {name: module for module, names in _ROOMS.items() for name in names}
 
-__all__ = ["__version__", *_ROOMS]
+__all__ = ["__version__", *sorted(_ROOM)]
 
 
 def __getattr__(name: str) -> Any:
     if name in ("load_ipython_extension", "unload_ipython_extension"):  # `%load_ext regtools` asks for these
         return getattr(import_module(".notebook", __name__), name)
-    if name not in _ROOMS:
+    if name not in _ROOM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _ROOMS[name]
+    module = _ROOM[name]
     value = import_module(f".{module or name}", __name__)
     globals()[name] = getattr(value, name) if module else value
     return globals()[name]

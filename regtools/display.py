@@ -26,7 +26,7 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(_draw(char) for char in text)
+    return "".join(char if _width(char, escaped=False) >= 0 else _escape(char) for char in text)
 
 
 def printable(text: str) -> str:
@@ -74,10 +74,6 @@ def _cut(source: str, start: int, stop: int) -> tuple[str, int, int]:
     tail = _ELLIPSIS if last < len(source) else ""
     shift = len(head) - first
     return head + source[first:last] + tail, start + shift, min(stop, last) + shift
-
-
-def _draw(char: str) -> str:
-    return char if _width(char, escaped=False) >= 0 else _escape(char)
 
 
 def _escape(char: str) -> str:

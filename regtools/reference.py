@@ -280,18 +280,14 @@ def _refuse_other_kinds(text: str) -> None:
     """Raise if the argument cannot name an image in a registry."""
     transport, colon, _ = text.partition(":")
     if colon and transport in OTHER_TRANSPORTS:
-        raise _error(
-            "other-transport",
-            f"{_shown(text)} uses the transport {transport!r}, which is not an image in a registry",
-            f"for an image called {transport}, write docker.io/library/{transport}:TAG",
-        )
+        message = f"{_shown(text)} uses the transport {transport!r}, which is not an image in a registry"
+        hint = f"for an image called {transport}, write docker.io/library/{transport}:TAG"
+        raise _error("other-transport", message, hint)
     # Any characters: podman looks only at the length and at what is absent.
     if text.startswith("sha256:") or (len(text) == 64 and not any(sign in text for sign in "/.:@")):
-        raise _error(
-            "local-image-id",
-            f"podman reads {_shown(text)} as the ID of a local image and asks no registry",
-            "write the image's name; to pull by digest, write NAME@sha256:…",
-        )
+        message = f"podman reads {_shown(text)} as the ID of a local image and asks no registry"
+        hint = "write the image's name; to pull by digest, write NAME@sha256:…"
+        raise _error("local-image-id", message, hint)
 
 
 def _check_digest(digest: str) -> None:

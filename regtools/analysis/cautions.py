@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from regtools.display import visible
 
 from .pairing import MIN_ROUNDS, Blocks, image_conflicts, plural
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 _BUSY = 0.2  # share of the host's CPU that others use; less disturbs a pull less than the network does
 _OFTEN = 0.1  # share of the pulls

@@ -8,39 +8,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from regtools.pull.records import Pull
 
 from .cautions import Caution, cautions
 from .comparison import Comparison
-from .fit import fit_rows
+from .fit import Fit, fit_rows
 from .measurements import bad_table, period, prepared
 from .pairing import Blocks, blocks_of, pair_rows, shares
-from .statistics import quantile, wilson
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .statistics import Floats
-
+from .statistics import Floats, quantile, wilson
 
 SEED = 20
 
+# The columns of each table, for one without rows.
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "places": (
-        *("place", "n", "ok", "n_ok", "success", "success_low", "success_high"),
-        *("total_q1_s", "total_median_s", "total_q3_s", "ttfb_q1_s", "ttfb_median_s", "ttfb_q3_s"),
-        *("rate_q1_bytes_s", "rate_median_bytes_s", "rate_q3_bytes_s"),
-        *("fastest", "fastest_low", "fastest_high"),
-    ),
+    "places": (),  # there is a place at least, and its row names the columns
     "pairs": (
         *("place", "baseline", "ratio", "low", "high", "differs", "verdict"),
         *("n", "rounds", "failed", "baseline_failed", "both_failed"),
     ),
-    "fits": ("place", "setup_s", "rtt_s", "rate_bytes_s", "residual", "n", "note"),
+    "fits": ("place", *Fit._fields),
 }
 
 
@@ -65,8 +56,6 @@ def compare(
     Raises:
         RegtoolsError: kind ``bad-table``; a column or the baseline is missing, or a cell is wrong.
     """
-    import pandas as pd
-
     table = prepared(pulls)
     chosen = [by] if isinstance(by, str) else list(by or ())
     _check(table, chosen, baseline)
@@ -81,7 +70,7 @@ def compare(
         rows["fits"] += [{**key, **row} for row in fit_rows(group, rtt)]
         warned += [(key, caution) for caution in cautions(group, blocks)]
     tables = (
-        pd.DataFrame(rows[name], columns=list(dict.fromkeys([*keys, *columns])))
+        pd.DataFrame(rows[name], columns=list(rows[name][0] if rows[name] else [*keys, *columns]))
         for name, columns in _COLUMNS.items()
     )
     return Comparison(tuple(keys), tuple(warned), _facts(table, seed), *tables)

@@ -6,17 +6,14 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from regtools.display import columns, escape, html_table, seconds, size, terminal_width, text_table, visible
 
+from .cautions import Caution
 from .pairing import named, plural
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .cautions import Caution
-
 
 _HEADS = ("place", "done", "median", "quartiles", "fastest in", "first byte", "rate")
 _SHOWN_PAIRS = 30

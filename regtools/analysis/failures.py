@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from regtools.pull.records import Pull, frames
 
 from .measurements import pulls_frame
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds", "followed")
 
@@ -30,8 +28,6 @@ def failed_attempts(
         gave up), ``followed`` (whether another source was tried after it). Pulls whose requests are not
         recorded, such as podman's own, have no rows.
     """
-    import pandas as pd
-
     given = pulls if isinstance(pulls, pd.DataFrame) else list(pulls)
     table = pulls_frame(given)
     if not isinstance(given, pd.DataFrame):
@@ -75,8 +71,6 @@ def _of_pull(pull: dict[Any, Any], wire: pd.DataFrame) -> Iterator[dict[str, Any
 
 
 def _kind(request: pd.Series[Any]) -> str:
-    import pandas as pd
-
     kind, status = request["error_kind"], request["status"]
     if isinstance(kind, str):
         return kind

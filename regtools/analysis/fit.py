@@ -22,15 +22,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .statistics import Floats
-
+from .statistics import Floats
 
 _HUBER = 1.345  # standard deviations; 95 % efficient where there are no outliers
 _TURNS = 30
@@ -86,8 +83,6 @@ def fit(seconds: Floats, trips: Floats, size: Floats, rtt: float | None = None) 
     Returns: a :class:`Fit`; ``residual`` is the median relative distance of the pulls from it. Where the
         pulls are too similar to separate the parts, ``note`` says so and the parts are NaN.
     """
-    import pandas as pd
-
     n = len(seconds)
     columns = [np.ones(n), size] if rtt is not None else [np.ones(n), size, trips]
     kinds = len(pd.DataFrame({"trips": trips, "size": size}).drop_duplicates())

@@ -10,15 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from regtools.campaigns.journal import read_journal, read_parquet
 from regtools.errors import Place, RegtoolsError, unreadable
 from regtools.pull.records import Pull, frames
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 NEEDED = ("place", "round", "seconds", "ok")
 # What else a comparison looks at: texts, each with the word for unknown; numbers; the rest.
@@ -37,8 +35,6 @@ def pulls_frame(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     Raises:
         RegtoolsError: kind ``bad-table``; it is neither.
     """
-    import pandas as pd
-
     if isinstance(pulls, pd.DataFrame):
         return pulls
     given: list[Any] = list(pulls)
@@ -77,14 +73,11 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     Raises:
         RegtoolsError: kind ``bad-table``; a column is missing, or a cell is not what its column says.
     """
-    import pandas as pd
-
     table = pulls_frame(pulls)
     time = time_column(table, NEEDED)
     if not len(table):
-        raise bad_table(
-            "there are no pulls to compare", "measure some: regtools bench IMAGE --rounds 10 --journal FILE"
-        )
+        hint = "measure some: regtools bench IMAGE --rounds 10 --journal FILE"
+        raise bad_table("there are no pulls to compare", hint)
 
     def column(name: str) -> pd.Series[Any]:
         return table[name] if name in table.columns else pd.Series(None, table.index, dtype="object")
@@ -97,9 +90,8 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     }
     untimed = made["ok"] & made["seconds"].isna()
     if untimed.any():
-        raise bad_table(
-            f"row {_first(untimed)}: the pull is ok, and {time} is empty", "add the time, or set ok to false"
-        )
+        message = f"row {_first(untimed)}: the pull is ok, and {time} is empty"
+        raise bad_table(message, "add the time, or set ok to false")
     made |= {name: column(name).astype("string").fillna(unknown) for name, unknown in _TEXTS.items()}
     made |= {name: _numbers(column(name), name) for name in _NUMBERS}
     made |= {name: column(name) for name in _REST}
@@ -108,8 +100,6 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
 
 
 def _numbers(column: pd.Series[Any], name: str, least: float | None = None) -> pd.Series[float]:
-    import pandas as pd
-
     numbers = pd.to_numeric(column, errors="coerce").astype("Float64").astype("float64")
     wrong = numbers.isna() & column.notna()
     if least is not None:
@@ -121,8 +111,6 @@ def _numbers(column: pd.Series[Any], name: str, least: float | None = None) -> p
 
 
 def _flags(column: pd.Series[Any]) -> pd.Series[bool]:
-    import pandas as pd
-
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.fillna(False).astype(bool)
     words = column.astype("string").str.strip().str.lower()
@@ -150,8 +138,6 @@ def bad_table(message: str, hint: str | None = None) -> RegtoolsError:
 
 def period(table: pd.DataFrame) -> tuple[pd.Timestamp, pd.Timestamp] | None:
     """Return when the first and the last pull began, None where that is not recorded."""
-    import pandas as pd
-
     begun = pd.to_datetime(table["started_at"], utc=True, errors="coerce").dropna()
     return (begun.min(), begun.max()) if len(begun) else None
 
@@ -167,8 +153,6 @@ def read_measurements(paths: Sequence[str | os.PathLike[str]]) -> tuple[pd.DataF
     Raises:
         RegtoolsError: a file is missing, cannot be read, or holds something else.
     """
-    import pandas as pd
-
     tables, wires = [], []
     for path in paths:
         table, wire = _read(path)
@@ -208,8 +192,6 @@ def _read(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:
-    import pandas as pd
-
     try:
         with Path(path).open(encoding="utf-8-sig") as file:
             head = file.readline()
@@ -224,8 +206,6 @@ def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def _parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read a table, or a journal if its requests are beside it."""
-    import pandas as pd
-
     try:
         if Path(path).with_suffix(".requests.parquet").exists():
             return read_parquet(path)

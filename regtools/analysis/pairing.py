@@ -16,19 +16,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from .measurements import bad_table
-from .statistics import shift, win_shares
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from .statistics import Floats
-
+from .statistics import Floats, shift, win_shares
 
 MIN_ROUNDS = 10
 
@@ -134,8 +129,6 @@ def blocks_of(table: pd.DataFrame) -> Blocks:
     Raises:
         RegtoolsError: kind ``bad-table``; places × blocks are too many to hold in memory.
     """
-    import pandas as pd
-
     table = table[table["round"].notna()]
     code, names = pd.factorize(table["place"], sort=True)
     block = table.groupby([*_ROUND, "image"], sort=False, observed=True).ngroup().to_numpy()
@@ -174,8 +167,6 @@ def pair_rows(blocks: Blocks, baseline: str | None) -> Iterator[dict[str, Any]]:
 
 def _pairs(blocks: Blocks, baseline: str | None) -> Iterable[tuple[int, int]]:
     """Return the pairs to compare, from the fastest median to the slowest; what mostly failed comes last."""
-    import pandas as pd
-
     medians = pd.DataFrame(np.minimum(blocks.times, 1e12)).median().fillna(1e13)
     order = sorted(range(len(medians)), key=lambda number: (medians[number], blocks.places[number]))
     if baseline is not None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from regtools.display import escape, html_table, visible
 from regtools.version import __version__
 
@@ -15,7 +17,6 @@ from .charts.pulls import pulls_to_draw
 from .charts.style import figure_of
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 

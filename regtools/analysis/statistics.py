@@ -13,14 +13,12 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from statistics import NormalDist
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
@@ -108,14 +106,11 @@ def shift(differences: ArrayLike, alpha: float = 0.05) -> Estimate:
     count = n * (n + 1) // 2
     edge = signed_rank(n, alpha)
     wanted = [(count + 1) // 2, count // 2 + 1, *((edge, count + 1 - edge) if edge else ())]
-    found = [_unclipped(value) for value in _averages_at(values, wanted)]
+    averages = _averages_at(values, wanted)
+    found = [each if abs(each) < _FAR / 10 else math.copysign(math.inf, each) for each in averages]
     low, high = found[2:] if edge else (-math.inf, math.inf)
     centre = (found[0] + found[1]) / 2 if math.isfinite(found[0] - found[1]) else found[0]
     return Estimate(centre, low, high, n)
-
-
-def _unclipped(value: float) -> float:
-    return value if abs(value) < _FAR / 10 else math.copysign(math.inf, value)
 
 
 def _averages_at(ordered: Floats, ranks: list[int]) -> list[float]:

@@ -9,8 +9,6 @@
     cache                              all of it as one object
 """
 
-from __future__ import annotations
-
 from .cache import Cache
 from .settings import DOCKER_HUB, Settings
 from .status import Counts, Status, Traffic

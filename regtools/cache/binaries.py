@@ -96,10 +96,9 @@ class Binaries(Engine):
         done = self.run([str(self._registry()), "--version"], QUICK_S)
         found = re.search(r"(?<![\w.])v?([0-9]+)\.[0-9]+", done.stdout)
         if found and found[1] != self.settings.registry:
-            raise failed(
-                f"this machine's registry is {found[0]}, the configuration is for {self.settings.registry}.x",
-                f"make it for this one: regtools cache init {self.folder} --registry {found[1]} --force",
-            )
+            wanted = f"the configuration is for {self.settings.registry}.x"
+            hint = f"make it for this one: regtools cache init {self.folder} --registry {found[1]} --force"
+            raise failed(f"this machine's registry is {found[0]}, {wanted}", hint)
 
     def _conf(self, name: str) -> str:
         return str(self.folder / BINARIES / name)

@@ -27,6 +27,8 @@ from .settings import FILE, Settings, bad
 TEMPLATES = Path(__file__).with_name("templates")
 LABEL = "regtools.cache"  # label of containers and volumes; its value is the folder of their cache
 CONFIG_PATH = {"2": "/etc/docker/registry/config.yml", "3": "/etc/distribution/config.yml"}
+# What templates also name: what follows from the settings.
+DERIVED = ("address", "debug_address", "redis_port", "image", "image_prefix", "open_to_others")
 BLOCK = re.compile(r"^#\[([^/\]]+)\]\n(.*?)^#\[/\]\n", re.MULTILINE | re.DOTALL)
 
 
@@ -76,14 +78,9 @@ def _values(settings: Settings, folder: Path, in_container: bool) -> dict[str, o
         "ttl": settings.ttl or "168h",
         "label": LABEL,
         "config_path": CONFIG_PATH[settings.registry],
-        "address": settings.address,
-        "debug_address": settings.debug_address,
-        "redis_port": settings.redis_port,
-        "image": settings.image,
-        "image_prefix": settings.image_prefix,
+        **{name: getattr(settings, name) for name in DERIVED},
         "location": "docker.io" if hub else settings.upstream_host,
         "plain_http": settings.upstream.startswith("http://"),
-        "open_to_others": settings.open_to_others,
         "shell_storage": shlex.quote(settings.storage),
         "unit_folder": str(folder).replace("%", "%%"),  # systemd.unit(5): specifiers
         "unit_storage": settings.storage.replace("%", "%%"),

@@ -13,13 +13,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 with contextlib.suppress(ImportError):  # Windows, where nothing is started
     import fcntl
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 TERM_S = 10.0  # a registry that receives SIGTERM closes its connections first

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import tomli
 
 from regtools.errors import Place, RegtoolsError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 FILE = "cache.toml"
 DOCKER_HUB = "https://registry-1.docker.io"
@@ -99,7 +96,8 @@ class Settings:
     @property
     def address(self) -> str:
         """``host:port`` by which this machine reaches the cache."""
-        return f"{self._host}:{self.port}"
+        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.bind, self.bind)
+        return f"{host}:{self.port}"
 
     @property
     def debug_address(self) -> str:
@@ -130,10 +128,6 @@ class Settings:
     def open_to_others(self) -> bool:
         """Whether other machines reach the cache."""
         return not (self.bind.startswith("127.") or self.bind == "[::1]")
-
-    @property
-    def _host(self) -> str:
-        return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.bind, self.bind)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values as plain data for JSON."""
@@ -186,10 +180,8 @@ def failed(message: str, hint: str | None = None) -> RegtoolsError:
 def _check_upstream(url: str) -> None:
     hint = f"write it as https://host[:port], e.g. {DOCKER_HUB}"
     if "@" in url or "%40" in url:  # however mistyped: the address is not quoted
-        raise bad(
-            "the upstream's address holds a login, which would end up in the configuration",
-            "give --username, and the password by --password-file or --password-stdin",
-        )
+        message = "the upstream's address holds a login, which would end up in the configuration"
+        raise bad(message, "give --username, and the password by --password-file or --password-stdin")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -20,15 +20,12 @@ import re
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from regtools.display import printable, size, visible
 
 from .settings import failed
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 BLOBS = "docker/registry/v2/blobs"
 ANSWERED = re.compile(
@@ -47,17 +44,12 @@ class Counts:
     hits: int
     misses: int
 
-    @property
-    def hit_ratio(self) -> float | None:
-        """The share of hits, 0 to 1; None before the first request."""
-        return self.hits / self.requests if self.requests else None
-
     def __str__(self) -> str:
         if not self.requests:
             return "none asked for yet"
         return (
             f"{self.requests} asked for: {self.hits} from the storage, {self.misses} from the upstream "
-            f"({self.hit_ratio:.0%} hits)"
+            f"({self.hits / self.requests:.0%} hits)"
         )
 
 

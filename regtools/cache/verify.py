@@ -8,11 +8,12 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from regtools.display import printable, size
 from regtools.errors import RegtoolsError
-from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+from regtools.pull.engines.home import new_folder, remove_folder, storage_options
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.reference import Reference
@@ -21,10 +22,6 @@ from regtools.registries.conf import RegistriesConf
 from .engines import last_line
 from .settings import Settings, bad, failed
 from .status import Traffic, read
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 SETTLE_S = 60.0  # for storing what the client has already
 QUIET_S = 0.5  # without a change of the counters

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .job import Job, carry_out
+from .job import How, Job, carry_out
 from .journal import JournalWarning, Past, append_rows, locked, read_journal
 from .plan import Plan, another_plan, named_places
 from .rows import Row
@@ -128,10 +128,7 @@ def run_campaign(
         images=(images,) if isinstance(images, str) else tuple(images),
         places=named_places(places),
         rounds=rounds,
-        engine=engine,
-        platform=platform,
-        workers=workers,
-        timeout_s=timeout_s,
+        how=How(engine, platform, workers, timeout_s),
         cache_states=tuple(cache_states),
         make_cold=tuple(make_cold),
         probes=probes,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from statistics import median
 from typing import Any
@@ -34,12 +34,23 @@ _CHILL_S = 600  # a command that takes longer to empty a cache hangs
 
 
 @dataclass(frozen=True, slots=True)
+class How:
+    """How a pull is made, in the words of :func:`~regtools.time_pull`."""
+
+    engine: str = "builtin"
+    platform: str | None = None
+    workers: int = 4
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One pull to be measured, and what has to be done before it.
 
     Attributes:
         key: its name in the journal, unique within a campaign.
         image, place, conf: what to pull; the name of the place and the configuration that leads there.
+        how: engine, platform, workers and time limit.
         round, order: its block, and its number in the block, both from 1.
         cache_state: ``cold`` runs ``make_cold`` first; ``warm`` pulls once unmeasured, unless ``is_warm``.
         is_warm: whether the job before has just pulled the same image from the same place.
@@ -53,12 +64,9 @@ class Job:
     image: str
     place: str
     conf: RegistriesConf = field(repr=False)
+    how: How = How()
     round: int = 1
     order: int = 1
-    engine: str = "builtin"
-    platform: str | None = None
-    workers: int = 4
-    timeout_s: float | None = None
     cache_state: str = "unknown"
     is_warm: bool = False
     make_cold: tuple[str, ...] = field(default=(), repr=False)
@@ -112,15 +120,7 @@ def carry_out(job: Job) -> list[Row]:
 
 
 def _time(job: Job) -> Pull:
-    return time_pull(
-        job.image,
-        job.conf,
-        platform=job.platform,
-        workers=job.workers,
-        place=job.place,
-        engine=job.engine,
-        timeout_s=job.timeout_s,
-    )
+    return time_pull(job.image, job.conf, place=job.place, **asdict(job.how))
 
 
 def _make_cold(job: Job) -> None:
@@ -166,8 +166,9 @@ def lost_row(job: Job, error_kind: str) -> Row:
     cells = {
         name: empty.get(dtype) if name in NEEDED["pull"] else None for name, dtype in COLUMNS["pull"].items()
     }
-    own = {"run_id": os.urandom(8).hex(), "started_at": utc(time.time()), "client": job.engine}
-    return {"row": "pull", **cells, **own, **_marks(job), "workers": job.workers, "error_kind": error_kind}
+    own: Row = {"run_id": os.urandom(8).hex(), "started_at": utc(time.time()), "client": job.how.engine}
+    own |= {"workers": job.how.workers, "error_kind": error_kind}
+    return {"row": "pull", **cells, **own, **_marks(job)}
 
 
 def _marks(job: Job) -> Row:

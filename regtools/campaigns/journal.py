@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from regtools.errors import Place, RegtoolsError, unreadable, unwritable
+from regtools.errors import RegtoolsError, unreadable, unwritable
 from regtools.pull.frames import Table
+from regtools.pull.http.values import pull_error
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
 
 from .rows import COLUMNS, Row, checked_row, pull_rows, row_of
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 Pathlike = str | os.PathLike[str]
 
 
-_IRREGULAR = "a journal must be a regular file"
 LONGEST_LINE = 16 << 20  # bytes; a pull with thousands of layers has a thousandth of that
 
 
@@ -72,7 +72,7 @@ def append_rows(path: Pathlike, rows: Iterable[Row]) -> None:
     texts = [json.dumps(row, separators=(",", ":"), allow_nan=False) for row in whole]
     lines = "".join(f"{text}\n" for text in texts).encode()
     try:
-        with _opened(path) as file:
+        with _opened(path, "ab+") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
@@ -92,7 +92,7 @@ def locked(journal: str) -> Iterator[None]:
         RegtoolsError: kind ``journal-in-use``, ``file-unwritable``.
     """
     try:
-        file = _opened(journal)
+        file = _opened(journal, "ab+")
     except OSError as error:
         raise unwritable(journal, error, what="the journal", stage="pull") from error
     with file:
@@ -101,16 +101,14 @@ def locked(journal: str) -> Iterator[None]:
         except BlockingIOError:
             message = "another campaign is writing to this journal"
             hint = "wait for it, stop it, or name another journal"
-            raise RegtoolsError(
-                message, kind="journal-in-use", stage="pull", where=Place(journal), hint=hint
-            ) from None
+            raise pull_error("journal-in-use", message, hint, file=journal) from None
         yield
 
 
-def _opened(path: Pathlike) -> BinaryIO:
+def _opened(path: Pathlike, mode: Literal["ab+", "rb"]) -> BinaryIO:
     if Path(path).exists() and not Path(path).is_file():
-        raise OSError(0, _IRREGULAR)
-    return Path(path).open("ab+")
+        raise OSError(0, "a journal must be a regular file")
+    return Path(path).open(mode)
 
 
 # -- reading ---------------------------------------------------------------------------------------------
@@ -217,9 +215,7 @@ def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[i
 
 def _lines(path: Pathlike) -> Iterator[tuple[int, bytes]]:
     try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise OSError(0, _IRREGULAR)
-        with Path(path).open("rb") as file:
+        with _opened(path, "rb") as file:
             for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
                 if len(line) == LONGEST_LINE:
                     raise OSError(0, f"line {number} has {LONGEST_LINE} bytes or more, which no row has")
@@ -287,7 +283,7 @@ def write_parquet(
     _need_pyarrow()
     if Path(path).suffix != ".parquet":
         message = "the name must end in .parquet, so that read_journal recognises it"
-        raise RegtoolsError(message, kind="usage", stage="pull", where=Place(os.fspath(path)))
+        raise pull_error("usage", message, file=os.fspath(path))
     try:
         pulls.to_parquet(path, index=False)
         if requests is not None:
@@ -344,4 +340,4 @@ def _need_pyarrow() -> None:
     if find_spec("pyarrow") is None:
         message = "Parquet needs pyarrow, which is not installed"
         hint = "pip install 'podman-regtools[parquet]'"
-        raise RegtoolsError(message, kind="extra-missing", stage="pull", hint=hint)
+        raise pull_error("extra-missing", message, hint)

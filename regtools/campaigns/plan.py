@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +20,7 @@ from regtools.errors import Place, RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
-from .job import CACHE_STATES, Job
+from .job import CACHE_STATES, How, Job
 from .rows import Row
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Plan:
         places: name → the configuration that leads there; or, if the place differs between vantage points,
             such as a mirror at each site, vantage point → configuration.
         rounds: number of blocks.
-        engine, platform, workers, timeout_s: as for :func:`~regtools.time_pull`.
+        how: engine, platform, workers and time limit of each pull.
         cache_states: the states (``unknown``, ``cold``, ``warm``) in which each place is measured.
         make_cold: the command that empties a cache, program and arguments.
         probes: round trips to measure to each place once a round.
@@ -67,10 +67,7 @@ class Plan:
     images: tuple[str, ...]
     places: Mapping[str, RegistriesConf | Mapping[str, RegistriesConf]]
     rounds: int = 10
-    engine: str = "builtin"
-    platform: str | None = None
-    workers: int = 4
-    timeout_s: float | None = None
+    how: How = field(default_factory=How)
     cache_states: tuple[str, ...] = ("unknown",)
     make_cold: tuple[str, ...] = ()
     probes: int = 5
@@ -85,7 +82,7 @@ class Plan:
             RegtoolsError: kind ``bad-campaign``, or the error of a name or a configuration.
         """
         for name, high in BOUNDS.items():
-            low, value = 1 if name in ("rounds", "workers") else 0, getattr(self, name)
+            low, value = 1 if name in ("rounds", "workers") else 0, getattr(self, name, self.how.workers)
             if not low <= value <= high:
                 raise bad_campaign(f"{name} must be {low} to {high}, not {value}")
         if not self.images or not self.places:
@@ -94,9 +91,8 @@ class Plan:
             raise bad_campaign("an image is named twice", "to pull it more often, ask for more rounds")
         states = self.cache_states
         if not states or not set(states) <= set(CACHE_STATES) or len(set(states)) < len(states):
-            raise bad_campaign(
-                f"{list(states)} are not cache states", f"choose from {', '.join(CACHE_STATES)}"
-            )
+            hint = f"choose from {', '.join(CACHE_STATES)}"
+            raise bad_campaign(f"{list(states)} are not cache states", hint)
         if "cold" in states and not self.make_cold:
             message = "a cold pull needs a command that empties the place's cache"
             hint = "name it as make_cold; a client cannot know what a cache holds"
@@ -140,10 +136,7 @@ class Plan:
                     conf=self._conf(place, vantage),
                     round=number,
                     order=order,
-                    engine=self.engine,
-                    platform=self.platform,
-                    workers=self.workers,
-                    timeout_s=self.timeout_s,
+                    how=self.how,
                     cache_state=state,
                     is_warm=state == "warm" and "cold" in self.cache_states,
                     make_cold=self.make_cold if state == "cold" else (),
@@ -161,9 +154,7 @@ class Plan:
             "seed": self.seed,
             "images": list(self.images),
             "places": {name: _fingerprint(conf) for name, conf in self.places.items()},
-            "engine": self.engine,
-            "platform": self.platform,
-            "workers": self.workers,
+            **{name: getattr(self.how, name) for name in ("engine", "platform", "workers")},
             "cache_states": list(self.cache_states),
             **({} if self.vantages == ("",) else {"many_hosts": True}),
         }

@@ -121,10 +121,6 @@ def _is_text(value: Any) -> bool:
         return False
 
 
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and -(2**63) <= value < 2**63
-
-
 def _is_number(value: Any) -> bool:
     try:
         return type(value) in (int, float) and isfinite(value)
@@ -148,7 +144,7 @@ def _holds(name: str, cell: Any) -> bool:
 
 _FITS: dict[str, Callable[[Any], bool]] = {
     "string": _is_text,
-    "Int64": _is_whole,
+    "Int64": lambda value: type(value) is int and -(2**63) <= value < 2**63,
     "float64": _is_number,
     "boolean": lambda value: type(value) is bool,
     "datetime64[ns, UTC]": _is_moment,

@@ -13,10 +13,14 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from importlib import import_module
 from io import StringIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = ["COMMANDS", "main"]
 
-# name on the terminal → one line of help; the module has the same name.
+# name on the terminal → one line of help
 COMMANDS: dict[str, str] = {
     "toml2json": "convert TOML to JSON, or show what is wrong with it",
     "check": "report what is wrong or without effect in registries.conf",
@@ -32,6 +36,9 @@ COMMANDS: dict[str, str] = {
     "testbed": "open practice registries on this machine until Ctrl-C",
     "completion": "print a script that completes commands and options in a shell",
 }
+
+# The commands that follow the rules of the installed podman, unless options name a release.
+FOLLOWERS = ("advise", "bench", "check", "explain", "time")
 
 OVERVIEW = """\
 usage: regtools COMMAND ...
@@ -134,10 +141,13 @@ def _run(arguments: list[str]) -> int:
         near = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, 1))
         complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
         return USAGE
-    module = import_module(f"{__name__}.{name}")
-    from .options import Parser
+    from .parser import Parser, Question
 
+    released = any(word.startswith(("--po", "--roo", "-h", "--h")) for word in arguments)
+    asked = Question() if name in FOLLOWERS and not released else None
+    module = command(name)
     parser = Parser(f"regtools {name}", COMMANDS[name])
+    parser.set_defaults(asked=asked)
     module.configure(parser)
     try:
         options = parser.parse_args(arguments[1:])
@@ -145,6 +155,11 @@ def _run(arguments: list[str]) -> int:
         return int(stop.code or OK)
     status: int = module.run(options)
     return status
+
+
+def command(name: str) -> ModuleType:
+    """Import the module of a command, which has ``configure(parser)`` and ``run(options)``."""
+    return import_module(f"{__name__}.formats.{name}" if name == "completion" else f"{__name__}.{name}")
 
 
 def _silence_stdout() -> None:

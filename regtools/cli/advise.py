@@ -14,8 +14,9 @@ from regtools.errors import Place, RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.toml.to_json import read_file
 
-from .options import configuration, ending, file, load, misuse, release
+from .options import configuration, load, misuse, release
 from .output import NO, OK, complain, say, write
+from .parser import ending, file
 
 FOR_ALL = "for-all.conf"
 
@@ -42,15 +43,14 @@ def run(options: Namespace) -> int:
     """Print the advice, or write it as drop-ins."""
     pulls, requests = read_measurements(options.files)
     conf = load(options, release(options))
-    if options.by is not None:
-        found = advise(pulls, conf, requests=requests, cache_state=options.cache, by=options.by)
+    found = advise(pulls, conf, requests=requests, cache_state=options.cache, by=options.by)
+    if isinstance(found, Advice):
         say(found)
         return _write_each(found, options)
-    text = advise(pulls, conf, requests=requests, cache_state=options.cache)
     if options.write is None:
-        write(text, None)
+        write(found, None)
     else:
-        _write({options.write: text}, force=options.force)
+        _write({options.write: found}, force=options.force)
     return OK
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from regtools.analysis.compare import compare
+import regtools
 from regtools.campaigns.campaign import Progress, run_campaign
 from regtools.campaigns.hosts.fleet import Fleet
 from regtools.campaigns.hosts.local import LocalFleet, connect
@@ -24,8 +24,9 @@ from regtools.pull.manifests import parse_platform
 from regtools.pull.records import Meter
 from regtools.registries.conf import RegistriesConf
 
-from .options import configuration, ending, file, load, misuse, number, pulling, release
+from .options import configuration, load, misuse, pulling, release
 from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
+from .parser import ending, file, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,7 +250,7 @@ def _report(options: Namespace, pulls: pd.DataFrame, journal: str, by: str | Non
         rows = json.loads(pulls.to_json(orient="records", date_format="iso"))
         say_json({"format": 1, "journal": journal, "seed": seed, "stopped": stopped, "pulls": rows})
     elif len(pulls):
-        say(compare(pulls, by=by))
+        say(regtools.compare(pulls, by=by))  # loaded here: a look needs no pandas
         say(f"{len(pulls)} pull{'' if len(pulls) == 1 else 's'} in {journal}, seed {seed}")
     for at, (times, why) in pulls.attrs["refused"].items():
         complain(f"{at}: {times} {'result' if times == 1 else 'results'} refused, at last: {why}")

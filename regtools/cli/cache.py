@@ -12,8 +12,8 @@ from regtools.cache.cache import ENGINES
 from regtools.cache.settings import bad
 from regtools.cache.status import Status
 
-from .options import ending, file, number
 from .output import NO, OK, complain, say, say_json
+from .parser import ending, file, number
 
 VERBS = {
     "init": "write the files of a cache; a file that is there and differs is kept",

@@ -18,8 +18,9 @@ from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release as rules_of
 
 from .formats import FORMATS, SEVERITIES
-from .options import configuration, ending, file, misuse, named_files, release, surroundings
+from .options import configuration, misuse, named_files, release, surroundings
 from .output import NO, OK
+from .parser import ending, file
 
 # In /etc/containers these lie beside registries.conf; other programs' rules hold for them.
 NEIGHBOURS = ("containers.conf", "mounts.conf", "storage.conf")

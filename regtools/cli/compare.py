@@ -8,8 +8,8 @@ from regtools.analysis.compare import compare
 from regtools.analysis.measurements import read_measurements
 from regtools.analysis.report import overview, report
 
-from .options import ending, file
 from .output import OK, complain, draw_without_window, save_chart, say, say_json, write
+from .parser import ending, file
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -7,8 +7,8 @@ from argparse import ArgumentParser, Namespace
 from regtools.registries.convert import convert
 from regtools.registries.reading.host import Surroundings
 
-from .options import ending, file
 from .output import OK, complain, write
+from .parser import ending, file
 
 
 def configure(parser: ArgumentParser) -> None:

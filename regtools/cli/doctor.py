@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 
 from regtools.notebook.doctor import doctor
 
-from .options import ending
 from .output import OK, say, say_json
+from .parser import ending
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -25,8 +25,9 @@ from regtools.registries.resolution import Candidate, Resolution, Source
 from regtools.registries.resolve import resolve
 from regtools.registries.settings import Settings
 
-from .options import configuration, ending, load, named_files, releases, surroundings
+from .options import configuration, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json, wrapped
+from .parser import ending
 
 Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
 
@@ -236,9 +237,9 @@ def _looked_in(options: Namespace, res: Resolution) -> Iterator[str]:
 
 
 def _access(options: Namespace, conf: Settings, reference: str) -> tuple[Credentials, Certificates]:
-    around: dict[str, Any] = {"root": options.root or "/", "uid": options.uid}
-    logins = credentials(reference, helpers=conf.credential_helpers, podman=conf.podman, **around)
-    return logins, certificates(reference, **around)
+    around = surroundings(options)
+    logins = credentials(reference, around, helpers=conf.credential_helpers, podman=conf.podman)
+    return logins, certificates(reference, around)
 
 
 def _login(logins: Credentials) -> str:

@@ -10,21 +10,18 @@ import hashlib
 import json
 import os
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 from regtools.notebook.share import is_checkout, notebooks_dir
 
-from .options import ending, file, number
 from .output import OK, say
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
+from .parser import ending, file, number
 
 FIRST = "00-start-here.ipynb"
 FOLDER = "regtools-notebooks"  # below the current folder
@@ -36,25 +33,14 @@ RECORD = ".regtools.json"  # in the reader's folder: what we wrote there, by has
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``lab``."""
-    parser.add_argument(
-        "dir",
-        metavar="DIR",
-        nargs="?",
-        type=file,
-        help=f"folder for your copy (default: {FOLDER}; in a checkout its {FOLDER_OF_A_CHECKOUT})",
-    )
-    parser.add_argument("--copy-only", action="store_true", help="copy the notebooks and stop")
-    parser.add_argument("--no-open", action="store_true", help="open no browser, print the address")
-    parser.add_argument(
-        "--port", type=number(0, 65535), metavar="N", help="port (default: 8888 or the next free)"
-    )
-    parser.add_argument(
-        "--lab-option",
-        metavar="OPTION",
-        action="append",
-        default=[],
-        help="one more option for JupyterLab itself, as --lab-option=--debug; may be repeated",
-    )
+    add = parser.add_argument
+    text = f"folder for your copy (default: {FOLDER}; in a checkout its {FOLDER_OF_A_CHECKOUT})"
+    add("dir", metavar="DIR", nargs="?", type=file, help=text)
+    add("--copy-only", action="store_true", help="copy the notebooks and stop")
+    add("--no-open", action="store_true", help="open no browser, print the address")
+    add("--port", type=number(0, 65535), metavar="N", help="port (default: 8888 or the next free)")
+    text = "one more option for JupyterLab itself, as --lab-option=--debug; may be repeated"
+    add("--lab-option", metavar="OPTION", action="append", default=[], help=text)
     parser.epilog = ending(
         "0 or that of JupyterLab, 1 it is not installed or a file cannot be written, 2 wrong usage.",
         "regtools lab",

@@ -9,23 +9,19 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from regtools.display import text_table
-from regtools.errors import RegtoolsError
 from regtools.testbed import Link, Testbed
+from regtools.testbed.process import bad
 
-from .options import ending, file
 from .output import say, say_json
+from .parser import ending, file
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``testbed``."""
     add = parser.add_argument
-    add(
-        "--mirror",
-        action="append",
-        metavar="NAME=RTT_MS[,MBIT]",
-        help="a mirror behind a link that adds RTT_MS milliseconds to a round trip and carries MBIT Mbit/s; "
-        "may be repeated, in the order of trial",
-    )
+    text = "a mirror behind a link that adds RTT_MS milliseconds to a round trip and carries MBIT Mbit/s"
+    text = f"{text}; may be repeated, in the order of trial"
+    add("--mirror", action="append", metavar="NAME=RTT_MS[,MBIT]", help=text)
     text = "write the registries.conf to FILE, which must not exist, instead of the temporary directory"
     add("--write", metavar="FILE", type=file, help=f"{text}; it is removed when the testbed ends")
     add("--json", action="store_true", help="print one line of JSON")
@@ -54,7 +50,7 @@ def run(options: Namespace) -> int:
             say(_text(bed, path))
         while bed.alive:
             time.sleep(0.5)
-    raise _error("a process of the testbed has ended by itself", "was it killed? start the testbed again")
+    raise bad("a process of the testbed has ended by itself", "was it killed? start the testbed again")
 
 
 def _mirrors(texts: list[str]) -> dict[str, Link]:
@@ -63,18 +59,14 @@ def _mirrors(texts: list[str]) -> dict[str, Link]:
         name, _, values = text.partition("=")
         rtt_ms, comma, mbit = values.partition(",")
         if name in mirrors:
-            raise _error(f"there are two mirrors {name}", "give each --mirror a name of its own")
+            raise bad(f"there are two mirrors {name}", "give each --mirror a name of its own")
         try:
             numbers = float(rtt_ms), float(mbit) if comma else None
         except ValueError:
             hint = "write NAME=RTT_MS,MBIT, e.g. --mirror far=80,20"
-            raise _error(f"--mirror {text!r} is not understood", hint) from None
+            raise bad(f"--mirror {text!r} is not understood", hint) from None
         mirrors[name] = Link(*numbers)
     return mirrors
-
-
-def _error(message: str, hint: str) -> RegtoolsError:
-    return RegtoolsError(message, kind="bad-testbed", stage="load", hint=hint)
 
 
 def _text(bed: Testbed, path: Path) -> str:

@@ -14,8 +14,9 @@ from regtools.display import seconds
 from regtools.pull.records import Meter, Pull
 from regtools.pull.timing import time_pull
 
-from .options import configuration, ending, file, load, misuse, number, pulling, release
+from .options import configuration, load, misuse, pulling, release
 from .output import NO, OK, progress, pull_line, save_chart, say, say_json
+from .parser import ending, file, number
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -9,8 +9,8 @@ from regtools.errors import RegtoolsError, TomlError
 from regtools.toml.reader import DIALECTS, MAX_BYTES
 from regtools.toml.to_json import BIGINT, NONFINITE, Options, convert
 
-from .options import ending, file, number
 from .output import NO, OK, USAGE, complain, say_json, write
+from .parser import ending, file, number
 
 
 def configure(parser: ArgumentParser) -> None:

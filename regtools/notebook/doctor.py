@@ -66,26 +66,21 @@ class Part:
         return found[0] if found else None
 
 
-_DISTRO = "sudo apt install {0}  |  sudo dnf install {0}"
+DISTRO = "sudo apt install {0}  |  sudo dnf install {0}"
+BREW = f"{DISTRO}  |  brew install {{0}}"
+
+
+def _program(name: str, enables: str, install: str = DISTRO) -> Part:
+    """Return a program that has one name everywhere."""
+    return Part(name, name, enables, install.format(name), (name,))
+
 
 PARTS: tuple[Part, ...] = (
-    Part(
-        "podman",
-        "podman",
-        "runs containers; shows what the real program does with a registries.conf",
-        _DISTRO.format("podman") + "  |  brew install podman",
-        ("podman",),
-    ),
-    Part("buildah", "buildah", "builds images without a daemon", _DISTRO.format("buildah"), ("buildah",)),
-    Part(
-        "skopeo",
-        "skopeo",
-        "looks at and copies images without pulling them; a second opinion on names",
-        _DISTRO.format("skopeo") + "  |  brew install skopeo",
-        ("skopeo",),
-    ),
-    Part("runc", "runc", "the OCI runtime in Go: runs a bundle directly", _DISTRO.format("runc"), ("runc",)),
-    Part("crun", "crun", "the OCI runtime in C: runs the same bundle", _DISTRO.format("crun"), ("crun",)),
+    _program("podman", "runs containers; shows what the real program does with a registries.conf", BREW),
+    _program("buildah", "builds images without a daemon"),
+    _program("skopeo", "looks at and copies images without pulling them; a second opinion on names", BREW),
+    _program("runc", "the OCI runtime in Go: runs a bundle directly"),
+    _program("crun", "the OCI runtime in C: runs the same bundle"),
     Part(
         "registry",
         "docker-registry",

@@ -26,21 +26,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from regtools.errors import Place, RegtoolsError, TomlError
-from regtools.registries.checks import ERROR, WARNING, check_texts
+from regtools.registries.checks import ERROR, WARNING, Finding, check_texts
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.reading.releases import release
 from regtools.toml.reader import read
 
 from .share import notebooks_dir
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from regtools.registries.checks import Finding
-
 
 NOT_ATTEMPTED: Final = "not attempted yet"
 PODMAN: Final = "6"  # the strictest release: the others accept what it accepts, except TOML 1.1
@@ -146,7 +141,8 @@ def _own(value: bool | int | float | str | date | time) -> object:
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
-        raise _UnusableError(f"the answer is {what} in quotes, not {_named(value)}")
+        name = "table" if isinstance(value, dict) else type(value).__name__
+        raise _UnusableError(f"the answer is {what} in quotes, not {_article(name)}")
     return str.__str__(value)
 
 
@@ -261,10 +257,6 @@ def _article(word: str) -> str:
     return _NAMES.get(word, f"a {word}")
 
 
-def _named(value: object) -> str:
-    return _article(type(value).__name__ if not isinstance(value, dict) else "table")
-
-
 def _exercise(name: str, table: object, file: str) -> Exercise:
     keys = {"kind", "expected", "because", "solution", "hints", "wrong"}
     if isinstance(table, dict) and table.get("kind") == "conf":
@@ -274,16 +266,9 @@ def _exercise(name: str, table: object, file: str) -> Exercise:
         message = f"exercise {name} is not complete or has a kind that is not known ({missing or 'kind'})"
         hint = f"its keys are {', '.join(sorted(keys))}; the kinds are {', '.join(KINDS)}"
         raise _bad_exercise(message, file, hint)
-    exercise = Exercise(
-        name,
-        table["kind"],
-        table["expected"],
-        table["because"],
-        table["solution"],
-        tuple(table["hints"]),
-        tuple(Wrong(entry["answer"], entry["reply"]) for entry in table["wrong"]),
-        tuple(table.get("names", ())),
-    )
+    lists = {key: tuple(table[key]) for key in ("hints", "names") if key in table}
+    wrong = tuple(Wrong(**entry) for entry in table["wrong"])
+    exercise = Exercise(name, **{**table, **lists, "wrong": wrong})
     if exercise.kind == "toml" and isinstance(exercise.reduce(exercise.expected), _Refused):
         raise _bad_exercise(f"exercise {name} expects TOML that is broken", file)
     return exercise

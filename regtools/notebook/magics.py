@@ -9,16 +9,17 @@ diagnostic (place, line, caret, hint) without the traceback; ``%unload_ext regto
 from __future__ import annotations
 
 import keyword
+import os
 import shlex
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from regtools.display import columns, printable
 from regtools.errors import RegtoolsError, TomlError
-from regtools.registries.checks import check_texts
+from regtools.registries.checks import Findings, check_texts
 from regtools.registries.reading.releases import release
 from regtools.testbed.practice import latest
 from regtools.toml.reader import decode, read
@@ -26,12 +27,6 @@ from regtools.toml.to_json import read_file, toml_to_json
 
 from .exercises import grade, load_exercises
 from .needs import transform
-
-if TYPE_CHECKING:
-    import os
-
-    from regtools.registries.checks import Findings
-
 
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
 _TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"
@@ -217,11 +212,8 @@ class _Parser(ArgumentParser):
 
 
 def _parser() -> ArgumentParser:
-    parser = _Parser(
-        prog="%%toml",
-        add_help=False,
-        description="Show the JSON beside the TOML of this cell; on bad TOML, show what is wrong.",
-    )
+    text = "Show the JSON beside the TOML of this cell; on bad TOML, show what is wrong."
+    parser = _Parser(prog="%%toml", add_help=False, description=text)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--podman", metavar="RELEASE", default="6", help="read it as this podman would")
     which.add_argument("--toml", choices=("1.0", "1.1"), help="read this dialect (default 1.1)")

@@ -18,7 +18,10 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+from regtools.registries.resolution import Source
+from regtools.registries.settings import Settings
 
 from .http.fetch import FetchError, Lane
 from .http.logins import find_login
@@ -26,10 +29,6 @@ from .http.trust import find_trust, proxy_secrets
 from .http.values import pull_error
 from .manifests import Blob, Image, Platform
 from .repository import Repository
-
-if TYPE_CHECKING:
-    from regtools.registries.resolution import Source
-    from regtools.registries.settings import Settings
 
 
 def open_source(

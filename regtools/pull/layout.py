@@ -12,14 +12,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from regtools.errors import RegtoolsError, unwritable
 
 from .http.values import pull_error
-
-if TYPE_CHECKING:
-    from .manifests import Blob, Image
+from .manifests import Blob, Image
 
 
 class Layout:

@@ -11,26 +11,21 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.errors import RegtoolsError
 
+from .http.transport import Exchange, Limits
 from .http.values import Censor, Secret, exhausted, pull_error
+from .manifests import Image
 from .records import Failure, Meter, Pull, Request
 
 try:  # whatever measures asks this module, so that one place says what is missing
     import fcntl  # noqa: F401
     import resource
 except ImportError:  # Windows
-    raise RegtoolsError(
-        "measuring pulls needs a POSIX system (fcntl and resource are missing): use Linux, macOS or WSL",
-        kind="platform",
-        stage="pull",
-    ) from None
-
-if TYPE_CHECKING:
-    from .http.transport import Exchange, Limits
-    from .manifests import Image
+    message = "measuring pulls needs a POSIX system (fcntl and resource are missing): use Linux, macOS or WSL"
+    raise pull_error("platform", message) from None
 
 
 Span = tuple[float, float]
@@ -257,8 +252,12 @@ def utc(moment: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds of this process and of the whole machine so far, and the peak memory in kB."""
+    """CPU seconds of this process and of the whole machine so far, and the peak memory in kB.
 
+    ``when`` is the moment as ``time.time()``, ``at_s`` the one on the clock that spans are measured by.
+    """
+
+    when: float
     at_s: float
     user_s: float
     sys_s: float
@@ -272,12 +271,11 @@ class Usage:
         peak = peak_kb()  # on Linux ru_maxrss is wrong: a child starts with its parent's
         if peak is None:
             peak = own.ru_maxrss // 1024 if sys.platform == "darwin" else own.ru_maxrss
-        return cls(time.perf_counter(), own.ru_utime, own.ru_stime, peak, _host_busy_s())
+        return cls(time.time(), time.perf_counter(), own.ru_utime, own.ru_stime, peak, _host_busy_s())
 
 
 def conclude(
     *,
-    started: float,
     before: Usage,
     after: Usage,
     manifest: Image | None,
@@ -288,7 +286,6 @@ def conclude(
     """Return the row of a pull that has ended.
 
     Args:
-        started: when it began, as ``time.time()``.
         before, after: what it used.
         manifest: of the image, if it arrived.
         ok: whether the image arrived.
@@ -296,7 +293,7 @@ def conclude(
         measured: all other columns that are not empty.
     """
     return Pull(
-        started_at=utc(started),
+        started_at=utc(before.when),
         digest=manifest.digest if manifest else None,
         n_layers=len(manifest.layers) if manifest else None,
         bytes_declared=manifest.layers_size if manifest else None,

@@ -12,23 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 from urllib.parse import quote_plus
 
 from regtools.errors import RegtoolsError
 from regtools.reference import Reference, physical_host
 
 from .http.fetch import Lane, fetch, renew
+from .http.logins import Login
 from .http.receiving import Body, Wanted
 from .http.tokens import Authorizer
+from .http.transport import Exchange
 from .http.trust import Trust
 from .http.values import pull_error, read_url
 from .manifests import ACCEPT, Blob, Image, Index, Platform, choose, read_manifest
-
-if TYPE_CHECKING:
-    from .http.logins import Login
-    from .http.transport import Exchange
-
 
 FetchBlob = Callable[[Lane, Blob, BinaryIO | None], None]
 Keep = Callable[[Blob], AbstractContextManager[BinaryIO | None]]

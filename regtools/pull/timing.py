@@ -6,10 +6,9 @@ had, the candidate has failed, and the next candidate is tried.
 
 from __future__ import annotations
 
+import os
 import threading
-import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pycurl
 
@@ -26,10 +25,6 @@ from .manifests import Image, Platform, host_platform, parse_platform
 from .recorder import Run, Usage, conclude
 from .records import Failure, Meter, Pull, Request
 from .repository import discard, pull_blobs
-
-if TYPE_CHECKING:
-    import os
-
 
 CLIENT_VERSION = f"{__version__} libcurl/{pycurl.version_info()[1]}"
 _MOST_WORKERS = 64
@@ -137,7 +132,6 @@ class _Walk:
     unexpected: BaseException | None = None
     spent: dict[str, float] = field(default_factory=dict)
     before: Usage = field(default_factory=Usage.now)
-    started: float = field(default_factory=time.time)
 
     def measured(self, image: str, place: str) -> Pull:
         """Run the pull and return its row."""
@@ -205,7 +199,6 @@ class _Walk:
         requests = run.requests()
         blobs = [each for each in requests if each.kind == "blob"]
         return conclude(
-            started=self.started,
             before=self.before,
             after=after,
             manifest=self.image,

@@ -9,14 +9,11 @@ Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table".
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from regtools.reference import WELL_KNOWN
 
-from .reading.schema import NAMESPACE
-
-if TYPE_CHECKING:
-    from .reading.schema import Table
+from .reading.schema import NAMESPACE, Table
 
 
 class Mirror(NamedTuple):

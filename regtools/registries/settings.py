@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
@@ -16,12 +16,9 @@ from regtools.errors import Place, RegtoolsError
 from .entries import Registry, best_prefix, build
 from .reading.document import Document
 from .reading.host import Surroundings
+from .reading.lookup import Files
+from .reading.releases import Release
 from .reading.schema import Path, Table
-
-if TYPE_CHECKING:
-    from .reading.lookup import Files
-    from .reading.releases import Release
-
 
 SEARCH = "unqualified-search-registries"
 DEFAULT_MODE = "permissive"

@@ -13,8 +13,6 @@ specification (:mod:`.registry`), and a link delays and limits what passes throu
 (:mod:`.link`). Real podman, buildah and skopeo get a home of their own to work in (:mod:`.practice`).
 """
 
-from __future__ import annotations
-
 from .bed import DEFAULT_MIRRORS, Link, Links, Place, Testbed
 from .images import DEFAULT_IMAGES, Hello, Payload
 from .practice import Practice, Said

@@ -30,7 +30,7 @@ from pathlib import Path
 from regtools.display import printable
 from regtools.errors import RegtoolsError
 from regtools.pull.engines.engine import variable_is_alone
-from regtools.pull.engines.private import containers_conf, new_folder, remove_folder, storage_conf
+from regtools.pull.engines.home import containers_conf, new_folder, remove_folder, storage_conf
 
 from .bed import Testbed
 from .process import Closing, failed
@@ -123,16 +123,13 @@ class Practice(Closing):
         if not self.alive:
             raise failed("the practice terminal is closed", "open a new Practice")
         status, text = _run(self.folder, command, seconds, rootless=self.rootless)
-        return Said(self._steady(text), status)
+        for found, shown in self._shown.items():
+            text = re.sub(rf"{re.escape(found)}(?!\d)", shown, text)
+        return Said(LOG_TIME.sub("", text), status)
 
     def close(self) -> None:
         """Stop its containers and remove everything; more than once is harmless."""
         self._end()
-
-    def _steady(self, text: str) -> str:
-        for found, shown in self._shown.items():
-            text = re.sub(rf"{re.escape(found)}(?!\d)", shown, text)
-        return LOG_TIME.sub("", text)
 
 
 _OPEN: list[weakref.ref[Practice]] = []
@@ -203,8 +200,9 @@ def _lay_out(folder: Path, *, rootless: bool) -> None:
     """Write what keeps podman, buildah and skopeo inside ``folder``, on any machine that can run them."""
     run = folder / ".run"
     run.mkdir(mode=0o700)
+    path = _path()
     # crun needs cgroups of version 2 alone.
-    runc = Path("/sys/fs/cgroup/unified").exists() and not rootless and shutil.which("runc", path=_path())
+    runc = Path("/sys/fs/cgroup/unified").exists() and not rootless and shutil.which("runc", path=path)
     runtime, networks = "runc" if runc else "", folder / ".config" / "networks"
     conf = containers_conf(tmp_dir=run / "podman", networks=networks, runtime=runtime, netns="none")
     texts = {
@@ -220,8 +218,8 @@ def _lay_out(folder: Path, *, rootless: bool) -> None:
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    for path in (folder, *folder.rglob("*")) if rootless else ():
-        os.chown(path, READER, READER)
+    for each in (folder, *folder.rglob("*")) if rootless else ():
+        os.chown(each, READER, READER)
 
 
 def _path() -> str:

@@ -26,21 +26,17 @@ import re
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 from tornado.httpserver import HTTPServer
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from .images import build, from_dict
 from .process import Control
 from .store import Key, Store, Tally, Tokens, Unsatisfiable, byte_range
-
-if TYPE_CHECKING:
-    from tornado.iostream import IOStream
-
 
 CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memory of a slow client
 IDLE_S = 30.0  # for the first byte, for a whole header, and between requests

@@ -139,9 +139,7 @@ class Relay:
         self._lines = lines
         self._lanes = [lane for line in lines for lane in (line.up, line.down)]
         self._selector = selectors.DefaultSelector()
-        self._paused_until = math.inf  # the listeners are not paused
-        for line in lines:
-            self._selector.register(line.listener, READ, line)
+        self._resume()
 
     def run(self) -> None:
         """Carry until the process ends."""
@@ -199,7 +197,7 @@ class Relay:
                 self._selector.unregister(line.listener)
 
     def _resume(self) -> None:
-        self._paused_until = math.inf
+        self._paused_until = math.inf  # the listeners are not paused
         for line in self._lines:
             self._selector.register(line.listener, READ, line)
 

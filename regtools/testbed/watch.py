@@ -29,10 +29,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
+from typing import TypedDict, Unpack
 
 from regtools.errors import RegtoolsError
 from regtools.pull.engines.engine import variable_is_alone
-from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+from regtools.pull.engines.home import new_folder, remove_folder, storage_options
 
 with suppress(ImportError):  # Windows, where podman runs in a machine of its own
     import pty
@@ -58,6 +59,14 @@ exec "$@"
 """
 
 
+class Machine(TypedDict, total=False):
+    """What podman finds; :func:`attempts` explains each."""
+
+    dropins: Mapping[str, str] | None
+    home: str | os.PathLike[str] | None
+    environ: Mapping[str, str] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What one ``podman pull`` did.
@@ -79,10 +88,8 @@ def attempts(
     image: str,
     conf: str | None = None,
     *,
-    dropins: Mapping[str, str] | None = None,
-    home: str | os.PathLike[str] | None = None,
-    environ: Mapping[str, str] | None = None,
     local: Sequence[str] = (),
+    **machine: Unpack[Machine],
 ) -> list[str]:
     """Return the references that the real podman tries for ``image``, in order.
 
@@ -98,7 +105,7 @@ def attempts(
         RegtoolsError: ``podman-refused`` if podman tries nothing, with its own words; ``podman-missing``;
             ``podman-hangs``; ``podman-reads-more`` if the system's drop-ins cannot be hidden from it.
     """
-    seen = watch(image, conf, dropins=dropins, home=home, environ=environ, local=local)
+    seen = watch(image, conf, local=local, **machine)
     if not seen.tried:
         raise _refused(seen.error)
     return list(seen.tried)
@@ -108,17 +115,15 @@ def watch(
     image: str,
     conf: str | None = None,
     *,
-    dropins: Mapping[str, str] | None = None,
-    home: str | os.PathLike[str] | None = None,
-    environ: Mapping[str, str] | None = None,
     local: Sequence[str] = (),
+    **machine: Unpack[Machine],
 ) -> Watched:
     """Let podman try to pull, and return everything that it did; arguments as for :func:`attempts`.
 
     Raises:
         RegtoolsError: as :func:`attempts`, but ``podman-refused`` only for a name in ``local``.
     """
-    with _practice(conf, dropins, home, environ) as (podman, surroundings):
+    with _practice(conf, **machine) as (podman, surroundings):
         for name in local:
             made = _run([*podman, "import", "--quiet", "-", name], surroundings, EMPTY_TAR)
             if made.returncode:
@@ -133,14 +138,7 @@ def watch(
     )
 
 
-def choices(
-    image: str,
-    conf: str | None = None,
-    *,
-    dropins: Mapping[str, str] | None = None,
-    home: str | os.PathLike[str] | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> list[str]:
+def choices(image: str, conf: str | None = None, **machine: Unpack[Machine]) -> list[str]:
     """Return the names among which podman lets a user at a terminal choose; empty if it does not ask.
 
     The answer is Ctrl-C, so nothing is pulled. podman shows five names at a time, and so does this.
@@ -151,7 +149,7 @@ def choices(
     Raises:
         RegtoolsError: ``podman-missing``, ``podman-hangs`` or ``podman-reads-more``.
     """
-    with _practice(conf, dropins, home, environ) as (podman, surroundings):
+    with _practice(conf, **machine) as (podman, surroundings):
         shown = _at_a_terminal([*podman, "pull", "--", image], surroundings | {"TERM": "xterm"})
     lines = [_CODE.sub("", line) for line in re.split(r"[\r\n]+", shown.partition("Please select")[2])]
     found = (_CHOICE.match(line) for line in lines)
@@ -186,13 +184,9 @@ def _hangs() -> RegtoolsError:
 
 
 @contextmanager
-def _practice(
-    conf: str | None,
-    dropins: Mapping[str, str] | None,
-    home: str | os.PathLike[str] | None,
-    environ: Mapping[str, str] | None,
-) -> Iterator[tuple[list[str], dict[str, str]]]:
+def _practice(conf: str | None, **machine: Unpack[Machine]) -> Iterator[tuple[list[str], dict[str, str]]]:
     """Yield the command of a podman with empty storage, and an environment without any registry."""
+    home, dropins = machine.get("home"), machine.get("dropins") or {}
     if home is not None and (conf is not None or dropins):
         raise ValueError("give either a home directory or the text of files, not both")
     podman = shutil.which("podman")
@@ -203,7 +197,7 @@ def _practice(
     folder = new_folder()
     try:
         own = Path(home).absolute() if home is not None else folder / "home"
-        _lay_out(own, conf, dropins or {})
+        _lay_out(own, conf, dropins)
         (folder / ".run").mkdir(mode=0o700)
         (folder / "auth.json").write_text("{}")
         with _refusing_proxy() as proxy:
@@ -213,7 +207,7 @@ def _practice(
                 "XDG_RUNTIME_DIR": str(folder / ".run"),
                 "REGISTRY_AUTH_FILE": str(folder / "auth.json"),  # no logins
                 **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy),
-                **(environ or {}),
+                **(machine.get("environ") or {}),
             }
             command = [podman, *storage_options(folder)]
             yield [*_without_dropins(command, surroundings), *command], surroundings

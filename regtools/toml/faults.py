@@ -13,9 +13,7 @@ from regtools.errors import Place, Related, TomlError
 
 from .positions import Path, deep_place, locate
 
-LARGE: Final = (
-    4 * 1024 * 1024
-)  # characters; a mistake in a longer text is shown, but its cause is not searched
+LARGE: Final = 4 * 1024 * 1024  # characters; in a longer text a mistake is shown, but its cause not searched
 MAX_DEPTH: Final = 200  # tables and lists inside one another; also the parts of one key
 MAX_DIGITS: Final = 4300  # of an integer; Python's own default for str(int)
 _WIDEST: Final = 10**MAX_DIGITS
@@ -63,20 +61,11 @@ def error_at(
     )
 
 
-def value_error(
-    data: dict[str, Any],
-    value: object,
-    text: str,
-    message: str,
-    *,
-    code: str,
-    file: str | None,
-    hint: str | None = None,
-) -> TomlError:
-    """Return an error that points at where ``value``, an object inside ``data``, is written."""
+def extent_of(value: object, data: dict[str, Any], text: str) -> tuple[int, int]:
+    """Return where ``value``, an object inside ``data``, is written in ``text``: start and end."""
     path = _path_of(data, value)
     span = locate(text, lambda at, start, end: at == path)[path]
-    return error_at(text, span.value_start, span.value_end, message, code=code, file=file, hint=hint)
+    return span.value_start, span.value_end
 
 
 def _path_of(data: dict[str, Any], wanted: object) -> Path:
@@ -100,15 +89,9 @@ def check_characters(text: str, file: str | None, max_bytes: int | None) -> None
     """Raise a :class:`TomlError` for halves of surrogate pairs, or text whose UTF-8 form is too large."""
     half = re.search(_SURROGATE, text)
     if half:
-        raise error_at(
-            text,
-            half.start(),
-            half.end(),
-            f"U+{ord(half[0]):04X} is half of a surrogate pair, not a character",
-            code="not-utf8",
-            file=file,
-            hint="decode the text with the right encoding before handing it over",
-        )
+        message = f"U+{ord(half[0]):04X} is half of a surrogate pair, not a character"
+        hint = "decode the text with the right encoding before handing it over"
+        raise error_at(text, *half.span(), message, code="not-utf8", file=file, hint=hint)
     if max_bytes is not None and len(text) * 4 > max_bytes and len(text.encode()) > max_bytes:
         raise too_large(max_bytes, file)
 
@@ -181,7 +164,7 @@ def check_wide(value: int, data: dict[str, Any], text: str, file: str | None, *,
         if wide_integers
         else "integer does not fit in 64 bits, so podman refuses it too"
     )
-    raise value_error(data, value, text, message, code="integer-range", file=file)
+    raise error_at(text, *extent_of(value, data, text), message, code="integer-range", file=file)
 
 
 def too_many_digits(text: str, file: str | None) -> TomlError:

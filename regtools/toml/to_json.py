@@ -11,16 +11,13 @@ import json
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from datetime import date, datetime, time
+from typing import Any, Final, NamedTuple
 
-from regtools.errors import Place, RegtoolsError, TomlError
+from regtools.errors import TomlError, unreadable
 
-from .faults import value_error
+from .faults import error_at, extent_of
 from .reader import EXACT, MAX_BYTES, Note, check_values, decode, parse, precision_notes
-
-if TYPE_CHECKING:
-    from datetime import date, datetime, time
-
 
 BIGINT: Final = ("number", "string", "error")
 NONFINITE: Final = ("error", "null", "string")
@@ -138,14 +135,10 @@ def read_file(path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES
         with open(name, "rb") as stream:  # noqa: PTH123 - pathlib costs as much to import as tomli
             return stream.read(-1 if max_bytes is None else max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        missing = isinstance(error, FileNotFoundError)
-        reason = getattr(error, "strerror", None) or error
-        raise RegtoolsError(
-            "there is no such file" if missing else f"the file cannot be read: {reason}",
-            kind="file-missing" if missing else "file-unreadable",
-            stage="load",
-            where=Place(name),
-        ) from error
+        problem = unreadable(name, error)
+        if problem.kind == "file-missing":
+            problem.message = "there is no such file"
+        raise problem from error
 
 
 def _replace(data: Any, scalar: Callable[[Any], Any]) -> Any:
@@ -199,7 +192,8 @@ class _Plain:
         return None if self.options.nonfinite == "null" else repr(value)
 
     def _error(self, value: object, message: str, code: str, hint: str) -> TomlError:
-        return value_error(self.data, value, self.text, message, code=code, file=self.options.file, hint=hint)
+        extent = extent_of(value, self.data, self.text)
+        return error_at(self.text, *extent, message, code=code, file=self.options.file, hint=hint)
 
 
 def _tag(value: Any) -> dict[str, str]:

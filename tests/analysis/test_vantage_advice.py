@@ -165,7 +165,7 @@ def test_a_vantage_point_with_too_few_rounds_is_left_out_and_told() -> None:
 )
 def test_what_cannot_be_answered_is_refused_in_words(change: Any, by: str | None, said: str) -> None:
     with pytest.raises(rt.RegtoolsError) as caught:
-        rt.advise(change(everywhere(TOWNS)), CONF, by=by)  # type: ignore[call-overload]
+        rt.advise(change(everywhere(TOWNS)), CONF, by=by)  # not a column
     assert caught.value.kind == "no-advice"
     assert said in caught.value.message
     assert caught.value.hint

@@ -11,9 +11,8 @@ import re
 import subprocess
 import sys
 import unicodedata
-from argparse import ArgumentParser
+from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,8 @@ from hypothesis import strategies as st
 
 from regtools import RegtoolsError, cli
 from regtools.campaigns.journal import JournalWarning
-from regtools.cli import COMMANDS, main, output
-from regtools.cli.options import Parser
+from regtools.cli import COMMANDS, command, main, output
+from regtools.cli.parser import Parser
 from tests.conftest import examples
 
 # Commands that touch neither network nor servers nor programs: these run; of the others only the parser does.
@@ -55,10 +54,10 @@ def controls(text: str) -> set[str]:
 def parsers() -> Iterator[tuple[str, ArgumentParser]]:
     for name, text in COMMANDS.items():
         parser = Parser(f"regtools {name}", text)
-        import_module(f"regtools.cli.{name}").configure(parser)
+        command(name).configure(parser)
         yield name, parser
         for action in parser._actions:
-            if isinstance(action.choices, dict):
+            if isinstance(action, _SubParsersAction):
                 for verb, sub in action.choices.items():
                     yield f"{name} {verb}", sub
 

@@ -16,6 +16,7 @@ import pytest
 from regtools import RegistriesConf, RegtoolsError
 from regtools.cli import main
 from regtools.cli import options as sources
+from regtools.cli import parser
 
 TABLE = json.loads(
     (Path(__file__).parents[1] / "conformance" / "resolution-cases.json").read_text(encoding="utf-8")
@@ -404,7 +405,7 @@ def test_a_podman_that_does_not_tell_its_release_is_an_error_of_auto_alone(
     program.chmod(0o755)
     conf.write_text("")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(sources, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(parser, "_PATIENCE_S", 0.2)
     for command in (["explain", "quay.io/x", "--conf", str(conf)], ["check", str(conf)]):
         assert main(command) == 1
         shown = capsys.readouterr().err

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from regtools.cli import COMMANDS, main
-from regtools.cli.completion import SHELLS
 from regtools.cli.formats import FORMATS
+from regtools.cli.formats.completion import SHELLS
 from regtools.cli.formats.github import workflow_commands
 from regtools.cli.formats.pages import MANUAL, pages
 from regtools.errors import Place

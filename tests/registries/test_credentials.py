@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools.registries.reading.credentials import Credentials, certificates, credentials
+from regtools.registries.reading.host import Surroundings
 
 SECRET = "c2VjcmV0LXVzZXI6c2VjcmV0LXBhc3M="
 LOGIN = {"auth": SECRET}
@@ -33,7 +34,8 @@ def put(root: Path, path: str, content: Any) -> None:
 
 
 def look(root: Path, reference: str = PLACE, environ: dict[str, str] = HOME, **more: Any) -> Credentials:
-    return credentials(reference, root=root, environ=environ, **{"uid": 1000, **more})
+    around = Surroundings(root, environ, more.pop("uid", 1000))
+    return credentials(reference, around, **more)
 
 
 # environment, uid, directories that exist, release → files in order
@@ -233,7 +235,7 @@ def test_nothing_secret_is_kept(tmp_path: Path) -> None:
 def test_the_first_directory_that_exists_is_the_only_one(tmp_path: Path) -> None:
     put(tmp_path, "/etc/containers/certs.d/reg.example:5000/ca.crt", "")
     put(tmp_path, "/etc/docker/certs.d/reg.example:5000/other.crt", "")
-    found = certificates("reg.example:5000/app:1", root=tmp_path, environ=HOME, uid=0)
+    found = certificates("reg.example:5000/app:1", Surroundings(tmp_path, HOME, 0))
     assert found.searched == tuple(
         f"{base}/reg.example:5000"
         for base in (
@@ -250,7 +252,7 @@ def test_a_certificate_needs_its_key(tmp_path: Path) -> None:
     base = "/etc/containers/certs.d/reg.example"
     for name in ("a.cert", "a.key", "b.cert", "c.key", "notes.txt"):
         put(tmp_path, f"{base}/{name}", "")
-    found = certificates(PLACE, root=tmp_path, environ=HOME, uid=0)
+    found = certificates(PLACE, Surroundings(tmp_path, HOME, 0))
     assert found.clients == ("a.cert",)
     assert len(found.problems) == 2
     assert "b.key" in found.problems[0] and "c.cert" in found.problems[1]
@@ -260,9 +262,9 @@ def test_a_certificate_needs_its_key(tmp_path: Path) -> None:
 def test_the_port_counts_and_docker_hub_goes_by_its_name(tmp_path: Path) -> None:
     put(tmp_path, "/etc/containers/certs.d/reg.example/ca.crt", "")
     put(tmp_path, "/etc/containers/certs.d/docker.io/hub.crt", "")
-    around: dict[str, Any] = {"root": tmp_path, "environ": HOME, "uid": 0}
-    assert certificates("reg.example:5000/app:1", **around).directory is None
-    assert certificates("docker.io/library/nginx:latest", **around).authorities == ("hub.crt",)
+    around = Surroundings(tmp_path, HOME, 0)
+    assert certificates("reg.example:5000/app:1", around).directory is None
+    assert certificates("docker.io/library/nginx:latest", around).authorities == ("hub.crt",)
 
 
 # -- podman itself ---------------------------------------------------------------------------------------
@@ -291,5 +293,5 @@ def test_podman_finds_the_login_that_we_name(named: bool, tmp_path: Path) -> Non
             timeout=60,
         )
     assert done.returncode == 0 or "not logged into" in done.stderr
-    ours = credentials("reg.example/app:1", podman=release, environ=environ).found
+    ours = credentials("reg.example/app:1", Surroundings("/", environ), podman=release).found
     assert (done.stdout.strip() == "u") == (ours is not None)

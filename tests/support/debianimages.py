@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from regtools.pull.engines.private import new_folder
+from regtools.pull.engines.home import new_folder
 from tests.conftest import absent
 from tests.support.podman import settings
 

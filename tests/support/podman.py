@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regtools.pull.engines.private import containers_conf, new_folder, storage_conf
+from regtools.pull.engines.home import containers_conf, new_folder, storage_conf
 from tests.conftest import absent
 from tests.support.terminal import on_terminal
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from regtools.pull.engines.private import new_folder, remove_folder, storage_options
+from regtools.pull.engines.home import new_folder, remove_folder, storage_options
 from tests.support.hostile import hostile_machine
 from tests.support.podman import RELEASES, as_installed
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, overload
+
+import pandas as pd
 
 from regtools.display import visible
 from regtools.pull.records import Pull
+from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import entries_toml
 from regtools.version import __version__
 
@@ -23,39 +25,9 @@ from .expected import FAILURE_S, SILENCE_S
 from .mirrors import Case, Evidence, NoChoice, cases, evidence, no_advice
 from .vantages import Advice, common
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from regtools.registries.conf import RegistriesConf
-
-
 SEED = 20
 _WIDTH = 98
 _NAMED, _LINES = 8, 40  # vantage points named, lines about them: a file for a thousand hosts stays readable
-
-
-@overload
-def advise(
-    pulls: pd.DataFrame | Iterable[Pull],
-    conf: RegistriesConf,
-    *,
-    requests: pd.DataFrame | None = None,
-    cache_state: str | None = None,
-    by: None = None,
-    seed: int = SEED,
-) -> str: ...
-
-
-@overload
-def advise(
-    pulls: pd.DataFrame | Iterable[Pull],
-    conf: RegistriesConf,
-    *,
-    requests: pd.DataFrame | None = None,
-    cache_state: str | None = None,
-    by: str,
-    seed: int = SEED,
-) -> Advice: ...
 
 
 def advise(
@@ -92,10 +64,9 @@ def advise(
     if by is not None:
         return _each(found, conf, seed)
     if len(found.vantages) > 1:
-        raise no_advice(
-            [f"the pulls are of several vantage points ({', '.join(found.vantages)})"],
-            'by="vantage" (regtools advise --by vantage) writes a file for each, and the best for all',
-        )
+        reason = f"the pulls are of several vantage points ({', '.join(found.vantages)})"
+        hint = 'by="vantage" (regtools advise --by vantage) writes a file for each, and the best for all'
+        raise no_advice([reason], hint)
     judged, refused = cases(found, conf)
     made, more = _choices(judged, {prefix: best([case]) for prefix, case in judged.items()}, seed)
     if not made:

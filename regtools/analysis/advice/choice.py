@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regtools.registries.entries import Registry
+
 from .expected import best_order, gains, interval, mean_time
 from .mirrors import PRIMARY, Case, NoChoice
-
-if TYPE_CHECKING:
-    from regtools.registries.entries import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +69,8 @@ def decide(cases: Sequence[Case], order: Sequence[int], lines: Iterable[str], *,
     if low <= 0:
         which = f"the order {names}" if alone else "the best common order"
         saved = f"{before_s - after_s:.2g} s of {before_s:.3g} s"
-        raise NoChoice(
-            f"{which} would save {saved}, but that is not sure: between {low:.2g} and {high:.2g} s"
-        )
+        bounds = f"between {low:.2g} and {high:.2g} s"
+        raise NoChoice(f"{which} would save {saved}, but that is not sure: {bounds}")
     images = tuple(dict.fromkeys(image for case in cases for image in case.images))
     return Choice(first.entry, images, first.seated(order), before_s, after_s, low, high, tuple(lines))
 

@@ -20,15 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..statistics import Floats
-
+from ..statistics import Floats
 
 Key = TypeVar("Key", bound="Hashable")  # what a source is called: a place, or the number of a mirror
 
@@ -171,9 +168,8 @@ def _improved(order: list[Key], time: Callable[[Iterable[Key]], tuple[float, ...
     """Return the order after moving one source, or exchanging two, as long as that helps."""
     least = time(order)
     while True:
-        better = next(
-            ((value, tried) for tried in _neighbours(order) if (value := time(tried)) < least), None
-        )
+        tries = ((time(tried), tried) for tried in _neighbours(order))
+        better = next((each for each in tries if each[0] < least), None)
         if better is None:
             return order
         least, order = better

@@ -16,23 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from regtools.errors import RegtoolsError
 from regtools.pull.records import Pull
+from regtools.registries.conf import RegistriesConf
+from regtools.registries.entries import Registry
+from regtools.registries.resolution import Candidate
 
 from ..failures import COLUMNS, failed_attempts
 from ..measurements import prepared
 from ..pairing import MIN_ROUNDS
 from .expected import Measured, failure_cost
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from regtools.registries.conf import RegistriesConf
-    from regtools.registries.entries import Registry
-    from regtools.registries.resolution import Candidate
-
 
 PRIMARY = -1  # the registry itself, among the numbers of its mirrors
 _CLIENTS = ("podman", "builtin", "skopeo")  # whose times count, if several were measured
@@ -92,8 +89,6 @@ def evidence(
     Raises:
         RegtoolsError: kind ``no-advice``: no pull is left.
     """
-    import pandas as pd
-
     given = pulls if isinstance(pulls, pd.DataFrame) else list(pulls)
     table = prepared(given)
     attempts = pd.DataFrame(columns=[*COLUMNS, "vantage"])
@@ -119,8 +114,6 @@ def evidence(
 
 def _alone(table: pd.DataFrame) -> pd.DataFrame:
     """Add the column ``source`` to the pulls that went through one source only."""
-    import pandas as pd
-
     nothing = [""] * len(table)
     asked = [_only(each) for each in table.get("attempts", nothing)]
     served = pd.Series(table.get("served_by", nothing), dtype="string").fillna("")
@@ -258,9 +251,8 @@ def _mirrors(entry: Registry, routes: list[_Route]) -> dict[int, str]:
         known = {route.mirrors.get(index) for route in routes}
         location = entry.mirrors[index].location
         if None in known:
-            raise NoChoice(
-                f"the mirror {location} was not measured with every image; measure it, or remove it"
-            )
+            advice = "measure it, or remove it"
+            raise NoChoice(f"the mirror {location} was not measured with every image; {advice}")
         if len(known) > 1:
             names = ", ".join(sorted(map(str, known)))
             raise NoChoice(f"the mirror {location} was measured under several names: {names}")

@@ -9,17 +9,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from regtools.display import escape, html_table, seconds, terminal_width, text_table, visible
 
 from .choice import Choice, best, decide, ending
 from .expected import gains, interval, mean_time
 from .mirrors import Case, NoChoice
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 _COLUMNS = ("vantage", "prefix", "now_s", "own_s", "for_all_s", "loss_s", "low", "high")
 _HEADS = ("vantage", "entry", "now", "own order", "one for all", "lost by it")
@@ -93,8 +90,6 @@ def common(
 
     Returns: the choices, why other entries have none, and the frame of :meth:`Advice.costs`.
     """
-    import pandas as pd
-
     made, reasons, costs = [], [], []
     for prefix in dict.fromkeys(prefix for each in found.values() for prefix in each):
         here = {vantage: each[prefix] for vantage, each in found.items() if prefix in each}

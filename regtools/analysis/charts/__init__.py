@@ -4,8 +4,6 @@ They are readable in grey: phases differ in lightness and hatching, places in ma
 raw points with the median, never a mean alone. Without ``ax`` a chart makes a figure, 1152 pixels wide.
 """
 
-from __future__ import annotations
-
 from .phases import failover, phases
 from .pull import throughput, waterfall
 from .pulls import ecdf, slopes, small_multiples

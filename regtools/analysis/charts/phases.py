@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from regtools.display import seconds
 from regtools.pull.records import Pull
 
@@ -14,12 +17,13 @@ from . import style
 from .pulls import chosen_places, pulls_to_draw
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 
 _ALWAYS = ("auth_s", "manifest_s", "transfer_s", "wait_s")  # the others are podman's and skopeo's
 _MOST_POINTS = 400
+_DOT: dict[str, Any] = {"color": style.LINE, "markersize": 3, "alpha": 0.7, "zorder": 3}
+_ABOVE: dict[str, Any] = {"xytext": (0, 2), "textcoords": "offset points", "ha": "center", "va": "bottom"}
 _WHOLE: dict[str, Any] = {"color": style.INK, "linewidth": 1.6}
 
 
@@ -70,22 +74,12 @@ def phases(
 
 
 def _whole(ax: Axes, times: pd.Series[float], number: int) -> None:
-    import numpy as np
-
     values = np.sort(times.to_numpy())
     if not len(values):
         return
     shown = values[np.unique(np.linspace(0, len(values) - 1, _MOST_POINTS).astype(int))]
     y = number + 0.22
-    ax.plot(
-        shown,
-        y + style.spread_out(len(shown), 0.16),
-        "o",
-        color=style.LINE,
-        markersize=3,
-        alpha=0.7,
-        zorder=3,
-    )
+    ax.plot(shown, y + style.spread_out(len(shown), 0.16), "o", **_DOT)
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     ax.plot([low, high], [y, y], zorder=4, **_WHOLE)
     ax.plot(middle, y, "o", color=style.INK, **{**style.MEDIAN, "markersize": 9})
@@ -124,16 +118,9 @@ def failover(
         at = max(middle, least)
         ax.plot(values.clip(least), number + style.spread_out(len(values), 0.4), **style.points(number))
         ax.plot(at, number, **{**style.points(number), **style.MEDIAN})
-        ax.annotate(
-            f"{seconds(middle)}, n = {len(values)}",
-            (at, number - 0.26),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=style.NOTE,
-            color=style.FAILED if middle >= 1 else style.DIM,
-        )
+        colour = style.FAILED if middle >= 1 else style.DIM
+        note = f"{seconds(middle)}, n = {len(values)}"
+        ax.annotate(note, (at, number - 0.26), fontsize=style.NOTE, color=colour, **_ABOVE)
     ax.set_xscale("log")
     most = max(float(lost["seconds"].max()), least * 10)
     ax.set_xlim(10 ** (math.log10(least) - 0.5), 10 ** (math.log10(most) + 0.5))

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from regtools.display import seconds, size
 from regtools.pull.records import Pull, Request
 
 from . import style
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
@@ -138,8 +140,6 @@ def _steps(samples: Samples) -> Samples:
 
 def _rate(ax: Axes, name: str, samples: Samples, number: int) -> Line2D:
     """Draw one blob; return its line for the legend."""
-    import numpy as np
-
     colour, _, dash = style.look(number)
     moments, counts = np.array(_steps(samples), dtype=float).T
     rates = np.diff(counts) / np.maximum(np.diff(moments), 1e-6) / 1e6

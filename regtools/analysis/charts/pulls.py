@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from regtools.display import seconds
 from regtools.pull.records import Pull
 
@@ -13,8 +16,6 @@ from ..measurements import pulls_frame, time_column
 from . import style
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -35,8 +36,6 @@ def pulls_to_draw(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
         ValueError: there are none.
         RegtoolsError: the table lacks a column that a chart needs.
     """
-    import pandas as pd
-
     table = pulls_frame(pulls)
     if table.empty:
         raise ValueError("there are no pulls to draw")
@@ -58,9 +57,8 @@ def chosen_places(table: pd.DataFrame, places: Sequence[str] | None) -> list[str
     there = [str(each) for each in table["place"].unique()]
     if places is not None:
         if not set(places) & set(there):
-            raise ValueError(
-                f"no pulls of {', '.join(map(repr, places))}; there are {', '.join(sorted(there))}"
-            )
+            asked = ", ".join(map(repr, places))
+            raise ValueError(f"no pulls of {asked}; there are {', '.join(sorted(there))}")
         return list(places)
     medians = table.groupby("place")["seconds"].median()
     return sorted(there, key=lambda place: (float(medians[place]), place))
@@ -85,8 +83,6 @@ def ecdf(
     Raises:
         ValueError: there are no pulls, or none of a place that was asked for.
     """
-    import numpy as np
-
     frame = pulls_to_draw(pulls)
     wanted = chosen_places(frame, places)
     times = frame["seconds"].fillna(math.inf)
@@ -110,8 +106,6 @@ def ecdf(
 
 def _steps(ax: Axes, place: str, times: NDArray[np.float64], right: float, number: int) -> Line2D:
     """Draw one place's sorted times: steps, points, median. Return its line for the legend."""
-    import numpy as np
-
     colour, _, dash = style.look(number)
     count, done = len(times), int((times < math.inf).sum())
     median = float(np.median(times)) if count else math.inf
@@ -176,8 +170,6 @@ def slopes(
 
 
 def _lines(ax: Axes, values: NDArray[np.float64], top: float) -> None:
-    import numpy as np
-
     chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), _MOST_LINES)).astype(int))
     for row in np.minimum(values, top)[chosen]:
         there = ~np.isnan(row)
@@ -186,8 +178,6 @@ def _lines(ax: Axes, values: NDArray[np.float64], top: float) -> None:
 
 def _strip(ax: Axes, number: int, values: NDArray[np.float64], top: float) -> str:
     """Draw one place's points, failures and median; return how many there are."""
-    import numpy as np
-
     there = values[~np.isnan(values)]
     done = there[there < math.inf]
     failed = len(there) - len(done)

@@ -10,10 +10,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
+
 from regtools.display import visible
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -196,8 +197,6 @@ def spread_out(count: int, width: float) -> NDArray[np.float64]:
     >>> [round(float(each), 2) for each in spread_out(3, 1.0)]
     [0.12, -0.26, 0.35]
     """
-    import numpy as np
-
     steps = np.arange(1, count + 1, dtype=np.float64) * 0.6180339887
     return np.asarray((steps % 1 - 0.5) * width, dtype=np.float64)
 

@@ -150,14 +150,8 @@ class Courier:
         pulling = Counter(flight.job.place for flight in flights)
         held = False
         for vantage in list(self._queues):
-            worker = next(
-                (
-                    each
-                    for each in self._there.values()
-                    if each.vantage == vantage and each.machine not in busy
-                ),
-                None,
-            )
+            here = (each for each in self._there.values() if each.vantage == vantage)
+            worker = next((each for each in here if each.machine not in busy), None)
             if vantage in under_way or worker is None:
                 continue
             job = self._queues[vantage][0]

@@ -16,12 +16,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from regtools.errors import RegtoolsError
+from regtools.pull.http.values import pull_error
 
 from ..plan import bad_campaign
 
@@ -42,7 +42,7 @@ SETTINGS = {
 _START_S, _END_S = 60.0, 5.0
 
 
-class LocalFleet:
+class LocalFleet(AbstractContextManager["LocalFleet"]):
     """A cluster of processes that ends with its ``with`` block or with this process, however that one ends.
 
     Args:
@@ -143,9 +143,6 @@ class LocalFleet:
         self._closing.callback(_end, process)
         return process
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -179,7 +176,7 @@ def connect(address: str, *, timeout_s: float = 10.0, security: Mapping[str, Any
             "start one: dask scheduler; its address looks like tcp://10.0.0.1:8786. For tls://, Dask's "
             "configuration must name the certificates"
         )
-        raise RegtoolsError(message, kind="scheduler-gone", stage="pull", hint=hint) from error
+        raise pull_error("scheduler-gone", message, hint) from error
 
 
 def _need_dask() -> None:
@@ -188,7 +185,7 @@ def _need_dask() -> None:
     except ImportError as error:
         message = "campaigns on many hosts need Dask"
         hint = "pip install 'podman-regtools[fleet]'"
-        raise RegtoolsError(message, kind="missing-package", stage="pull", hint=hint) from error
+        raise pull_error("missing-package", message, hint) from error
 
 
 def _certificate(folder: str) -> dict[str, Any]:
@@ -205,7 +202,7 @@ def _certificate(folder: str) -> dict[str, Any]:
     except (OSError, subprocess.CalledProcessError) as error:
         message = f"openssl cannot make a certificate for the local cluster: {error}"
         hint = "install openssl 1.1.1 or newer, or start a Dask cluster yourself and pass its client"
-        raise RegtoolsError(message, kind="program-missing", stage="pull", hint=hint) from error
+        raise pull_error("program-missing", message, hint) from error
     roles = ("client", "scheduler", "worker")
     pairs = {f"tls_{role}_{part}": path for role in roles for part, path in (("key", key), ("cert", cert))}
     return {"require_encryption": True, "tls_ca_file": cert, **pairs}
@@ -219,7 +216,7 @@ def _await(process: subprocess.Popen[bytes], ready: Callable[[], Any]) -> Any:
             if found := ready():
                 return found
         time.sleep(0.02)
-    raise RegtoolsError("a process of the local Dask cluster did not start", kind="no-workers", stage="pull")
+    raise pull_error("no-workers", "a process of the local Dask cluster did not start")
 
 
 def _has_worker(client: Any, name: str) -> bool:

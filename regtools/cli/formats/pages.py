@@ -6,16 +6,15 @@ Nothing imports this at run time; shtab and argparse-manpage are requirements of
 from __future__ import annotations
 
 from argparse import ArgumentParser, _SubParsersAction
-from importlib import import_module
 
 import shtab
 from argparse_manpage.manpage import Manpage
 
 from regtools.version import __version__
 
-from .. import COMMANDS
-from ..completion import SHELLS
-from ..options import Ending, Parser, file
+from .. import COMMANDS, command
+from ..parser import Ending, Parser, file
+from .completion import SHELLS
 
 ABOUT = "understand and speed up where podman's images come from"
 MANUAL = "share/man/man1"
@@ -36,7 +35,7 @@ def pages() -> dict[str, str]:
 
 def configure(parser: ArgumentParser, name: str) -> None:
     """Add a command's options; those that name a file complete file names."""
-    import_module(f"regtools.cli.{name}").configure(parser)
+    command(name).configure(parser)
     parsers = [parser]
     for each in parsers:
         for action in each._actions:

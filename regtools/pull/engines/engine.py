@@ -33,6 +33,8 @@ from .home import EngineHome
 from .log import Story
 from .process import Ended, run_engine
 
+Served = tuple[str, Image | None]  # the name that was pulled, and its manifest if that is known
+
 ENGINES = ("builtin", "podman", "skopeo")
 TIMEOUT_S = 1800.0
 
@@ -61,9 +63,9 @@ def time_engine(
     if len(resolution.candidates) == 1:
         names = [resolution.candidates[0].name]  # so that no alias that podman remembers takes precedence
     driver = _driver() if engine == "podman" else ""
-    before, started, origin = Usage.now(), time.time(), time.perf_counter()
+    before, origin = Usage.now(), time.perf_counter()
     runs: list[Ended] = []
-    served: tuple[str, Image | None] | None = None
+    served: Served | None = None
     for name in names:
         with EngineHome(conf, by_variable=variable_is_alone(engine), environ=os.environ) as home:
             command = _command(engine, name, platform, home, driver)
@@ -74,7 +76,13 @@ def time_engine(
                 served = (runs[-1].story.candidate or name, _stored(engine, home, driver))
                 break
     hopeless = [] if served or engine == "podman" else resolution.candidates
-    return _pull(engine, f"{version} {driver}".strip(), image, place, runs, served, hopeless, before, started)
+    about = {
+        "client": engine,
+        "client_version": f"{version} {driver}".strip(),
+        "image": image,
+        "place": place,
+    }
+    return _pull(runs, served, hopeless, before, **about)
 
 
 def variable_is_alone(engine: str) -> bool:
@@ -164,15 +172,7 @@ def _stored(engine: str, home: EngineHome, driver: str) -> Image | None:
 
 
 def _pull(
-    engine: str,
-    version: str,
-    image: str,
-    place: str,
-    runs: list[Ended],
-    served: tuple[str, Image | None] | None,
-    hopeless: Sequence[Candidate],
-    before: Usage,
-    started: float,
+    runs: list[Ended], served: Served | None, hopeless: Sequence[Candidate], before: Usage, **about: str
 ) -> Pull:
     own = Usage.now()
     user, sys = sum(run.user_s for run in runs), sum(run.sys_s for run in runs)
@@ -180,7 +180,9 @@ def _pull(
     manifest = served[1] if served else None
     censor = Censor(*proxy_secrets(os.environ))
     failures = [
-        replace(each, message=censor(each.message)) for run in runs for each in _failures(engine, run)
+        replace(each, message=censor(each.message))
+        for run in runs
+        for each in _failures(about["client"], run)
     ]
     failures += [Failure(each.name, each.error.kind, each.error.message) for each in hopeless if each.error]
     attempts = [each for run in runs for each in run.story.attempts]
@@ -190,18 +192,13 @@ def _pull(
     if all(run.arrived_s is None for run in runs):
         del spent["store"]
     return conclude(
-        started=started,
         before=before,
         after=after,
         manifest=manifest,
         ok=served is not None,
         failures=failures,
         run_id=os.urandom(16).hex(),
-        place=place,
-        image=image,
         reference=served[0] if served else None,
-        client=engine,
-        client_version=version,
         bytes_fetched=manifest.layers_size if manifest else None,
         n_requests=sum(run.story.requests for run in runs),
         n_retries=sum(run.story.retries for run in runs),
@@ -212,6 +209,7 @@ def _pull(
         max_rss_kb=max((run.max_rss_kb for run in runs), default=0),
         served_by=attempts[-1] if served and attempts else None,
         attempts=tuple(attempts),
+        **about,
     )
 
 

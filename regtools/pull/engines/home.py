@@ -1,4 +1,7 @@
-"""Prepare the folder in which podman or skopeo runs: a home with one registries.conf, and empty storage.
+"""Prepare the folder in which podman, buildah or skopeo runs: a home, and storage that leaves no trace.
+
+Whatever runs these programs on a user's machine (a measured pull, the practice terminal, a watched podman,
+the check of a cache) uses it, so that the user's images and settings are neither seen nor changed.
 
 Up to podman 5 the drop-ins of the system are ignored only if the user has a ``registries.conf``
 (containers-registries.conf(5)): with a variable alone, a drop-in of this machine could override the
@@ -10,19 +13,26 @@ policy are links to the user's files, which are neither copied nor read here. Si
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import subprocess
+import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
+from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
-from .private import new_folder, remove_folder, storage_conf
-
-if TYPE_CHECKING:
-    from regtools.registries.conf import RegistriesConf
+with suppress(ImportError):  # Windows, where none of these programs runs
+    import resource
 
 
+LONGEST = 30  # characters of the parent folder: podman takes no runroot of more than 50
+LIMIT = 20_000  # open files and processes; podman's default is more than an ordinary user may grant
+# Where podman writes the number of the process that keeps a rootless user's namespaces open.
+PAUSE = ("tmpdir/pause.pid", ".run/podman/pause.pid", ".run/libpod/tmp/pause.pid")
+NETAVARK = ("/usr/lib/podman/netavark", "/usr/libexec/podman/netavark")
 _CONF = ".config/containers/registries.conf"
 # Files of the user's home that are links in the program's home.
 _LINKED = (
@@ -36,7 +46,7 @@ _UNSET = (
 )  # fmt: skip
 
 
-class EngineHome:
+class EngineHome(AbstractContextManager["EngineHome"]):
     """The folder, which exists until the end of a ``with`` block; then it is removed, including its mounts.
 
     Attributes:
@@ -61,9 +71,7 @@ class EngineHome:
         self.environ |= {
             "HOME": str(self.path),
             "TMPDIR": str(self.staging),
-            "CONTAINERS_STORAGE_CONF": str(
-                storage
-            ),  # without additional image stores, every layer is fetched
+            "CONTAINERS_STORAGE_CONF": str(storage),  # no additional image stores: every layer is fetched
         }
         if by_variable:
             self.environ["CONTAINERS_REGISTRIES_CONF"] = str(self.conf)
@@ -77,8 +85,78 @@ class EngineHome:
                     times.append(Path(root, name).stat().st_mtime)
         return max(times, default=None)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         remove_folder(self.path)
+
+
+# -- storage, and what goes with it -----------------------------------------------------------------------
+
+
+def new_folder() -> Path:
+    """Make an empty temporary folder whose name is short enough for podman."""
+    parent = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="rt-", dir=parent if len(parent) < LONGEST else "/tmp"))
+
+
+def storage_options(folder: Path) -> list[str]:
+    """Return the options with which podman keeps all that it stores in ``folder``."""
+    return [*(f"--{kind}={folder / kind}" for kind in ("root", "runroot", "tmpdir")), "--storage-driver=vfs"]
+
+
+def storage_conf(root: object, runroot: object) -> str:
+    """Return a storage.conf (containers-storage.conf(5)) without the machine's additional image stores."""
+    return f'[storage]\ndriver = "vfs"\ngraphroot = "{root}"\nrunroot = "{runroot}"\n'
+
+
+def containers_conf(*, tmp_dir: object, networks: object, runtime: str = "", netns: str = "") -> str:
+    """Return a containers.conf (containers.conf(5)) that works on any machine that can run podman.
+
+    Args:
+        tmp_dir: folder for the state of containers.
+        networks: folder for the definitions of networks.
+        runtime: the OCI runtime; empty for podman's default.
+        netns: the network of containers, such as ``none``; empty for podman's default.
+    """
+    files, processes = _limit(resource.RLIMIT_NOFILE), _limit(resource.RLIMIT_NPROC)
+    limits = f'"nofile={files}:{files}", "nproc={processes}:{processes}"'
+    lines = ["[engine]", 'cgroup_manager = "cgroupfs"', 'lock_type = "file"', 'events_logger = "file"']
+    lines += [f'tmp_dir = "{tmp_dir}"', *([f'runtime = "{runtime}"'] if runtime else [])]
+    lines += ["[network]", f'network_config_dir = "{networks}"']
+    lines += ['network_backend = "netavark"'] * any(map(os.path.exists, NETAVARK))
+    lines += ["[containers]", *([f'netns = "{netns}"'] if netns else []), 'log_driver = "k8s-file"']
+    return "\n".join([*lines, f"default_ulimits = [{limits}]", ""])
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that podman has used, with its mounts, pause process and files of other user ids."""
+    _remove(folder)
+    if folder.exists() and shutil.which("podman"):  # files of a rootless user's subordinate ids
+        other = new_folder()
+        command = ["podman", *storage_options(other), "unshare", "rm", "-rf", str(folder)]
+        subprocess.run(command, capture_output=True, check=False, timeout=60)
+        _remove(other)
+
+
+def _remove(folder: Path) -> None:
+    for name in PAUSE:
+        with suppress(OSError, ValueError):
+            os.kill(int((folder / name).read_text()), signal.SIGKILL)
+    for point in _mounts_below(str(folder)):
+        subprocess.run(["umount", "-l", point], capture_output=True, check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mounts_below(folder: str) -> list[str]:
+    """Return the mount points below a folder, innermost first (proc(5), mountinfo)."""
+    try:
+        rows = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    points = [row.split()[4] for row in rows]
+    return sorted((each for each in points if each.startswith(f"{folder}/")), reverse=True)
+
+
+def _limit(kind: int) -> int:
+    """Return how many open files, or processes, this user may grant a container."""
+    _, hard = resource.getrlimit(kind)
+    return LIMIT if hard == resource.RLIM_INFINITY else min(hard, LIMIT)

@@ -17,6 +17,7 @@ from ..records import Failure
 
 _LINE = re.compile(r'time="[^"]*" level=(\w+) msg=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
 _ESCAPE = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "t": "\t"}
 _TRYING = re.compile(r'Trying to access "(.+)"$')
 _FAILED = re.compile(r'Accessing "(.+?)" failed: (.+)$', re.DOTALL)
 _CANDIDATE = re.compile(r"Attempting to pull candidate (\S+) for ")
@@ -122,7 +123,10 @@ class Story:
             if line.startswith("Error: "):
                 self.last = _safe(line.removeprefix("Error: "))
             return
-        level, text = match[1], _ESCAPE.sub(_unescape, match[2] or match[3] or "")
+        level, text = (
+            match[1],
+            _ESCAPE.sub(lambda each: _ESCAPES.get(each[1], each[1]), match[2] or match[3] or ""),
+        )
         if level in ("fatal", "error"):
             self.last = _safe(text)
         self._message(text, at_s)
@@ -153,10 +157,6 @@ class Story:
         if self.last and not any(each.message in self.last for each in self.failures):
             place = self.attempts[-1] if self.attempts else self.candidate or ""
             yield Failure(place, kind_of(self.last), self.last)
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return {"n": "\n", "t": "\t"}.get(match[1], match[1])
 
 
 def _safe(text: str) -> str:

@@ -11,14 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..recorder import Usage, peak_kb
+from .home import EngineHome
 from .log import Story
-
-if TYPE_CHECKING:
-    from .home import EngineHome
-
 
 _TICK_S = 0.05
 

@@ -19,20 +19,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from regtools.display import visible
 from regtools.errors import RegtoolsError
 
+from ..recorder import Run
 from .receiving import DIGEST, Begin, Body, Wanted
 from .tokens import Authorizer, Grant, Order, tokens_in
+from .transport import Client, Exchange
+from .trust import Trust
 from .values import Address, Secret, clipped, read_date, read_seconds, read_url, read_whole
-
-if TYPE_CHECKING:
-    from ..recorder import Run
-    from .transport import Client, Exchange
-    from .trust import Trust
-
 
 Fault = tuple[str, str]  # error kind and message
 

@@ -15,17 +15,14 @@ import threading
 from binascii import a2b_base64, b2a_base64  # base64 would load struct, too
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 from regtools.errors import RegtoolsError
 from regtools.registries.reading.credentials import Step, credentials
 from regtools.registries.reading.host import Surroundings
+from regtools.registries.settings import Settings
 
 from .values import Secret, pull_error
-
-if TYPE_CHECKING:
-    from regtools.registries.settings import Settings
-
 
 HELPER_S = 30.0  # seconds; enough to type a passphrase. podman sets no limit
 MOST_ANSWER = 1 << 20  # characters of a login
@@ -64,14 +61,7 @@ def find_login(conf: Settings, reference: str) -> Login | None:
         RegtoolsError: kind ``credentials``: there is no login, and a file or a program failed.
     """
     around = conf.surroundings
-    looked = credentials(
-        reference,
-        helpers=conf.credential_helpers,
-        podman=conf.podman,
-        root=around.root,
-        environ=around.environ,
-        uid=around.uid,
-    )
+    looked = credentials(reference, around, helpers=conf.credential_helpers, podman=conf.podman)
     first: RegtoolsError | None = None
     for steps in _turns(looked.steps):
         try:

@@ -10,15 +10,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import pycurl
 
+from ..records import Meter
 from .values import Secret, read_text, read_whole
-
-if TYPE_CHECKING:
-    from ..records import Meter
-
 
 Begin = Callable[[int, Mapping[str, str]], Callable[[bytes], bool] | None]
 

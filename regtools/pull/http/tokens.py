@@ -13,14 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from .logins import Login
 from .values import Address, Secret, clipped, is_local, pull_error, read_seconds, read_url
-
-if TYPE_CHECKING:
-    from .logins import Login
-
 
 TOKEN_LIFE_S = 60.0  # the protocol's default if the answer names no life
 _EARLY_S = 5.0  # a token is renewed that long before its end, because the request has to travel

@@ -14,18 +14,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from regtools.errors import RegtoolsError
 from regtools.registries.reading.credentials import certificates
 from regtools.registries.reading.host import Surroundings
+from regtools.registries.settings import Settings
 
 from .values import Address, Secret, is_local, pull_error, read_ip, read_url, read_whole
-
-if TYPE_CHECKING:
-    from regtools.registries.settings import Settings
-
 
 _NAMES = ("http_proxy", "https_proxy", "all_proxy")
 _SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -145,7 +141,7 @@ def find_trust(conf: Settings, reference: str, *, insecure: bool = False) -> Tru
             ``file-unreadable``.
     """
     around = conf.surroundings
-    looked = certificates(reference, root=around.root, environ=around.environ, uid=around.uid)
+    looked = certificates(reference, around)
     if looked.directory is None or _forbidden(looked.directory, around):
         return Trust(verify=not insecure)
     if looked.problems:

@@ -12,17 +12,13 @@ import json
 import posixpath
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_HOST, HUB_OLD
 
 from .host import Surroundings
 from .releases import release
-
-if TYPE_CHECKING:
-    import os
-
 
 AUTH_FILES = "containers-auth.json"
 """In ``credential-helpers``: the place of the auth files among the programs."""
@@ -109,30 +105,21 @@ class Certificates(NamedTuple):
 
 
 def credentials(
-    reference: str,
-    *,
-    helpers: Sequence[str] = (AUTH_FILES,),
-    podman: str = "6",
-    root: str | os.PathLike[str] = "/",
-    environ: Mapping[str, str] | None = None,
-    uid: int | None = None,
+    reference: str, around: Surroundings, *, helpers: Sequence[str] = (AUTH_FILES,), podman: str = "6"
 ) -> Credentials:
     """Return where podman would look for a login.
 
     Args:
         reference: the image's full name at the place that is contacted; for a mirror, its name there.
+        around: the machine.
         helpers: ``credential-helpers`` of registries.conf.
         podman: release.
-        root: directory that holds the file system looked at.
-        environ: environment variables instead of this process's.
-        uid: user ID instead of this process's.
 
     Returns:
         All steps, also those after a login was found. A file that cannot be used is a step, not an error.
 
     Source: containers-auth.json(5).
     """
-    around = Surroundings(root, environ, uid)
     registry, keys = _keys(reference)
     steps: list[Step] = []
     for helper in helpers:
@@ -145,23 +132,16 @@ def credentials(
     return Credentials(reference, registry, keys, tuple(steps))
 
 
-def certificates(
-    reference: str,
-    *,
-    root: str | os.PathLike[str] = "/",
-    environ: Mapping[str, str] | None = None,
-    uid: int | None = None,
-) -> Certificates:
+def certificates(reference: str, around: Surroundings) -> Certificates:
     """Return where podman would look for certificates of the host in ``reference``.
 
     Docker Hub's directory is called ``docker.io`` after the name, not after the host that is contacted.
 
     Args:
-        reference, root, environ, uid: as for :func:`credentials`.
+        reference, around: as for :func:`credentials`.
 
     Source: containers-certs.d(5).
     """
-    around = Surroundings(root, environ, uid)
     host, _ = _keys(reference)
     bases = ["/etc/containers/certs.d", "/etc/docker/certs.d"]
     if around.home:

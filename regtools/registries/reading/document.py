@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError, Related, TomlError
@@ -11,11 +10,9 @@ from regtools.toml.faults import error_at
 from regtools.toml.positions import Span, locate
 from regtools.toml.reader import Note, check_values, decode, parse
 
+from .releases import Release
 from .schema import Path, Problem, fold_key
 from .validation import Checked, check
-
-if TYPE_CHECKING:
-    from .releases import Release
 
 
 def dialect(release: Release, environ: Mapping[str, str]) -> str:

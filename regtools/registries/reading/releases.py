@@ -160,12 +160,9 @@ def release(name: str) -> Release:
     if match := _FULL.fullmatch(str(name)):
         late: dict[str, Any] = {f: False for f, first in SINCE.items() if _parts(name) < _parts(first)}
         return RELEASES[match[1]]._replace(name=match[0], version=match[0], **late)
-    raise RegtoolsError(
-        f"there are no rules for podman {name!r}",
-        kind="unknown-release",
-        stage="load",
-        hint=f"write {NAMED}; `podman --version` prints which you have",
-    )
+    message = f"there are no rules for podman {name!r}"
+    hint = f"write {NAMED}; `podman --version` prints which you have"
+    raise RegtoolsError(message, kind="unknown-release", stage="load", hint=hint)
 
 
 def _parts(version: str) -> list[int]:

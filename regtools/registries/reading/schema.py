@@ -199,13 +199,8 @@ def _mismatch(path: Path, key: str, kind: type, value: Any) -> Problem:
     if kind is list and type(value) is dict and key in ("registry", "mirror"):
         header = "registry.mirror" if key == "mirror" else key
         below = ", below the [[registry]] that it belongs to" if key == "mirror" else ""
-        return Problem(
-            "type-mismatch",
-            f"{header!r} is a list of tables, and here it is a single table",
-            path,
-            f"write [[{header}]] with two brackets{below}",
-            at_key=True,
-        )
+        message = f"{header!r} is a list of tables, and here it is a single table"
+        return Problem("type-mismatch", message, path, f"write [[{header}]] with two brackets{below}", True)
     hint = None
     if kind is bool and value in ("true", "false", 0, 1):
         hint = f"write {key} = {'true' if value in ('true', 1) else 'false'}"

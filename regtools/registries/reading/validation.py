@@ -9,16 +9,13 @@ Source: containers-registries.conf(5); the order is that of podman's image libra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from regtools.reference import is_host
 
 from .aliases import check_aliases
+from .releases import Release
 from .schema import OLD_LISTS, TOP, Path, Problem, Shape, Table
-
-if TYPE_CHECKING:
-    from .releases import Release
-
 
 MODES = ("enforcing", "permissive", "disabled")
 PULL_FROM_MIRROR = ("all", "digest-only", "tag-only")
@@ -124,7 +121,9 @@ def _old_format(
         yield Problem("v1-format", message, path, hint, at_key=True)
         return
     settings = [key for key in TOP if key in top and key != "registries"]
-    new = [key for key in settings if _counts(top[key], release)]
+    # An empty list of the current format counts to some releases, an empty text to none.
+    lists = {key for key in settings if release.empty_new_list_counts and not isinstance(top[key], str)}
+    new = [key for key in settings if top[key] or key in lists]
     if new:
         message = (
             f"[registries.{name}] is the old file format (version 1), {new[0]!r} the current one (version 2),"
@@ -138,11 +137,6 @@ def _instead(name: str) -> str:
         return "unqualified-search-registries = [...] at the top of the file"
     flag = "blocked" if name == "block" else name
     return f"for each one [[registry]], location = ..., {flag} = true"
-
-
-def _counts(value: Any, release: Release) -> bool:
-    """Return whether a setting of the current format makes a file in the old format a mixed one."""
-    return bool(value) or (release.empty_new_list_counts and not isinstance(value, str))
 
 
 def _convert(old: dict[str, list[str]]) -> tuple[list[Table], dict[str, Path]]:

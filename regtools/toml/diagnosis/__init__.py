@@ -5,15 +5,18 @@ good TOML, so the position scan finds that statement; then the first rule that r
 tomli's place explains it. If no rule does, the error shows tomli's own words at tomli's place: nothing is
 invented. So it does for a text of more than ``LARGE`` characters, which is not scanned again.
 
-A rule is a function from :class:`Failure` to a :class:`Fault` or None. The order is: characters (they explain
-everything after them), strings, tables that exist already, headers, statements, values.
+A rule is a public function from :class:`Failure` to a :class:`Fault` or None. Rules are tried in the order in
+which they are written: characters (they explain everything after them), strings, tables that exist already,
+headers, statements, values.
 """
 
 from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING
+from types import FunctionType
+
+import tomli
 
 from regtools.errors import Related, TomlError
 
@@ -21,15 +24,18 @@ from ..faults import LARGE, error_at, place_of
 from . import characters, statements, tables
 from .failure import Failure, Fault
 
-if TYPE_CHECKING:
-    import tomli
-
-
 __all__ = ["diagnose"]
 
 _LONGEST = 200  # characters of a message or hint
 
-RULES = (*characters.RULES, *tables.RULES, *statements.RULES)
+RULES = tuple(
+    each
+    for module in (characters, tables, statements)
+    for each in vars(module).values()
+    if isinstance(each, FunctionType)
+    and each.__module__ == module.__name__
+    and not each.__name__.startswith("_")
+)
 
 
 def diagnose(text: str, error: tomli.TOMLDecodeError, *, file: str | None = None) -> TomlError:

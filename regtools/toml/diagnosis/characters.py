@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from .failure import Failure, Fault, complete_values
@@ -83,17 +82,6 @@ def control_character(f: Failure) -> Fault | None:
     return Fault("control-character", f.pos, f.pos + 1, message, hint)
 
 
-def doubled_quote(f: Failure) -> Fault | None:
-    """``''registry.example'``: an empty string with text after it."""
-    pair = f.text[max(f.pos - 2, 0) : f.pos]
-    if pair not in ("''", '""') or not re.match(r"[\w./:*-]", f.at() or " "):
-        return None
-    quote = pair[0]
-    word = f.word(f.pos)
-    message = "two quotes in a row are an empty string, so the text after them is unexpected"
-    return Fault("doubled-quote", f.pos - 2, f.pos, message, f"write {quote}{word}{quote}")
-
-
 def bad_escape(f: Failure) -> Fault | None:
     r"""``"C:\Users"``: between double quotes a backslash begins an escape."""
     if not f.msg.startswith(("Unescaped '\\'", "Invalid hex", "Escaped character")):
@@ -129,6 +117,17 @@ def unclosed_string(f: Failure) -> Fault | None:
     return Fault("unclosed-string", opening, end, message, hint)
 
 
+def doubled_quote(f: Failure) -> Fault | None:
+    """``''registry.example'``: an empty string with text after it."""
+    pair = f.text[max(f.pos - 2, 0) : f.pos]
+    if pair not in ("''", '""') or not re.match(r"[\w./:*-]", f.at() or " "):
+        return None
+    quote = pair[0]
+    word = f.word(f.pos)
+    message = "two quotes in a row are an empty string, so the text after them is unexpected"
+    return Fault("doubled-quote", f.pos - 2, f.pos, message, f"write {quote}{word}{quote}")
+
+
 def _unclosed_quote(f: Failure) -> int | None:
     """Return the offset of the quote that opens the string whose end tomli did not find."""
     if f.msg not in _UNCLOSED or f.value is None or f.at() not in ("", "\n"):
@@ -150,16 +149,3 @@ def missing_opening_quote(f: Failure) -> Fault | None:
     message = "this value ends with a quote but does not start with one"
     end = f.pos + len(word) + 1
     return Fault("missing-opening-quote", f.pos, end, message, f.rewrite(f"{after}{word}{after}"))
-
-
-RULES: Final[tuple[Callable[[Failure], Fault | None], ...]] = (
-    typographic_quote,
-    full_width_punctuation,
-    odd_space,
-    lone_carriage_return,
-    control_character,
-    bad_escape,
-    unclosed_string,
-    doubled_quote,
-    missing_opening_quote,
-)

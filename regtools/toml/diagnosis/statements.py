@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from ..positions import QUOTED
@@ -59,17 +58,6 @@ def unquoted_key(f: Failure) -> Fault | None:
     message = "a bare key may hold only letters, digits, `-` and `_`"
     hint = f'write "{found[1]}" = {line[found.end() :].strip()}'.rstrip()
     return Fault("unquoted-key", f.start, f.start + found.end(1), message, hint)
-
-
-def two_on_a_line(f: Failure) -> Fault | None:
-    """``a = 1 b = 2``."""
-    if not f.msg.startswith("Expected newline"):
-        return None
-    found = re.compile(r"([A-Za-z0-9_.\"'-]++)[ \t]*+=|\[\[?[A-Za-z0-9_.\"' -]++\]\]?").match(f.text, f.pos)
-    if not found or (f.pos and f.text[f.pos - 1] not in " \t]"):
-        return None
-    end = found.end(1) if found[1] else found.end()
-    return Fault("two-on-a-line", f.pos, end, "one `key = value` per line", "put it on a line of its own")
 
 
 def missing_equals(f: Failure) -> Fault | None:
@@ -159,6 +147,17 @@ def bad_number(f: Failure) -> Fault | None:
     return Fault("bad-number", start, end, message, "if it is text, quote it")
 
 
+def two_on_a_line(f: Failure) -> Fault | None:
+    """``a = 1 b = 2``."""
+    if not f.msg.startswith("Expected newline"):
+        return None
+    found = re.compile(r"([A-Za-z0-9_.\"'-]++)[ \t]*+=|\[\[?[A-Za-z0-9_.\"' -]++\]\]?").match(f.text, f.pos)
+    if not found or (f.pos and f.text[f.pos - 1] not in " \t]"):
+        return None
+    end = found.end(1) if found[1] else found.end()
+    return Fault("two-on-a-line", f.pos, end, "one `key = value` per line", "put it on a line of its own")
+
+
 def unquoted_value(f: Failure) -> Fault | None:
     """``location = docker.io``, ``location = 127.0.0.1:5000``."""
     found = _bare_value(f)
@@ -204,21 +203,3 @@ def _quoted(value: str) -> str:
     """Return a value in quotes, unless it is valid as it is."""
     plain = re.fullmatch(r"true|false|[+-]?\d+(\.\d+)?|\[.*\]|\{.*\}|\".*\"|'.*'", value)
     return value if plain else f'"{value}"'
-
-
-RULES: Final[tuple[Callable[[Failure], Fault | None], ...]] = (
-    foreign_comment,
-    colon_for_equals,
-    append_operator,
-    unquoted_key,
-    missing_equals,
-    missing_value,
-    unclosed_list,
-    unclosed_inline_table,
-    missing_comma,
-    wrong_boolean,
-    bad_number,
-    two_on_a_line,
-    unquoted_value,
-    text_after_value,
-)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
 
 from ..positions import Path
 from .failure import Failure, Fault, Other
@@ -74,34 +72,24 @@ def _table_words(name: str, opened: str, line: int, *, was_list: bool, is_list: 
     """Return code, message and hint for a header whose table was ``opened`` on ``line``."""
     both = f"use `[[{name}]]` in both places"
     if not opened.startswith("["):
-        return (
-            "duplicate-table",
-            f"`{name}` already has a value on line {line}",
-            f"write its keys there too, each with `{name}.` before it, or keep one of the two",
-        )
+        hint = f"write its keys there too, each with `{name}.` before it, or keep one of the two"
+        return "duplicate-table", f"`{name}` already has a value on line {line}", hint
     if is_list and opened.startswith("[[") and not was_list:
-        return (
-            "mirror-before-registry",
-            f"`{opened}` on line {line} came first and made `{name}` a single table",
-            f"put the `[[{name}]]` it belongs to above it",
-        )
+        message = f"`{opened}` on line {line} came first and made `{name}` a single table"
+        return "mirror-before-registry", message, f"put the `[[{name}]]` it belongs to above it"
     if is_list:
-        return (
-            "table-vs-array",
-            f"`{name}` was opened as one table `{opened}` on line {line}, so it cannot be a list of tables",
-            both if opened == f"[{name}]" else f"`{opened}` needs `{name}` to be one table: remove one",
+        message = (
+            f"`{name}` was opened as one table `{opened}` on line {line}, so it cannot be a list of tables"
         )
+        hint = both if opened == f"[{name}]" else f"`{opened}` needs `{name}` to be one table: remove one"
+        return "table-vs-array", message, hint
     if was_list:
-        return (
-            "table-vs-array",
-            f"`{name}` was opened as a list of tables `{opened}` on line {line}, so it cannot be one table",
-            both,
+        message = (
+            f"`{name}` was opened as a list of tables `{opened}` on line {line}, so it cannot be one table"
         )
-    return (
-        "duplicate-table",
-        f"table `{name}` is already opened on line {line}",
-        f"move these keys under line {line}",
-    )
+        return "table-vs-array", message, both
+    message = f"table `{name}` is already opened on line {line}"
+    return "duplicate-table", message, f"move these keys under line {line}"
 
 
 def _dotted(path: Path) -> str:
@@ -130,12 +118,3 @@ def unclosed_header(f: Failure) -> Fault | None:
     message = f"header needs `{closing}` to close `{opened}`"
     hint = f"write {opened}{f.table[2]}{closing}"
     return Fault("unclosed-header", f.pos, f.pos + max(len(rest.split("#")[0].rstrip()), 1), message, hint)
-
-
-RULES: Final[tuple[Callable[[Failure], Fault | None], ...]] = (
-    duplicate_key,
-    closed_inline_table,
-    table_trouble,
-    spaced_header,
-    unclosed_header,
-)

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, files
 
 from regtools.errors import RegtoolsError
 
-from .options import ending
-from .output import OK, write
+from ..output import OK, write
+from ..parser import ending
 
 SHELLS = {
     "bash": "bash-completion/completions/regtools",
