@@ -14,7 +14,7 @@ import numpy as np
 
 from regtools.pull.records import Pull
 
-from .cautions import Caution, cautions
+from .cautions import Caution, cautions, left_out
 from .comparison import Comparison
 from .fit import fit_rows
 from .measurements import bad_table, period, prepared
@@ -80,6 +80,8 @@ def compare(
         rows["pairs"] += [{**key, **row} for row in pair_rows(blocks, baseline)]
         rows["fits"] += [{**key, **row} for row in fit_rows(group, rtt)]
         warned += [(key, caution) for caution in cautions(group, blocks)]
+    if count := table.attrs["left_out"]:
+        warned.append(({}, left_out(count)))
     tables = (
         pd.DataFrame(rows[name], columns=list(dict.fromkeys([*keys, *columns])))
         for name, columns in _COLUMNS.items()

@@ -96,7 +96,9 @@ def _report(arguments: list[str]) -> int:
         complain(error)
         return USAGE if error.kind == "usage" else NO
     except Exception as error:
-        if isinstance(error, OSError) and error.strerror:
+        if isinstance(error, MemoryError):
+            told, status = "error: this process has no memory left (see ulimit -v)", NO
+        elif isinstance(error, OSError) and error.strerror:
             told, status = f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", NO
         else:
             told, status = f"a fault of regtools itself: {type(error).__name__}: {error}; {REPORT}", FAULT

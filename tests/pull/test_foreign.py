@@ -404,6 +404,48 @@ def test_too_few_files_are_our_limit_and_no_fault_of_a_mirror(server: Server, mo
     assert "ulimit -n" in done.stdout
 
 
+CRAMPED = """
+import resource, sys
+from regtools.errors import RegtoolsError
+from regtools.pull.timing import time_pull
+from tests.support.confs import leading_to
+host, mirror, tag, more = sys.argv[1:]
+conf = leading_to(host, mirrors=[mirror])
+if tag == "large":
+    time_pull(f"{host}/team/small:1", conf)
+used = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (used + int(more), used + int(more)))
+try:
+    pulled = time_pull(f"{host}/team/small:{tag}", conf)
+    print(pulled.error_kind, {each.kind for each in pulled.failures}, pulled.failures[-1].message)
+except RegtoolsError as error:
+    print(error.kind, {error.kind}, error.message)
+"""
+
+
+@pytest.mark.parametrize(
+    ("tag", "more", "told"),
+    [
+        ("1", 4_000_000, "no more threads"),
+        pytest.param("large", 2_000_000, "no memory left", marks=pytest.mark.long),
+    ],
+)
+def test_a_limit_of_memory_is_ours_and_no_fault_of_a_mirror(
+    server: Server, tag: str, more: int, told: str
+) -> None:
+    value = json.loads(SMALL.manifest)
+    value["annotations"] = {f"a{number}": [[], []] for number in range(150_000)}  # 3 MB, and 70 MB as objects
+    large = json.dumps(value).encode(), SMALL.media_type
+    with Server() as mirror:
+        for each in (server, mirror):
+            each.script.put("team/small", "1", SMALL)
+            each.script.manifests["/v2/team/small/manifests/large"] = large
+        words = [sys.executable, "-c", CRAMPED, server.host, mirror.host, tag, str(more)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("resources {'resources'}"), done
+    assert told in done.stdout
+
+
 def test_memory_that_runs_out_is_our_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> bool:
         raise MemoryError
