@@ -62,7 +62,7 @@ def checked_row(row: object, *, complete: bool = True) -> Row:
     Args:
         row: anything.
         complete: whether each cell that a pull always fills must be there, and lists must hold what we write;
-            otherwise only ``run_id`` and a pull's ``total_s`` must be there, as in journals of other releases.
+            otherwise only ``run_id`` and a pull's ``total_s`` must be there, as in other releases.
 
     Raises:
         RegtoolsError: kind ``bad-row``.

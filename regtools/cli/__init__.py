@@ -48,6 +48,7 @@ Examples:
 """
 
 
+MOST_OPTIONS = 1000  # argparse looks at all words again for each
 REPORT = "please report it with what the command prints under REGTOOLS_TRACEBACK=1"
 
 
@@ -132,6 +133,9 @@ def _run(arguments: list[str]) -> int:
 
         near = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, 1))
         complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
+        return USAGE
+    if sum(word.startswith("-") for word in arguments) > MOST_OPTIONS:
+        complain(f"regtools {name}: error: more than {MOST_OPTIONS} options")
         return USAGE
     module = import_module(f"{__name__}.{name}")
     from .options import Parser
