@@ -35,6 +35,13 @@ def cautions(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:
             yield Caution(code, text)
 
 
+def left_out(count: int) -> Caution:
+    """Return what to know about pulls that are left out, because the measuring machine failed."""
+    pulls = plural(count, "pull")
+    text = f"{pulls} failed for want of memory or open files on the machine that measured: not counted"
+    return Caution("resources", text)
+
+
 def _rounds(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
     alone = int(table["round"].isna().sum())
     if alone == len(table):

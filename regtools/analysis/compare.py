@@ -15,7 +15,7 @@ import pandas as pd
 
 from regtools.pull.records import Pull
 
-from .cautions import Caution, cautions
+from .cautions import Caution, cautions, left_out
 from .comparison import Comparison
 from .fit import Fit, fit_rows
 from .measurements import bad_table, period, prepared
@@ -69,6 +69,8 @@ def compare(
         rows["pairs"] += [{**key, **row} for row in pair_rows(blocks, baseline)]
         rows["fits"] += [{**key, **row} for row in fit_rows(group, rtt)]
         warned += [(key, caution) for caution in cautions(group, blocks)]
+    if count := table.attrs["left_out"]:
+        warned.append(({}, left_out(count)))
     tables = (
         pd.DataFrame(rows[name], columns=list(rows[name][0] if rows[name] else [*keys, *columns]))
         for name, columns in _COLUMNS.items()

@@ -15,7 +15,9 @@ from typing import Any
 import pandas as pd
 
 from regtools.campaigns.journal import read_journal, read_parquet
+from regtools.display import size
 from regtools.errors import Place, RegtoolsError, unreadable
+from regtools.pull.http.values import clipped
 from regtools.pull.records import Pull, frames
 
 NEEDED = ("place", "round", "seconds", "ok")
@@ -26,6 +28,7 @@ _NUMBERS = (
     *("bytes_fetched", "n_requests", "n_layers", "workers"),
 )
 _REST = ("order", "started_at", "digest", "client_version", "error_kind")
+LARGEST_FILE = 1 << 30  # bytes of a CSV or Parquet file; a million pulls have a fifth of that
 _YES, _NO = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 
 
@@ -58,13 +61,16 @@ def time_column(table: pd.DataFrame, needed: Iterable[str]) -> str:
     missing = sorted(name for name in needed if (time if name == "seconds" else name) not in table.columns)
     if missing:
         hint = f"rename your columns: {', '.join(needed)} are needed; seconds may be called total_s"
-        have = ", ".join(map(str, table)) or "none"
+        have = clipped(", ".join(map(str, table)), 200) or "none"
         raise bad_table(f"the table has no column {', '.join(missing)}; it has {have}", hint)
     return time
 
 
 def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     """Check a table of pulls and return it with every column that a comparison looks at.
+
+    A pull that failed for want of memory or open files (kind ``resources``) is left out, because that limit
+    is the measuring machine's; ``attrs["left_out"]`` is the number of these pulls.
 
     Returns: ``seconds`` and ``round`` as float64 (``round`` is NaN for a pull that belongs to none), ``ok``
         as bool, numbers as float64, texts as strings. Columns that the table lacks hold "unknown" (NaN,
@@ -96,11 +102,22 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     made |= {name: _numbers(column(name), name) for name in _NUMBERS}
     made |= {name: column(name) for name in _REST}
     made |= {name: table[name] for name in table.columns if name not in made and name != time}
-    return pd.DataFrame(made).reset_index(drop=True)
+    whole = pd.DataFrame(made)
+    ours = ~made["ok"] & (whole["error_kind"].astype("string") == "resources").fillna(False).astype(bool)
+    if ours.all():
+        message = "every pull failed for want of memory or open files on the machine that measured"
+        raise bad_table(message, "raise its limits (ulimit -v, ulimit -n) and measure again")
+    counted: pd.DataFrame = whole[~ours].reset_index(drop=True)
+    counted.attrs["left_out"] = int(ours.sum())
+    return counted
 
 
 def _numbers(column: pd.Series[Any], name: str, least: float | None = None) -> pd.Series[float]:
-    numbers = pd.to_numeric(column, errors="coerce").astype("Float64").astype("float64")
+    try:
+        read = pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # a whole number of hundreds of digits
+        read = pd.to_numeric(column.astype("string"), errors="coerce")
+    numbers = read.astype("Float64").astype("float64")
     wrong = numbers.isna() & column.notna()
     if least is not None:
         wrong |= (numbers < least) | (numbers == float("inf"))
@@ -123,7 +140,7 @@ def _flags(column: pd.Series[Any]) -> pd.Series[bool]:
 
 def _cell(column: pd.Series[Any], wrong: pd.Series[bool]) -> str:
     value = column.iloc[_first(wrong) - 1]
-    return repr(value) if isinstance(value, str) else str(value)
+    return clipped(repr(value) if isinstance(value, str) else str(value), 60)
 
 
 def _first(wrong: pd.Series[bool]) -> int:
@@ -181,10 +198,14 @@ def _read(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     except OSError as error:
         raise unreadable(path, error, what="the measurements") from error
     try:
+        if not head.startswith(b"PAR1") and (head.lstrip().startswith(b"{") or not head.strip()):
+            return read_journal(path)
+        if (length := Path(path).stat().st_size) > LARGEST_FILE:
+            raise bad_table(
+                f"it has {size(length)}; a table may have {size(LARGEST_FILE)}", "write a journal"
+            )
         if head.startswith(b"PAR1"):
             return _parquet(path)
-        if head.lstrip().startswith(b"{") or not head.strip():
-            return read_journal(path)
         return _csv(path), frames([], [])[1]
     except RegtoolsError as error:
         error.where = error.where or where
@@ -194,11 +215,13 @@ def _read(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         with Path(path).open(encoding="utf-8-sig") as file:
-            head = file.readline()
+            head = file.readline(1 << 16)
         mark = max(",;\t", key=head.count)  # what spreadsheets write, in any country
         table = pd.read_csv(path, sep=mark, skipinitialspace=True, encoding="utf-8-sig")
     except (ValueError, pd.errors.ParserError) as error:
-        message = f"this is not a table: {str(error).splitlines()[0]}"
+        if "out of memory" in str(error):  # of pandas's parser
+            raise MemoryError from error
+        message = f"this is not a table: {clipped(str(error).splitlines()[0], 200)}"
         raise bad_table(message, "use a journal, a CSV file with a header line, or a Parquet file") from error
     prepared(table)  # so that an error names the file
     return table

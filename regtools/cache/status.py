@@ -17,9 +17,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +29,7 @@ from regtools.display import printable, size, visible
 
 from .settings import failed
 
+PATIENCE_S = 10.0
 BLOBS = "docker/registry/v2/blobs"
 ANSWERED = re.compile(
     r'^registry_http_requests_total\{code="(?:200|206|304)",handler="blob",.*\} (\S+)$', re.M
@@ -138,16 +141,27 @@ class _Answer(NamedTuple):
 
 
 def _ask(url: str, opener: urllib.request.OpenerDirector | None = None) -> _Answer:
+    """Return what ``/v2/`` answers; one that sends a byte now and then has no answer."""
+    found: list[_Answer] = []
+    asking = threading.Thread(target=lambda: found.append(_asked(url, opener)), daemon=True)
+    asking.start()
+    asking.join(PATIENCE_S)
+    return found[0] if found else _Answer(None, error=f"no answer within {PATIENCE_S:g} s")
+
+
+def _asked(url: str, opener: urllib.request.OpenerDirector | None) -> _Answer:
     try:
         with (opener.open if opener else urllib.request.urlopen)(f"{url}/v2/", timeout=5) as answer:
             return _Answer(answer.status)
     except urllib.error.HTTPError as error:
         error.close()
         wanted = error.headers.get_all("WWW-Authenticate", [])
-        return _Answer(error.code, tuple(value.split()[0].lower() for value in wanted if value))
+        return _Answer(error.code, tuple(value.split()[0].lower() for value in wanted if value.split()))
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         return _Answer(None, error=str(getattr(reason, "strerror", None) or reason))
+    except HTTPException:
+        return _Answer(None, error="its answer is not HTTP")
 
 
 def answers(address: str) -> bool:
@@ -213,7 +227,7 @@ def read(debug_address: str, release: str) -> Traffic:
     try:
         variables = json.loads(_get(f"http://{debug_address}/debug/vars"))["registry"]["proxy"]
         return traffic(variables, _get(f"http://{debug_address}/metrics"), release)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, HTTPException) as error:
         message = f"the registry's counters at {debug_address} cannot be read: {error}"
         hint = "does config.yml still have http.debug, with prometheus enabled?"
         raise failed(message, hint) from error

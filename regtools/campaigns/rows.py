@@ -39,6 +39,8 @@ NEEDED: dict[str, Set[str]] = {
     "probe": frozenset({"place", "started_at", "n"}),
     "vantage": frozenset({"vantage", "host"}),
 }
+# Cells that rows of other releases have, too; without a pull's time nothing can be compared.
+_ESSENTIAL: dict[str, Set[str]] = {"pull": {"run_id", "total_s"}, "request": {"run_id"}}
 
 
 def pull_rows(pull: Pull, **more: Any) -> list[Row]:
@@ -60,7 +62,7 @@ def checked_row(row: object, *, complete: bool = True) -> Row:
     Args:
         row: anything.
         complete: whether each cell that a pull always fills must be there, and lists must hold what we write;
-            otherwise only ``run_id`` must be there, as in journals of other releases.
+            otherwise only ``run_id`` and a pull's ``total_s`` must be there, as in other releases.
 
     Raises:
         RegtoolsError: kind ``bad-row``.
@@ -70,11 +72,12 @@ def checked_row(row: object, *, complete: bool = True) -> Row:
     if kind == "campaign":
         return row
     columns = COLUMNS[kind] | dict.fromkeys(BESIDE[kind], "string")
-    needed = NEEDED[kind] if complete else {"run_id"} & columns.keys()
+    needed = NEEDED[kind] if complete else _ESSENTIAL.get(kind, frozenset())
     wrong = [
         name
         for name, dtype in columns.items()
         if (name in needed if (value := row.get(name)) is None else not _FITS[dtype](value))
+        or (name == "total_s" and kind == "pull" and (value or 0) < 0)
     ]
     if complete:
         wrong += [name for name in ("attempts", "samples") if not _holds(name, row.get(name, []))]

@@ -56,6 +56,7 @@ Examples:
 """
 
 
+MOST_OPTIONS = 1000  # argparse looks at all words again for each
 REPORT = "please report it with what the command prints under REGTOOLS_TRACEBACK=1"
 
 
@@ -104,7 +105,9 @@ def _report(arguments: list[str]) -> int:
         complain(error)
         return USAGE if error.kind == "usage" else NO
     except Exception as error:
-        if isinstance(error, OSError) and error.strerror:
+        if isinstance(error, MemoryError):
+            told, status = "error: this process has no memory left (see ulimit -v)", NO
+        elif isinstance(error, OSError) and error.strerror:
             told, status = f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", NO
         else:
             told, status = f"a fault of regtools itself: {type(error).__name__}: {error}; {REPORT}", FAULT
@@ -140,6 +143,9 @@ def _run(arguments: list[str]) -> int:
 
         near = "".join(f" (did you mean {each}?)" for each in get_close_matches(name, COMMANDS, 1))
         complain(f"regtools: there is no command {name!r}{near}; see regtools --help")
+        return USAGE
+    if sum(word.startswith("-") for word in arguments) > MOST_OPTIONS:
+        complain(f"regtools {name}: error: more than {MOST_OPTIONS} options")
         return USAGE
     from .parser import Parser, Question
 

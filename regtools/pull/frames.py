@@ -142,6 +142,8 @@ class Table:
                 wrong = _wrong(values, dtype)
             elif name == "run_id" and None in values:
                 wrong = [index for index, value in enumerate(values) if value is None]
+            elif name == "total_s" and "ok" in self._columns:  # a pull without a time cannot be compared
+                wrong = (~(part[name] >= 0)).nonzero()[0].tolist()
             else:
                 continue
             for index in wrong:

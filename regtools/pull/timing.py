@@ -19,7 +19,7 @@ from regtools.version import __version__
 from .failover import Failover
 from .http.fetch import Lane
 from .http.transport import Client, Limits
-from .http.values import pull_error
+from .http.values import exhausted, pull_error
 from .layout import Layout
 from .manifests import Image, Platform, host_platform, parse_platform
 from .recorder import Run, Usage, conclude
@@ -136,7 +136,10 @@ class _Walk:
     def measured(self, image: str, place: str) -> Pull:
         """Run the pull and return its row."""
         worker = threading.Thread(target=self._work, name="regtools-pull", daemon=True)
-        worker.start()
+        try:
+            worker.start()
+        except RuntimeError as error:
+            raise pull_error("resources", exhausted(error) or str(error)) from error
         try:
             while worker.is_alive():
                 worker.join(0.2)  # in turns: a signal delivered to another thread does not end a longer wait

@@ -36,7 +36,7 @@ from tornado.web import Application, RequestHandler
 
 from .images import build, from_dict
 from .process import Control
-from .store import Key, Store, Tally, Tokens, Unsatisfiable, byte_range
+from .store import Key, Store, Tally, Tokens, Unsatisfiable, byte_range, lexical
 
 CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memory of a slow client
 IDLE_S = 30.0  # for the first byte, for a whole header, and between requests
@@ -247,7 +247,7 @@ class Endpoint(RequestHandler):
 
     def _page(self, key: str, names: Sequence[str], more: dict[str, Any] | None = None) -> None:
         last, asked = self.get_query_argument("last", ""), self.get_query_argument("n", None)
-        rest = [name for name in names if name > last]
+        rest = [name for name in names if lexical(name) > lexical(last)]
         if asked is not None:
             if not re.fullmatch(r"[0-9]{1,9}", asked):
                 self._error(400, "PAGINATION_NUMBER_INVALID", "n must be a whole number", {"n": asked})

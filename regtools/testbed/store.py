@@ -38,7 +38,7 @@ class Store:
 
     def tags(self, repository: str) -> list[str]:
         """Return the tags of a repository that exists, in order."""
-        return sorted(self._contents[repository].tags)
+        return sorted(self._contents[repository].tags, key=lexical)
 
     def manifest(self, repository: str, reference: str) -> tuple[str, str, bytes] | None:
         """Return digest, media type and bytes of a manifest or an index, found by tag or digest."""
@@ -53,6 +53,15 @@ class Store:
         """Return a config or a layer."""
         content = self._contents.get(repository)
         return content.blobs.get(digest) if content else None
+
+
+def lexical(name: str) -> tuple[str, str]:
+    """Return what tags are sorted by: in case-insensitive order (end-8a); capitals first among equals.
+
+    >>> sorted(["b", "a", "B", "A1"], key=lexical)
+    ['a', 'A1', 'B', 'b']
+    """
+    return name.lower(), name
 
 
 class Count(NamedTuple):

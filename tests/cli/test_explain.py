@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from regtools import RegistriesConf, RegtoolsError
-from regtools.cli import main
+from regtools.cli import main, parser
 from regtools.cli import options as sources
-from regtools.cli import parser
 
 TABLE = json.loads(
     (Path(__file__).parents[1] / "conformance" / "resolution-cases.json").read_text(encoding="utf-8")

@@ -6,8 +6,10 @@ The families of TOML are in ``tests/toml/test_growth.py``. ``make test`` runs ev
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.campaigns.journal import JournalWarning, read_journal
+from regtools.cli import main
 from regtools.display import text_table, visible
 from regtools.pull.engines.log import Story
 from regtools.pull.http.tokens import parse_challenges
@@ -101,6 +104,11 @@ def journal(text: str, folder: Path) -> None:
         read_journal(file)
 
 
+def run(words: list[str]) -> None:
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        main(words)
+
+
 ROW = json.dumps({"row": "request", "format": 1, "run_id": "x", "seq": 0}) + "\n"
 SAID = 'time="x" level=debug msg="'
 
@@ -163,6 +171,16 @@ FAMILIES: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] =
     "a manifest of blanks": (read_image, repeated(" ", "{"), 16_000),
     "a manifest of lists": (read_image, repeated("[", '{"a":'), 16_000),
     "an index": (read_image, lambda n: json.dumps({"schemaVersion": 2, "manifests": [{"digest": DIGEST, "size": 1}] * (n // 100)}), 16_000),
+    # arguments; argparse looks at all words again for each option: 16,000 of them took 6 s
+    "arguments: options": (run, lambda n: ["bench", "a"] + ["--rounds", "1"] * n, 1_000),
+    "arguments: unknown options": (run, lambda n: ["bench", "a"] + ["--unknown"] * n, 1_000),
+    "arguments: options among words": (run, lambda n: ["bench"] + ["a", "--unknown"] * n, 1_000),
+    "arguments: words": (run, lambda n: ["toml2json"] + ["a"] * n, 4_000),
+    "arguments: one long option": (run, lambda n: ["time", "--" + "x" * n], 16_000),
+    "arguments: a long number": (run, lambda n: ["time", "a", "--rounds", "1" * n], 16_000),
+    "arguments: short options": (run, lambda n: ["time", "-" + "x" * n], 16_000),
+    "explain one long name": (run, lambda n: ["explain", "quay.io/" + "a/" * n, "--conf", os.devnull], 4_000),
+    "explain a name of control characters": (run, lambda n: ["explain", "\x1b" * n, "--conf", os.devnull], 4_000),
     # what programs say, what is shown, what waits
     "a log of lines": (log_lines, repeated(SAID + 'Trying to access \\"r.example/{}\\""\n'), 16_000),
     "a log of one line": (log_lines, repeated("x", SAID), 64_000),

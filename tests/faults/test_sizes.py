@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from regtools.analysis.compare import compare
+from regtools.analysis.measurements import read_measurements
 from regtools.errors import RegtoolsError
 from regtools.pull.http.logins import find_login
 from regtools.pull.recorder import peak_kb
@@ -50,6 +53,59 @@ def test_a_journal_of_one_endless_line_is_refused(command: str, tmp_path: Path) 
     )
     assert done.returncode == 1
     assert "which no row has" in done.stderr
+
+
+HEAD = "place,round,seconds,ok,bytes_fetched\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "size", "told"),
+    [
+        (HEAD, 3_000_000_000, "a table may have"),  # was: all memory
+        ("PAR1", 3_000_000_000, "a table may have"),
+        pytest.param(
+            "place", 1_000_000_000, "no memory left", marks=pytest.mark.long
+        ),  # was: a fault of regtools
+    ],
+)
+def test_a_table_without_end_is_refused(head: str, size: int, told: str, tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    with table.open("w") as file:
+        file.write(head)
+        file.truncate(size)  # sparse
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "compare", str(table)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, told in done.stderr) == (1, True), done
+
+
+@pytest.mark.parametrize("cell", ["9" * 4300, "9" * 5000, "1e400", "-1", "x" * 100_000])
+@pytest.mark.parametrize("column", range(5))
+def test_a_cell_of_any_size_is_told_in_a_line_or_compared(cell: str, column: int, tmp_path: Path) -> None:
+    row = ["a", "1", "1.5", "true", "7"]
+    row[column] = cell
+    table = tmp_path / "a.csv"
+    table.write_text(f"{HEAD}{','.join(row)}\nb,1,2.5,true,{10**30}\n")
+    try:
+        str(compare(read_measurements([table])[0]))
+    except RegtoolsError as error:
+        assert error.kind == "bad-table"
+        assert len(str(error)) < 400
+    table.write_text(",".join([cell] * 100) + "\n")
+    with pytest.raises(RegtoolsError) as caught:
+        read_measurements([table])
+    assert len(str(caught.value)) < 600
+
+
+def test_a_pull_that_our_limits_ended_does_not_count_against_its_place(tmp_path: Path) -> None:
+    rows = [(place, number, 1.0 + number / 10, True, None) for place in "ab" for number in range(10)]
+    rows += [("a", number, 0.1, False, "resources") for number in range(10, 15)]
+    pulls = pd.DataFrame(rows, columns=["place", "round", "seconds", "ok", "error_kind"])
+    found = compare(pulls)
+    assert list(found.places()["success"]) == [1.0, 1.0]
+    assert "5 pulls failed for want of memory or open files" in str(found)
+    with pytest.raises(RegtoolsError, match="raise its limits"):
+        compare(pulls[20:])
 
 
 def test_a_credential_helper_may_print_without_end(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from base64 import b64encode
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pycurl
 import pytest
 
 from regtools.campaigns.journal import append, read_journal
@@ -20,7 +21,7 @@ from regtools.pull.engines.log import kind_of
 from regtools.pull.http.logins import find_login
 from regtools.pull.http.receiving import Body
 from regtools.pull.http.tokens import parse_challenges
-from regtools.pull.http.transport import Limits
+from regtools.pull.http.transport import Limits, trouble_of
 from regtools.pull.records import LARGEST, Meter, Pull, frames
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
@@ -189,6 +190,35 @@ def test_a_sum_of_layers_beyond_a_row_is_refused_and_the_largest_kept(server: Se
         frames([pulled.row() | {"bytes_declared": LARGEST + 1}], [])
 
 
+# -- what libcurl says -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "number", sorted({getattr(pycurl, name) for name in dir(pycurl) if name.startswith("E_")})
+)
+def test_libcurl_s_words_which_quote_the_server_are_not_shown(number: int) -> None:
+    curl = pycurl.Curl()
+    for words in ("\x1b[31mhunter2", "alert unknown ca hunter2", ""):
+        found = trouble_of(curl, number, words, FAST, stalled=False)
+        assert found.kind and found.message.isprintable() and "hunter2" not in found.message
+    curl.close()
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"220 mail\r\n", b"\x00\xff" * 9, b"\x1b[31m"]
+)
+def test_a_port_that_speaks_something_else_is_told_as_that(server: Server, greeting: bytes) -> None:
+    def speak(handler: scripted.Handler, answer: Answer) -> None:
+        handler.wfile.write(greeting * 3)
+        handler.close_connection = True
+
+    with Server() as mirror:
+        mirror.script.fault("/v2/", *[speak] * 9)
+        pulled = beside(server, mirror)
+    [failure] = pulled.failures
+    assert (failure.kind, "its answer is not HTTP" in failure.message) == ("transport", True)
+
+
 # -- headers ---------------------------------------------------------------------------------------------
 
 
@@ -346,7 +376,7 @@ def test_an_index_may_name_any_size(server: Server) -> None:
 
 LIMITED = """
 import os, resource, sys
-from regtools.pull.http.transport import Limits
+from regtools.pull.http.transport import Limits, trouble_of
 from regtools.pull.timing import time_pull
 from tests.support.confs import leading_to
 host, mirror, more = sys.argv[1:]
@@ -372,6 +402,48 @@ def test_too_few_files_are_our_limit_and_no_fault_of_a_mirror(server: Server, mo
         )
     assert done.stdout.startswith("resources {'resources'}"), done
     assert "ulimit -n" in done.stdout
+
+
+CRAMPED = """
+import resource, sys
+from regtools.errors import RegtoolsError
+from regtools.pull.timing import time_pull
+from tests.support.confs import leading_to
+host, mirror, tag, more = sys.argv[1:]
+conf = leading_to(host, mirrors=[mirror])
+if tag == "large":
+    time_pull(f"{host}/team/small:1", conf)
+used = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (used + int(more), used + int(more)))
+try:
+    pulled = time_pull(f"{host}/team/small:{tag}", conf)
+    print(pulled.error_kind, {each.kind for each in pulled.failures}, pulled.failures[-1].message)
+except RegtoolsError as error:
+    print(error.kind, {error.kind}, error.message)
+"""
+
+
+@pytest.mark.parametrize(
+    ("tag", "more", "told"),
+    [
+        ("1", 4_000_000, "no more threads"),
+        pytest.param("large", 2_000_000, "no memory left", marks=pytest.mark.long),
+    ],
+)
+def test_a_limit_of_memory_is_ours_and_no_fault_of_a_mirror(
+    server: Server, tag: str, more: int, told: str
+) -> None:
+    value = json.loads(SMALL.manifest)
+    value["annotations"] = {f"a{number}": [[], []] for number in range(150_000)}  # 3 MB, and 70 MB as objects
+    large = json.dumps(value).encode(), SMALL.media_type
+    with Server() as mirror:
+        for each in (server, mirror):
+            each.script.put("team/small", "1", SMALL)
+            each.script.manifests["/v2/team/small/manifests/large"] = large
+        words = [sys.executable, "-c", CRAMPED, server.host, mirror.host, tag, str(more)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("resources {'resources'}"), done
+    assert told in done.stdout
 
 
 def test_memory_that_runs_out_is_our_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
@@ -24,8 +25,9 @@ from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.resolution import Candidate, Resolution
 
+from ..http.logins import find_login
 from ..http.trust import proxy_secrets
-from ..http.values import Censor, pull_error
+from ..http.values import Censor, Secret, pull_error
 from ..manifests import Image, Platform, read_manifest
 from ..recorder import Usage, conclude
 from ..records import Failure, Pull
@@ -82,7 +84,22 @@ def time_engine(
         "image": image,
         "place": place,
     }
-    return _pull(runs, served, hopeless, before, **about)
+    pull = _pull(runs, served, hopeless, before, **about)
+    if not pull.failures:
+        return pull
+    censor = Censor(*_logins(conf, resolution))  # the program's message may quote what a server repeats
+    return replace(
+        pull, failures=tuple(replace(each, message=censor(each.message)) for each in pull.failures)
+    )
+
+
+def _logins(conf: RegistriesConf, resolution: Resolution) -> Iterator[Secret]:
+    """Yield the secrets that the program may have sent to the sources."""
+    for source in (source for each in resolution.candidates for source in each.sources):
+        with suppress(RegtoolsError):  # the program found none either
+            login = find_login(conf, source.reference)
+            if login is not None:
+                yield from (login.password, login.identity_token, login.basic())
 
 
 def variable_is_alone(engine: str) -> bool:

@@ -150,7 +150,7 @@ def _follow(
             fresh=offset > 0,  # the rest of the cut body may still arrive over the old connection
         )
         fault = _judge(exchange, wanted, body, offset)
-        moved = bool(exchange.next_url) and exchange.status in _REDIRECTS and exchange.error_kind is None
+        moved = bool(exchange.next_url) and exchange.status in _REDIRECTS and exchange.failed is None
         if moved:
             try:
                 target = read_url(exchange.next_url)
@@ -187,12 +187,13 @@ def _resumes(status: int | None, headers: Mapping[str, str], offset: int) -> boo
 
 def _judge(exchange: Exchange, wanted: Wanted, body: Body, offset: int) -> Fault | None:
     """Return what is wrong with an answer; None if it is the document."""
-    if exchange.error_kind == "stopped" and (found := body.verdict()):
-        return found
-    if exchange.error_kind == "cut" and wanted.size == body.received and not body.verdict():
-        return None  # cut after its last byte: nothing is missing
-    if exchange.error_kind:
-        return exchange.error_kind, exchange.detail
+    failed = exchange.failed
+    if failed is not None:
+        if failed.kind == "stopped" and (found := body.verdict()):
+            return found
+        if failed.kind == "cut" and wanted.size == body.received and not body.verdict():
+            return None  # cut after its last byte: nothing is missing
+        return failed.kind, failed.message
     if exchange.status == 200 or _resumes(exchange.status, exchange.headers, offset):
         if wanted.size is not None and body.received < wanted.size and exchange.wire["bytes"]:
             return "cut", f"the body ended after {body.received} of {wanted.size} bytes"
@@ -223,7 +224,7 @@ def _refuse(here: Address, target: Address, hop: int, limit: int, wanted: Wanted
 def _pause(exchange: Exchange, kind: str, tries: int, run: Run) -> float | None:
     """Return the seconds to wait before a repetition; None if it would not help."""
     status = exchange.status or 0
-    passing = kind in ("cut", "bad-range") or exchange.repeatable
+    passing = kind in ("cut", "bad-range") or (exchange.failed is not None and exchange.failed.repeatable)
     if not passing and not (kind == f"http-{status}" and (status in _REPEATABLE or status >= 500)):
         return None
     asked = _retry_after(exchange)

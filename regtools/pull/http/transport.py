@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pycurl
@@ -34,27 +34,56 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 
-# libcurl's error → error kind, and whether a repetition may help. Other errors are "transport".
-_FAILURES: dict[int, tuple[str, bool]] = {
-    pycurl.E_COULDNT_RESOLVE_HOST: ("dns", True),
-    pycurl.E_COULDNT_RESOLVE_PROXY: ("dns", True),
-    pycurl.E_COULDNT_CONNECT: ("connect", True),
-    pycurl.E_OPERATION_TIMEDOUT: ("timeout", True),
-    pycurl.E_SSL_CONNECT_ERROR: ("tls", True),
-    pycurl.E_PEER_FAILED_VERIFICATION: ("certificate", False),
-    pycurl.E_SSL_CERTPROBLEM: ("certificate", False),
-    pycurl.E_SSL_CACERT_BADFILE: ("certificate", False),
-    pycurl.E_BAD_FUNCTION_ARGUMENT: ("certificate", False),  # a key that is locked, or not the certificate's
-    pycurl.E_GOT_NOTHING: ("cut", True),
-    pycurl.E_PARTIAL_FILE: ("cut", True),
-    pycurl.E_RECV_ERROR: ("cut", True),
-    pycurl.E_SEND_ERROR: ("cut", True),
-    pycurl.E_FTP_WEIRD_SERVER_REPLY: ("transport", True),  # not only of FTP
-    pycurl.E_UNSUPPORTED_PROTOCOL: ("bad-url", False),
-    pycurl.E_URL_MALFORMAT: ("bad-url", False),
-    pycurl.E_OUT_OF_MEMORY: ("resources", False),
-    pycurl.E_WRITE_ERROR: ("stopped", False),
-    pycurl.E_ABORTED_BY_CALLBACK: ("cancelled", False),
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a transfer failed: error kind, message, and whether a repetition may help.
+
+    The message is ours. libcurl's words are read where no number says as much, but never shown: they quote
+    what the server sent, its certificate and its address.
+    """
+
+    kind: str
+    message: str
+    repeatable: bool = False
+
+
+_CUT = Trouble("cut", "the connection ended before the whole answer had arrived", True)
+_TLS = Trouble("tls", "TLS cannot be set up: it speaks something else, or another version", True)
+_PAIR = Trouble("certificate", "our client certificate, or its key, cannot be used (see certs.d)")
+_REFUSED = Trouble("certificate", "it wants a client certificate that it trusts (see certs.d)")
+_NONSENSE = Trouble("transport", "its answer is not HTTP", True)
+
+# libcurl's error → why the transfer failed.
+_TROUBLES = {
+    pycurl.E_COULDNT_RESOLVE_HOST: Trouble("dns", "its name cannot be resolved", True),
+    pycurl.E_COULDNT_RESOLVE_PROXY: Trouble("dns", "the proxy's name cannot be resolved", True),
+    pycurl.E_COULDNT_CONNECT: Trouble("connect", "it cannot be reached", True),
+    pycurl.E_SSL_CONNECT_ERROR: _TLS,
+    pycurl.E_PEER_FAILED_VERIFICATION: Trouble("certificate", "its certificate is for another name"),
+    pycurl.E_SSL_CERTPROBLEM: _PAIR,
+    pycurl.E_SSL_CACERT_BADFILE: Trouble("certificate", "the file of certificate authorities cannot be read"),
+    pycurl.E_BAD_FUNCTION_ARGUMENT: _PAIR,  # a key that is locked, or not the certificate's
+    pycurl.E_GOT_NOTHING: _CUT,
+    pycurl.E_PARTIAL_FILE: _CUT,
+    pycurl.E_RECV_ERROR: _CUT,
+    pycurl.E_SEND_ERROR: _CUT,
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: _NONSENSE,  # not only of FTP
+    pycurl.E_UNSUPPORTED_PROTOCOL: Trouble("bad-url", "its address is neither http nor https"),
+    pycurl.E_URL_MALFORMAT: Trouble("bad-url", "its address makes no sense"),
+    pycurl.E_OUT_OF_MEMORY: Trouble("resources", "this process has no memory left"),
+    pycurl.E_WRITE_ERROR: Trouble("stopped", "reading was stopped"),
+    pycurl.E_ABORTED_BY_CALLBACK: Trouble("cancelled", "the pull was stopped"),
+}
+
+# What OpenSSL finds wrong with a certificate, by the number that `man openssl-verification-options` lists.
+_NOT_TRUSTED = "its certificate's authority is not trusted here"
+_UNTRUSTED = {
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    18: "its certificate is self-signed, and not trusted here",
+    23: "its certificate has been revoked",
+    62: "its certificate is for another name",
 }
 
 # What a server objects to in our certificate, or its absence; with TLS 1.3 this arrives instead of an answer.
@@ -94,8 +123,7 @@ class Exchange:
     Attributes:
         status, headers, body: the answer; of a body that is not the document, the first 64 KiB.
         next_url: the address of a redirect; empty if there is none.
-        error_kind, detail: what failed, and libcurl's message, which may name hosts.
-        repeatable: whether a repetition may help.
+        failed: why the transfer failed; None if it did not.
         wire: the columns of :class:`~regtools.pull.records.Request` that the connection defines.
     """
 
@@ -103,9 +131,7 @@ class Exchange:
     headers: Mapping[str, str]
     body: bytes
     next_url: bytes
-    error_kind: str | None
-    detail: str
-    repeatable: bool
+    failed: Trouble | None
     wire: Mapping[str, Any]
 
 
@@ -178,17 +204,18 @@ class Client:
         if address.scheme == "https" and address.shown not in self._tls_versions:
             curl.setopt(pycurl.VERBOSE, 1)  # libcurl reports the TLS version in its log only
             curl.setopt(pycurl.DEBUGFUNCTION, lambda kind, text: _note_tls(kind, text, tls))
-        error, detail = None, ""
+        failed: Trouble | None = None
         receiver.started = time.perf_counter()
         try:
             curl.perform()
         except pycurl.error as problem:
-            error, detail = problem.args[0], str(problem.args[1])
+            number, words = problem.args
+            failed = trouble_of(curl, number, str(words), self._limits, stalled=receiver.stalled)
         if receiver.failed is not None:
             raise receiver.failed
         if tls:
             self._tls_versions[address.shown] = tls[0]
-        return self._exchange(address, receiver, error, detail, proxy.shown)
+        return self._exchange(address, receiver, failed, proxy.shown)
 
     def _configure(self, url: str, headers: Mapping[str, str | Secret], trust: Trust, proxy: Proxy) -> None:
         curl, limits = self._curl, self._limits
@@ -230,20 +257,14 @@ class Client:
             curl.setopt(pycurl.KEYPASSWD, "")  # otherwise OpenSSL asks for one at the terminal
 
     def _exchange(
-        self, address: Address, receiver: Receiver, error: int | None, detail: str, proxy: str | None
+        self, address: Address, receiver: Receiver, failed: Trouble | None, proxy: str | None
     ) -> Exchange:
         info = self._curl.getinfo
         secure = address.scheme == "https"
-        kind, repeatable = (None, False) if error is None else _FAILURES.get(error, ("transport", False))
-        if kind == "cut" and any(each in detail for each in _ALERTS):
-            kind, repeatable = "certificate", False
-        if error == pycurl.E_ABORTED_BY_CALLBACK and receiver.stalled:
-            kind, repeatable = "timeout", True
-            detail = f"less than {self._limits.low_speed} bytes a second for {self._limits.low_speed_s:g} s"
         if receiver.oversized:
-            kind, detail = "too-large", f"its header has more than {MOST_HEADERS} bytes"
-        elif error == pycurl.E_WRITE_ERROR and receiver.enough:
-            kind = None  # reading stopped within an explanation; the answer itself is complete
+            failed = Trouble("too-large", f"its header has more than {MOST_HEADERS} bytes")
+        elif receiver.enough and failed is not None and failed.kind == "stopped":
+            failed = None  # reading stopped within an explanation; the answer itself is complete
         status = int(info(pycurl.RESPONSE_CODE)) or None
         connections = int(info(pycurl.NUM_CONNECTS))
         reused = None if not connections and status is None and not receiver.received else connections == 0
@@ -261,7 +282,33 @@ class Client:
             "samples": receiver.sampled(),
         }
         moved = self._curl.getinfo_raw(pycurl.REDIRECT_URL) or b""
-        return Exchange(status, receiver.headers, bytes(receiver.kept), moved, kind, detail, repeatable, wire)
+        return Exchange(status, receiver.headers, bytes(receiver.kept), moved, failed, wire)
+
+
+def trouble_of(curl: pycurl.Curl, error: int, words: str, limits: Limits, *, stalled: bool) -> Trouble:
+    """Return what a transfer failed of.
+
+    Args:
+        curl: the handle whose transfer failed.
+        error: libcurl's number.
+        words: libcurl's message.
+        limits: how long the transfer waited.
+        stalled: whether it was ended because the body was too slow.
+    """
+    connected = stalled or curl.getinfo(pycurl.PRETRANSFER_TIME_T) > 0
+    if error == pycurl.E_OPERATION_TIMEDOUT or (error == pycurl.E_ABORTED_BY_CALLBACK and stalled):
+        slow = f"it sent less than {limits.low_speed} bytes a second for {limits.low_speed_s:g} s"
+        return Trouble("timeout", slow if connected else f"no connection within {limits.connect_s:g} s", True)
+    if error == pycurl.E_UNSUPPORTED_PROTOCOL and connected:
+        return _NONSENSE  # libcurl takes it for HTTP/0.9
+    found = _TROUBLES.get(error) or Trouble("transport", f"the transfer failed (error {error} of libcurl)")
+    if found is _CUT and any(each in words for each in _ALERTS):
+        return _REFUSED
+    if error == pycurl.E_COULDNT_CONNECT and (number := curl.getinfo(pycurl.OS_ERRNO)):
+        return replace(found, message=f"{found.message}: {os.strerror(number)}")
+    if error == pycurl.E_PEER_FAILED_VERIFICATION and (number := curl.getinfo(pycurl.SSL_VERIFYRESULT)):
+        return replace(found, message=_UNTRUSTED.get(number, _NOT_TRUSTED))
+    return found
 
 
 def _sendable(secret: Secret) -> bytes:

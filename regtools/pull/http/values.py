@@ -157,6 +157,8 @@ def exhausted(error: Exception) -> str | None:
             crowded = True  # listing them needs one more
         if crowded:
             return f"this process may open no more files than {most} (see ulimit -n)"
+    if isinstance(error, RuntimeError) and "new thread" in str(error):
+        return "this process may start no more threads (see ulimit -u and ulimit -v)"
     memory = kind == "resources" or isinstance(error, MemoryError)
     return "this process has no memory left (see ulimit -v)" if memory else None
 
