@@ -118,8 +118,8 @@ def run(data: bytes) -> None:
     environ = {
         "PATH": str(home()),
         "HOME": str(home()),
-        "REGTOOLS_TRACEBACK": "1",
         "MPLCONFIGDIR": str(home()),
+        "REGTOOLS_TRACEBACK": "",
     }
     os.chdir(furnished())
     try:
