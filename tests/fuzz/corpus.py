@@ -20,16 +20,19 @@ def seeds(name: str) -> dict[str, bytes]:
 
 
 def words(name: str) -> list[bytes]:
-    """Return the words of a target's language as bytes."""
-    return [word.encode("utf-8", "surrogateescape") for word in TARGETS[name].words]
+    """Return the words of a target's language as bytes, and the end of a line, which parts the input of most."""
+    return [b"\n", *(word.encode("utf-8", "surrogateescape") for word in TARGETS[name].words)]
 
 
 def mutations(name: str) -> st.SearchStrategy[bytes]:
-    """Inputs of a target with a few places cut out, overwritten, doubled or filled by words."""
-    known = st.sampled_from(list(seeds(name).values()))
-    piece = st.sampled_from(words(name)) | st.binary(max_size=3) | known
-    edit = st.tuples(st.floats(0, 1), st.sampled_from([0, 0, 1, 4, 40]), piece)
-    return st.builds(_edited, known, st.lists(edit, max_size=5))
+    """Inputs of a target, and words in a row, with a few places cut out, overwritten, doubled or filled by words."""
+    known, word = st.sampled_from(list(seeds(name).values())), st.sampled_from(words(name))
+    edit = st.tuples(
+        st.floats(0, 1),
+        st.sampled_from([0, 0, 1, 4, 40, MOST_BYTES]),
+        word | st.binary(max_size=3) | known,
+    )
+    return st.builds(_edited, known | st.lists(word, max_size=4).map(b"".join), st.lists(edit, max_size=5))
 
 
 def _edited(data: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:

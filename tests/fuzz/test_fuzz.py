@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.conftest import examples
 from tests.fuzz.corpus import FOLDER, MOST_BYTES, mutations, seeds
 from tests.fuzz.targets import TARGETS
 
-SLOW = {"arguments": 50, "comparison": 12, "configuration": 60, "journal": 25}
-"""Targets whose runs cost more than some milliseconds: examples in `make test`."""
+# Fewer than 100 for targets whose runs cost more than some milliseconds; `make fuzz` has more time.
+EXAMPLES = {"arguments": 50, "comparison": 12, "configuration": 60, "journal": 25}
 
 
 def test_each_target_has_a_corpus_and_it_stays_small() -> None:
@@ -28,9 +27,7 @@ def test_an_input_of_the_corpus_breaks_no_promise(name: str, seed: str) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_mutation_breaks_a_promise(name: str) -> None:
-    most = min(SLOW.get(name, 1000), examples(long=2_000))
-
-    @settings(max_examples=most, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES.get(name, 100), suppress_health_check=list(HealthCheck))
     @given(mutations(name))
     def check(data: bytes) -> None:
         TARGETS[name].run(data)
