@@ -1,10 +1,11 @@
 """The one way in which this package writes a file: completely, or not at all."""
 
 # Paths are text here: pathlib costs as much to import as all the rest.
-# ruff: noqa: PTH105, PTH108, PTH110, PTH113, PTH116, PTH123
+# ruff: noqa: PTH105, PTH108, PTH110, PTH113, PTH116, PTH118, PTH123
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from .errors import unwritable
 
@@ -28,8 +29,6 @@ def write_file(
     Raises:
         RegtoolsError: kind ``file-unwritable``; the file is then as it was.
     """
-    import tempfile
-
     target = os.path.realpath(path)
     content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
     try:
@@ -38,16 +37,18 @@ def write_file(
                 stream.write(content)
             return
         folder, name = os.path.split(target)
-        handle, beside = tempfile.mkstemp(prefix=f".{name[:60]}.", dir=folder)  # made with mode 0600
+        # Named before it is made, so that Ctrl-C finds it at any moment.
+        beside = os.path.join(folder, f".{name[:60]}.{os.urandom(4).hex()}")
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
                 stream.write(content)
                 stream.flush()
-                os.fchmod(handle, _mode(target) if mode is None else mode)
-                os.fsync(handle)
+                os.fchmod(stream.fileno(), _mode(target) if mode is None else mode)
+                os.fsync(stream.fileno())
             os.replace(beside, target)
         except BaseException:
-            os.unlink(beside)
+            with suppress(FileNotFoundError):
+                os.unlink(beside)
             raise
     except OSError as error:
         raise unwritable(path, error, what=what) from error

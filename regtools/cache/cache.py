@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from regtools.errors import RegtoolsError
+from regtools.files import write_file
 from regtools.registries.conf import RegistriesConf
 from regtools.testbed.bed import Place
 from regtools.testbed.process import Closing
@@ -197,7 +198,7 @@ class Cache(Closing):
             if self.settings.storage:
                 Path(self.settings.storage).mkdir(parents=True, exist_ok=True)
             state.mkdir(exist_ok=True)
-            (state / ENGINE_FILE).write_text(f"{engine.name}\n")
+            write_file(state / ENGINE_FILE, f"{engine.name}\n")
         except OSError as error:
             raise failed(f"{error.filename}: {error.strerror}", "choose a folder of your own") from error
         try:

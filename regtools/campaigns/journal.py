@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from regtools.errors import RegtoolsError, unreadable, unwritable
+from regtools.files import write_file
 from regtools.pull.frames import Table
 from regtools.pull.http.values import pull_error
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
@@ -284,12 +285,9 @@ def write_parquet(
     if Path(path).suffix != ".parquet":
         message = "the name must end in .parquet, so that read_journal recognises it"
         raise pull_error("usage", message, file=os.fspath(path))
-    try:
-        pulls.to_parquet(path, index=False)
-        if requests is not None:
-            requests.to_parquet(_beside(path), index=False)
-    except OSError as error:
-        raise unwritable(path, error, what="the file") from error
+    if requests is not None:  # first, as in a journal: where pulls are, their requests are
+        write_file(_beside(path), requests.to_parquet(index=False), what="the file")
+    write_file(path, pulls.to_parquet(index=False), what="the file")
 
 
 def read_parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:

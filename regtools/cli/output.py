@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from typing import TYPE_CHECKING, TextIO
 
 from regtools.display import printable, size, terminal_width, visible
@@ -150,12 +151,14 @@ def save_chart(draw: Callable[[], object], path: str) -> None:
     import matplotlib.pyplot as plt
 
     draw()
+    picture = BytesIO()
     try:
-        plt.savefig(path)
-    except (OSError, ValueError) as error:
+        plt.savefig(picture, format=os.path.splitext(path)[1][1:] or "png")  # noqa: PTH122 - see the top
+    except ValueError as error:
         raise unwritable(path, error, what="the chart") from error
     finally:
         plt.close()
+    write_file(path, picture.getvalue(), what="the chart")
     complain(f"chart: {path}")
 
 

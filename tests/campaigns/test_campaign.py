@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +19,6 @@ from regtools.campaigns.job import Job, _probe, carry_out
 from regtools.campaigns.journal import read_probes
 from regtools.campaigns.plan import Plan
 from regtools.testbed import Link, Testbed
-from tests.conftest import LONG
 from tests.support import scripted
 from tests.support.confs import leading_to
 from tests.support.processes import await_true
@@ -255,7 +252,7 @@ def test_another_executor_may_finish_jobs_in_any_order(bed: Testbed, tmp_path: P
     assert list(pulls["order"]) == [4, 3, 2, 1]
 
 
-# -- kills -----------------------------------------------------------------------------------------------
+# -- Ctrl-C; kills are in tests/faults/test_kills.py -------------------------------------------------------
 
 CHILD = """
 import sys
@@ -284,38 +281,6 @@ def whole_lines(journal: Path) -> list[dict[str, object]]:
         if row["row"] == "pull":
             found.append(row)
     return found
-
-
-@pytest.mark.sized
-def test_killed_at_random_moments_it_has_every_finished_pull_once(bed: Testbed, tmp_path: Path) -> None:
-    for name in ("near", "far"):
-        (tmp_path / f"{name}.conf").write_text(bed.place_conf_text(name))
-    image, journal, dice = bed.image("layers-20"), tmp_path / "j", random.Random()
-    seen: dict[object, object] = {}
-    for _ in range(20 if LONG else 3):
-        child = start(tmp_path, image)
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(dice.uniform(0.05, 0.6))
-        child.send_signal(signal.SIGKILL)
-        child.communicate()
-        finished = whole_lines(journal)
-        assert len({row["job"] for row in finished}) == len(finished)
-        now = {row["job"]: row["run_id"] for row in finished}
-        assert seen.items() <= now.items()  # nothing that was there is lost, or done again
-        seen = now
-    child = start(tmp_path, image)
-    _, said = child.communicate(timeout=120)
-    assert child.returncode == 0, said
-    finished = whole_lines(journal)
-    assert Counter((row["round"], row["place"]) for row in finished) == {
-        (number, place): 1 for number in range(1, ROUNDS + 1) for place in ("near", "far")
-    }
-    assert seen.items() <= {row["job"]: row["run_id"] for row in finished}.items()
-    places = {name: rt.RegistriesConf.load(tmp_path / f"{name}.conf") for name in ("near", "far")}
-    pulls = rt.run_campaign(image, places, rounds=ROUNDS, journal=journal, **QUICK)
-    assert set(pulls["run_id"]) == {row["run_id"] for row in finished}
-    assert len(pulls) == 2 * ROUNDS
 
 
 def test_ctrl_c_leaves_a_whole_journal(bed: Testbed, tmp_path: Path) -> None:

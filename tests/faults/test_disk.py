@@ -1,4 +1,4 @@
-"""A disk that takes no more while the image is written: told as such, and nothing is left."""
+"""A disk that takes no more while something is written: told as such, and nothing is left or lost."""
 
 from __future__ import annotations
 
@@ -47,3 +47,14 @@ def test_a_full_disk_ends_the_pull_and_leaves_nothing(tmp_path: Path, size: int)
     [pull] = json.loads(done.stdout)["pulls"]
     assert (pull["ok"], pull["error_kind"]) == (False, "disk")
     assert list(target.parent.iterdir()) == []
+
+
+def test_a_full_disk_keeps_the_old_chart(tmp_path: Path) -> None:
+    rows = "".join(f"{place},{n},{n}.0,true\n" for place in ("a", "b") for n in range(1, 12))
+    (tmp_path / "m.csv").write_text(f"place,round,seconds,ok\n{rows}")
+    (tmp_path / "old.png").write_text("old")
+    command = [sys.executable, "-c", LIMITED, "2000", "compare", "m.csv", "--plot", "old.png"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "[file-unwritable]" in done.stderr, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"m.csv", "old.png"}
+    assert (tmp_path / "old.png").read_text() == "old"

@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from regtools.pull.engines.process import interrupt_later
 from regtools.pull.http.values import pull_error
 
 from ..plan import bad_campaign
@@ -137,7 +138,7 @@ class LocalFleet(AbstractContextManager["LocalFleet"]):
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **SETTINGS, **environ},
+            env={**os.environ, **SETTINGS, "TMPDIR": self._folder, **environ},  # Dask leaves files there
             process_group=0,  # Ctrl-C reaches the owner alone, which ends its processes in order
         )
         self._closing.callback(_end, process)
@@ -169,7 +170,8 @@ def connect(address: str, *, timeout_s: float = 10.0, security: Mapping[str, Any
     try:
         if address.startswith("tls:") and not secured.tls_ca_file:
             raise ValueError("no certificate")  # Dask would leave half a client behind
-        return dask.Client(address, timeout=timeout_s, security=secured, set_as_default=False)
+        with interrupt_later():  # half a client would wait for itself when it is thrown away
+            return dask.Client(address, timeout=timeout_s, security=secured, set_as_default=False)
     except (OSError, ValueError) as error:
         message = f"no Dask scheduler answers at {address}"
         hint = (
