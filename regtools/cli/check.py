@@ -28,15 +28,21 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", type=file, help=f"{text} of the one before")
     configuration(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    text = "print what a finding means and why, with examples; the code is the word in brackets"
+    parser.add_argument("--explain", metavar="CODE", help=text)
     parser.epilog = ending(
         "0 no error and no warning (notes are allowed), 1 an error or a warning, 2 wrong usage.",
         "regtools check",
         "regtools check my-registries.conf --podman 5",
+        "regtools check --explain unquoted-value",
     )
 
 
 def run(options: Namespace) -> int:
-    """Check the files and print the findings."""
+    """Check the files and print the findings, or print the page of one."""
+    if options.explain:
+        say(checks.page(options.explain))
+        return OK
     if options.files and any(named_files(options).values()):
         raise misuse("name files, or give --conf, --dropins and --aliases; not both")
     podman = release(options)
@@ -54,7 +60,7 @@ def run(options: Namespace) -> int:
         findings = [finding.to_dict() for finding in report.findings]
         say_json({**answer, "findings": findings, "counts": {w: report.count(w) for w in SEVERITIES}})
     else:
-        _print_text(report, podman)
+        _print_text(report, podman, options)
     return NO if report.count(checks.ERROR) or report.count(checks.WARNING) else OK
 
 
@@ -74,14 +80,20 @@ def _named(options: Namespace, podman: str) -> list[checks.Report]:
     rules = rules_of(podman)
     toml = dialect(rules, around.environ)
     reports = [checks.check_texts(rules, group, toml=toml) for group in groups if group]
-    return [*reports, checks.Report(checks.Findings(failed), (), stops=bool(failed))]
+    return [*reports, checks.Report(checks.Findings(failed), (), stops=False)]
 
 
-def _print_text(report: checks.Report, podman: str) -> None:
+def _print_text(report: checks.Report, podman: str, options: Namespace) -> None:
     for finding in report.findings:
         show(finding)
         say()
-    lines = wrapped(f"checked as podman {podman} reads it: {', '.join(report.files) or 'no file'}", "", "  ")
+    lines = []
+    if report.files or not options.files:
+        text = f"checked as podman {podman} reads it: {', '.join(report.files) or 'no file'}"
+        lines += wrapped(text, "", "  ")
+    if options.root:
+        text = f"these are the files of another machine; --podman tells its release, here {podman}"
+        lines += wrapped(text, "", "  ")
     if report.stops:
         lines += wrapped(
             f"while an error stands, podman {podman} can pull no image at all, not only those of the "

@@ -20,13 +20,17 @@ from ..reading.host import Surroundings
 from ..reading.lookup import Files, Ignored, look_up
 from ..reading.releases import SINCE, Release
 from ..settings import Settings
-from .finding import NOTE, Finding, rule
+from .finding import Finding
 from .lenient import Sheet
+from .rules import NOTE, rule
 
 # Why a file is not read → code of the finding, and what to do. Other reasons are notes.
 _WHY = {
     "misnamed-drop-in": ("misnamed-file", "rename it to end in .conf"),
-    "misnamed-main": ("misnamed-file", "rename it, or move it into registries.conf.d"),
+    "misnamed-main": (
+        "misnamed-file",
+        "name it registries.conf, or move it into registries.conf.d under a name that ends in .conf",
+    ),
     "masked": ("masked-file", "give it another name if both are to count"),
     "nested": ("unread-file", "move its files one level up"),
     "not-a-directory": ("unread-file", "make it a directory"),
@@ -35,6 +39,7 @@ _WHY = {
     "dangling": ("dangling-link", "remove the link, or make its target"),
     "variable": ("unread-file", None),
 }
+_SHOWN = 3  # places of equal notes that are named
 _BACKUP = re.compile(
     r".*(?:\.(?:bak|orig|old|save|rpmsave|rpmnew|rpmorig|swp|disabled|dpkg-\w+|ucf-\w+)|~|\.\d+)$"
 )
@@ -110,6 +115,21 @@ def ignored(item: Ignored) -> Finding:
     return Finding(rule(code).severity, code, message, where, hint)
 
 
+def alike(found: list[Finding]) -> Iterator[Finding]:
+    """Yield the findings, and of notes in the same words one, which names the other places."""
+    groups: dict[object, list[Finding]] = {}
+    for finding in found:
+        same = finding.severity == NOTE and finding.fix is None and finding.where is not None
+        groups.setdefault((finding.code, finding.message, finding.hint) if same else id(finding), []).append(
+            finding
+        )
+    for first, *others in groups.values():
+        places = [str(other.where) for other in others]
+        rest = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+        more = f" (and so {', '.join(places[:_SHOWN])}{rest})" if places else ""
+        yield replace(first, message=first.message + more)
+
+
 def upgrade(
     release: Release,
     sheets: tuple[Sheet, ...],
@@ -135,7 +155,7 @@ def upgrade(
             if mirrored and later.blobs_move_on and not release.blobs_move_on:
                 message = (
                     f"from podman {SINCE['blobs_move_on']} on, a layer that a mirror does not deliver is "
-                    "fetched from the next source; today the pull fails"
+                    "fetched from the next source; with this podman the pull fails"
                 )
                 yield Finding(NOTE, "upgrade-changes", message, view.place(mirrored[0], "mirror", 0))
 
@@ -196,9 +216,7 @@ def _meaning(
     before, after = _meant(view), _meant(then)
     for key, value in after.items():
         if before.get(key) != value:
-            message = (
-                f"podman {later.name} makes something else of these files: {key} is then {_brief(value)}"
-            )
+            message = f"podman {later.name} reads these files otherwise: {key} is then {_brief(value)}"
             yield Finding(NOTE, "upgrade-changes", message, Place(view.main_file))
 
 

@@ -316,8 +316,8 @@ def _ignore_dropins(around: Surroundings, directories: list[str], files: Files, 
             for name in around.names(directory):
                 if name.endswith(".conf"):
                     files.ignore(f"{directory}/{name}", why, code)
-        except RegtoolsError:  # it is not read anyway
-            files.ignore(directory, why, code)
+        except RegtoolsError:
+            continue  # it is not read anyway, and whether there is a file in it nobody can tell
 
 
 def _ignore_misnamed(around: Surroundings, path: str, files: Files) -> None:
