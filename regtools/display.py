@@ -17,7 +17,8 @@ from typing import TextIO
 LIMIT = 120  # columns of source text; longer lines are cut around the caret
 _LEFT = 40  # columns kept before the caret of a cut line
 _ELLIPSIS = "…"
-_SECRET = r"""(?i)((?<![\w-])["']?(?:pass|passwd|password|auth|token|identitytoken|secret)["']?\s*[=:：＝]\s*)(.+)"""
+_SECRETS = "pass|passwd|password|auth|token|identitytoken|secret"
+_SECRET = rf"""(?i)((?<![\w-])["']?(?:{_SECRETS})["']?\s*[=:：＝]\s*)(.+)"""
 
 
 def visible(text: str) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from regtools.registries.checks import Report, Rule, check_machine, check_texts, rules
+from regtools import RegtoolsError
+from regtools.registries.checks import Report, Rule, check_machine, check_texts, page, rules
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release
+from regtools.registries.reading.schema import TOP
+from tests.conftest import ROOT
 
 RELEASES = ("4", "5", "6")
 ENVIRON = {"HOME": "/home/u", "PATH": "/usr/bin"}
@@ -60,3 +66,55 @@ def test_the_bad_example_triggers_and_the_good_one_does_not(code: str, tmp_path:
         assert {finding.severity for finding in mine} <= {rule.severity, rule.also}
         found = run(rule.good, podman, tmp_path / "good").findings
         assert [str(f) for f in found if f.code == code or f.severity == "error"] == [], podman
+
+
+def test_a_page_has_all_parts_and_an_unknown_code_names_its_neighbours() -> None:
+    for code, rule in rules().items():
+        text = page(code)
+        assert text.startswith(f"{code}: {rule.severity}")
+        assert all(word in text for word in (rule.what, "Why: ", "Not reported:", "What to do: "))
+        assert all(each.endswith(".") for each in (rule.what, rule.why, rule.fix)), code
+    with pytest.raises(RegtoolsError, match="no finding 'unquoted'") as caught:
+        page("unquoted")
+    assert "unquoted-value" in (caught.value.hint or "")
+
+
+# What makes findings: an argument is the code. Tables of codes have it as the first of a tuple.
+MAKERS = {"Fault", "Problem", "Finding", "finding", "error_at", "value_error", "TomlError", "_at"}
+ROOMS = ("toml", "registries/checks", "registries/reading/validation.py", "registries/reading/schema.py")
+ROOMS = (*ROOMS, "registries/reading/document.py", "registries/reading/aliases.py")
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+NO_FINDINGS = {"other-main", "registry-mirrors"}  # a reason of the look-up, and a key of Docker's
+
+
+def codes_in(tree: ast.AST) -> Iterator[str]:
+    """Yield the texts that may be the code of a finding."""
+    for node in ast.walk(tree):
+        values: list[ast.expr | None] = []
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            values += [word.value for word in node.keywords if word.arg in ("code", "kind")]
+            values += node.args[:2] if called in MAKERS else []
+        elif isinstance(node, ast.Tuple):
+            values += node.elts[:1]
+        elif isinstance(node, ast.Return):
+            values.append(node.value)
+        for value in values:
+            if isinstance(value, ast.IfExp):
+                values += [value.body, value.orelse]
+            if isinstance(value, ast.Constant) and CODE.fullmatch(str(value.value)):
+                yield value.value
+
+
+def test_every_code_that_can_be_printed_has_a_row() -> None:
+    paths = [ROOT / "regtools" / room for room in ROOMS]
+    files = [file for path in paths for file in ([path] if path.suffix else path.rglob("*.py"))]
+    found = {code for file in files for code in codes_in(ast.parse(file.read_text("utf-8")))}
+    assert len(found) > 90
+    assert found - rules().keys() - NO_FINDINGS - TOP.keys() == set()
+
+
+def test_every_row_is_made_somewhere() -> None:
+    text = "".join(path.read_text("utf-8") for path in (ROOT / "regtools").rglob("*.py"))
+    made = re.sub(r'"conflicting-{flag}"', '"conflicting-insecure" "conflicting-blocked"', text)
+    assert [code for code in rules() if f'"{code}"' not in made] == []

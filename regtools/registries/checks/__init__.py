@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from regtools.errors import RegtoolsError
+
 from ..reading.document import dialect
 from ..reading.host import Surroundings
 from ..reading.lookup import Files
@@ -90,7 +92,7 @@ def check_conf(conf: Settings) -> Findings:
     sheets = tuple(
         Sheet(d.text, conf.release, file=d.file, dropin=d.dropin, toml=conf.toml) for d in conf.documents
     )
-    return _report(conf.release, sheets, conf, None, [*map(ignored, conf.files_ignored)]).findings
+    return _report(conf.release, sheets, conf, None, [*ignored(conf.files_ignored)]).findings
 
 
 def check_texts(
@@ -123,7 +125,7 @@ def check_machine(
     named = any((paths or {}).values())
     view = _view(release, sheets, files)
     lacking = [*map(Finding.of, failed), *([] if named else account(view, sheets, around))]
-    found = [*lacking, *map(ignored, files.ignored)]
+    found = [*lacking, *ignored(files.ignored)]
     report = _report(release, sheets, view, None if named else around, found)
     stops = report.stops or any(finding.severity == ERROR for finding in lacking)
     others = [] if named else [*_others(release, around, toml, report.files)]
@@ -134,7 +136,10 @@ def check_machine(
 def _others(release: Release, around: Surroundings, toml: str, known: tuple[str, ...]) -> Iterator[Report]:
     """Check the main files of the other accounts of another machine, unless one account is named."""
     machine = Forgiving(around, release)
-    homes = ["/root", *(f"/home/{name}" for name in machine.names("/home"))] if around.is_for_all else []
+    try:
+        homes = ["/root", *(f"/home/{name}" for name in around.names("/home"))] if around.is_for_all else []
+    except RegtoolsError:  # whose files they are nobody can tell
+        return
     for path in (f"{home}/.config/containers/registries.conf" for home in homes):
         if path not in known and around.exists(path):
             sheets = (Sheet(machine.read(path), release, file=path, toml=toml),)

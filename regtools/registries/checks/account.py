@@ -63,12 +63,12 @@ def _permissions(sheet: Sheet, around: Surroundings) -> Iterator[Finding]:
     while path and path != "/":
         found = around.stat(path)
         if found is not None and not _allows(found.st_mode, found.st_uid, found.st_gid, wanted, around):
+            verb, bit = ("read", "r") if wanted == stat.S_IROTH else ("enter", "x")
             message = (
-                f"user {around.uid} may not {'read' if wanted == stat.S_IROTH else 'enter'} {path}, which has "
-                f"{stat.filemode(found.st_mode)} and belongs to user {found.st_uid} and group {found.st_gid}; "
-                "podman stops, and no image can be pulled"
+                f"user {around.uid} may not {verb} {path}: it has {stat.filemode(found.st_mode)} and belongs "
+                f"to user {found.st_uid} and group {found.st_gid}; podman stops, and no image can be pulled"
             )
-            hint = f"chmod a+{'r' if wanted == stat.S_IROTH else 'x'} {path}"
+            hint = f"chmod a+{bit} {path}"
             yield Finding(
                 rule("unreadable-for-user").severity,
                 "unreadable-for-user",

@@ -1,7 +1,7 @@
 """Settings of other programs in a registries.conf: whose they are, and how the same is written here.
 
-Source: containers.conf(5), containers-storage.conf(5); containerd's ``docs/hosts.md`` and ``docs/cri/registry.md``;
-K3s's "Private Registry Configuration"; Docker's documentation of dockerd.
+Source: containers.conf(5), containers-storage.conf(5); containerd's ``docs/hosts.md`` and
+``docs/cri/registry.md``; K3s's "Private Registry Configuration"; Docker's documentation of dockerd.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Source: containers-registries.conf(5), containers-registries.conf.d(5).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from regtools.errors import Place, RegtoolsError
 
 from ..reading.document import Document, dialect
 from ..reading.host import Surroundings
-from ..reading.lookup import Files, Ignored, look_up
+from ..reading.lookup import Files, Ignored, look_up, places
 from ..reading.releases import SINCE, Release
 from ..settings import Settings
 from .finding import Finding
@@ -57,6 +57,7 @@ class Forgiving(Surroundings):
         self.failed: list[RegtoolsError] = []
         named = (*release.main_variables, release.override_variable or "")
         self._wanted = {self.environ.get(name) for name in named} - {None, ""}
+        self._dropins = places(release, base).dropins
         self._links = release.dangling_link_is_fatal
 
     def read(self, path: str) -> bytes:
@@ -74,10 +75,12 @@ class Forgiving(Surroundings):
             return b""
 
     def names(self, path: str) -> list[str]:
-        """List a directory; one that cannot be read is empty."""
+        """List a directory; one of drop-ins that cannot be read is empty."""
         try:
             return super().names(path)
         except RegtoolsError as error:
+            if path not in self._dropins:
+                raise
             self.failed.append(error)
             return []
 
@@ -105,14 +108,16 @@ def find(
     return files, refused
 
 
-def ignored(item: Ignored) -> Finding:
-    """Turn a file that is there but not read into a finding."""
-    message = f"this is not read: {item.why}"
-    where = Place(item.path)
-    if item.code not in _WHY or _BACKUP.match(item.path):
-        return Finding(NOTE, "unread-file", message, where)
-    code, hint = _WHY[item.code]
-    return Finding(rule(code).severity, code, message, where, hint)
+def ignored(items: Iterable[Ignored]) -> Iterator[Finding]:
+    """Yield the files that are there but not read; whether a locked directory has any nobody can tell."""
+    for item in items:
+        message = f"this is not read: {item.why}"
+        where = Place(item.path)
+        if item.code in _WHY and not _BACKUP.match(item.path):
+            code, hint = _WHY[item.code]
+            yield Finding(rule(code).severity, code, message, where, hint)
+        elif item.code != "locked":
+            yield Finding(NOTE, "unread-file", message, where)
 
 
 def alike(found: list[Finding]) -> Iterator[Finding]:

@@ -58,7 +58,8 @@ def replaced(sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
                 message += f", so {', '.join(gone)} is not searched" if gone else ", with another order"
                 hint = "lists are not joined; the one that is read last counts"
                 if sheet.dropin:
-                    hint += f", so a drop-in wins with a name that sorts after {posixpath.basename(sheet.file or '')}"
+                    name = posixpath.basename(sheet.file or "")
+                    hint += f", so a drop-in wins with a name that sorts after {name}"
                 yield sheet.finding("search-list-replaced", message, path, hint=hint)
             search = sheet
 
@@ -214,8 +215,8 @@ def _port(entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
     if ":" not in target or entry.location == entry.prefix:
         return
     message = (
-        f"prefix {host!r} also matches {host} with any port, and the port is kept: {host}:5000/x would become "
-        f"{entry.location}:5000/x, which is not a valid name"
+        f"prefix {host!r} also matches {host} with any port, and the port is kept: {host}:5000/x would "
+        f"become {entry.location}:5000/x, which is not a valid name"
     )
     hint = f"if {host} has registries on other ports, give each an entry of its own"
     yield sheet.finding("port-goes-along", message, (*path, "location"), hint=hint)
@@ -257,8 +258,8 @@ def modes(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     if sheet is None:
         return
     message = (
-        f"podman asks which of the {len(hosts)} search registries is meant, so short names fail where there is "
-        "no terminal to ask on: in scripts, cron, CI and systemd units"
+        f"podman asks which of the {len(hosts)} search registries is meant, so short names fail where there "
+        "is no terminal to ask on: in scripts, cron, CI and systemd units"
     )
     hint = "use full names or aliases there; with one search registry podman does not ask"
     yield sheet.finding("enforcing-no-terminal", message, ("short-name-mode",), hint=hint)

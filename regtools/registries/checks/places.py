@@ -1,7 +1,7 @@
 """Places that podman accepts and that no image comes from, or another image than the one that is meant.
 
-Each look takes one address of a file: what is written as a prefix, a location, a mirror's location, an item of
-the search list, or the target of an alias.
+Each look takes one address of a file: what is written as a prefix, a location, a mirror's location, an item
+of the search list, or the target of an alias.
 
 Source: containers-registries.conf(5), "Remapping" and "Mirrors"; each was tried with podman 4.3, 5.4 and 6.1.
 """
