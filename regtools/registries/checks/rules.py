@@ -37,6 +37,7 @@ class Rule(NamedTuple):
         podman: the release that the examples are about; of an empty one all that the rule holds for.
         encoding: of the bad example.
         times: how often the bad example is repeated.
+        schema: whether the JSON Schema refuses it, too.
         asks: name → what podman tries for it, with the bad example.
     """
 
@@ -55,6 +56,7 @@ class Rule(NamedTuple):
     podman: str = ""
     encoding: str = "utf-8"
     times: int = 1
+    schema: bool = False
     asks: Any = None
 
     def holds_for(self, podman: str) -> bool:
