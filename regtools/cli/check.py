@@ -41,7 +41,8 @@ def configure(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Check the files and print the findings, or print the page of one."""
     if options.explain:
-        say(checks.page(options.explain))
+        lines = checks.page(options.explain).splitlines()
+        say("\n".join(part for line in lines for part in ([line] if line[:1] == " " else wrapped(line))))
         return OK
     if options.files and any(named_files(options).values()):
         raise misuse("name files, or give --conf, --dropins and --aliases; not both")

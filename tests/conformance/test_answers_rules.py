@@ -31,7 +31,7 @@ FACTS: dict[str, tuple[str, ...]] = {
         "take it out of the list",
         r'fix: unqualified-search-registries = \["docker\.io"\]',
     ),
-    "w13-same-host": (r"registry-1\.docker\.io is no mirror of docker\.io: it is the same host",),
+    "w13-same-host": (r"registry-1\.docker\.io is not a mirror of docker\.io: it is the same host",),
     "w14-borrowed": (
         "'plugins' is a setting of containerd",
         r'fix: \[\[registry\]\] location = "docker\.io" \[\[registry\.mirror\]\] location = "m\.example"',

@@ -138,7 +138,7 @@ def _others(release: Release, around: Surroundings, toml: str, known: tuple[str,
     machine = Forgiving(around, release)
     try:
         homes = ["/root", *(f"/home/{name}" for name in around.names("/home"))] if around.is_for_all else []
-    except RegtoolsError:  # whose files they are nobody can tell
+    except RegtoolsError:  # so the accounts are not known
         return
     for path in (f"{home}/.config/containers/registries.conf" for home in homes):
         if path not in known and around.exists(path):

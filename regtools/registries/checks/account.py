@@ -25,7 +25,7 @@ _DOCKER_KEYS = ("registry-mirrors", "insecure-registries")
 
 
 def account(view: Settings, sheets: tuple[Sheet, ...], around: Surroundings) -> Iterator[Finding]:
-    """Yield what keeps one account of a machine from pulling, and the files that nobody reads.
+    """Yield what keeps one account of a machine from pulling, and the files that are never read.
 
     Args:
         view: what is in force.
@@ -33,7 +33,10 @@ def account(view: Settings, sheets: tuple[Sheet, ...], around: Surroundings) -> 
         around: the machine, and whose account.
     """
     yield from _helpers(view, sheets, around)
-    if around.uid not in (0, Surroundings().uid):  # root reads everything, and what we cannot read is told
+    if around.uid not in (
+        0,
+        Surroundings().uid,
+    ):  # root reads everything; our own failures are reported already
         for sheet in sheets:
             yield from _permissions(sheet, around)
     yield from _logins(view, around)
@@ -103,7 +106,7 @@ def _logins(view: Settings, around: Surroundings) -> Iterator[Finding]:
 
 
 def _docker(around: Surroundings) -> Iterator[Finding]:
-    """Note what Docker has been told, and podman has not."""
+    """Note settings that Docker has, and podman has not."""
     try:
         plain = json.loads(around.read(_DOCKER))
     except (RegtoolsError, ValueError, RecursionError):

@@ -53,7 +53,9 @@ def foreign(sheet: Sheet, path: Path, value: Any) -> Finding:
     whose, hint = TOOLS[fold_key(str(path[0]))]
     message = f"{str(path[0])!r} is a setting of {whose}, and podman ignores it in registries.conf"
     fix = _converted(sheet, str(path[0]), value)
-    if fix is not None:
+    if any(name == "*" for name, _ in _mirrors(value)):
+        hint = "podman has no mirror for everything: write one [[registry]] for each registry"
+    elif fix is not None:
         hint = f"{hint}; the same is written here as"
     return sheet.finding("foreign-table", message, path, at_key=True, hint=hint, fix=fix)
 

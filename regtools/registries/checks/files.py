@@ -109,7 +109,7 @@ def find(
 
 
 def ignored(items: Iterable[Ignored]) -> Iterator[Finding]:
-    """Yield the files that are there but not read; whether a locked directory has any nobody can tell."""
+    """Yield the files that are there but not read. A locked directory may be empty."""
     for item in items:
         message = f"this is not read: {item.why}"
         where = Place(item.path)

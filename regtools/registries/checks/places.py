@@ -51,7 +51,8 @@ class Address(NamedTuple):
     text: str
     path: Path
     role: str
-    table: Table  # that it is in; of a mirror the one of its registry
+    table: Table  # of the entry
+    own: Table  # that it is in: the entry's, or the mirror's
 
     @property
     def host(self) -> str:
@@ -67,8 +68,9 @@ class Address(NamedTuple):
 def places(sheet: Sheet) -> Iterator[Finding]:
     """Yield what is wrong with the addresses of one file, each by itself."""
     for address in _addresses(sheet):
-        found = (look(sheet, address) for look in _LOOKS)
-        yield from filter(None, found)
+        for look in _LOOKS[address.role]:
+            if (found := look(sheet, address)) is not None:
+                yield found
 
 
 def _addresses(sheet: Sheet) -> Iterator[Address]:
@@ -83,18 +85,18 @@ def _addresses(sheet: Sheet) -> Iterator[Address]:
         path = old[index] if old else ("registry", index)
         for role in (PREFIX, LOCATION):
             if table.get(role):
-                yield Address(table[role], path if old else (*path, role), role, table)
+                yield Address(table[role], path if old else (*path, role), role, table, table)
         for number, mirror in enumerate(table.get("mirror", ())):
             if mirror and mirror.get("location"):
                 here = (*path, "mirror", number, "location")
-                yield Address(mirror["location"].rstrip("/"), here, MIRROR, table)
+                yield Address(mirror["location"].rstrip("/"), here, MIRROR, table, mirror)
     items = sheet.value(settings.search_path)
     for index, item in enumerate(items if isinstance(items, list) else ()):
         if isinstance(item, str) and item:
-            yield Address(item.rstrip("/"), (*settings.search_path, index), ITEM, {})
+            yield Address(item.rstrip("/"), (*settings.search_path, index), ITEM, {}, {})
     for name, target in settings.aliases.items():
         if target:
-            yield Address(target, ("aliases", name), ALIAS, {})
+            yield Address(target, ("aliases", name), ALIAS, {}, {})
 
 
 def without_item(sheet: Sheet, path: Path, instead: str | None = None) -> Fix | None:
@@ -110,7 +112,7 @@ def without_item(sheet: Sheet, path: Path, instead: str | None = None) -> Fix | 
 
 
 def _network(sheet: Sheet, address: Address) -> Finding | None:
-    if not _NETWORK.fullmatch(address.text) or address.role == ITEM:  # which podman refuses
+    if not _NETWORK.fullmatch(address.text):
         return None
     host, _, length = address.text.partition("/")
     message = (
@@ -122,8 +124,7 @@ def _network(sheet: Sheet, address: Address) -> Finding | None:
 
 
 def _underscore(sheet: Sheet, address: Address) -> Finding | None:
-    redirected = address.role == PREFIX and address.table.get("location", "") != address.text
-    if "_" not in address.host or "." not in address.host or address.role == ITEM or redirected:
+    if "_" not in address.host or "." not in address.host:
         return None
     message = (
         f'every pull from {address.host!r} fails with "no Host in request URL": podman reads a name with an '
@@ -152,7 +153,7 @@ def _web_page(sheet: Sheet, address: Address) -> Finding | None:
 
 def _doubled(sheet: Sheet, address: Address) -> Finding | None:
     prefix = address.prefix
-    if address.role != LOCATION or not address.text.startswith(f"{prefix}/"):
+    if not address.text.startswith(f"{prefix}/"):
         return None
     extra = address.text.removeprefix(prefix)
     name = f"{prefix}{extra}/image"
@@ -165,13 +166,13 @@ def _doubled(sheet: Sheet, address: Address) -> Finding | None:
 
 
 def _same_host(sheet: Sheet, address: Address) -> Finding | None:
-    if address.role != MIRROR or address.host not in (HUB_HOST, HUB_OLD):
+    if address.host not in (HUB_HOST, HUB_OLD):
         return None
     if HUB not in (address.prefix.partition("/")[0], address.table.get("location", "").partition("/")[0]):
         return None
     message = (
-        f"{address.host} is no mirror of {HUB}: it is the same host, so a pull that fails asks it twice, and "
-        f"the login for {HUB} may not be sent"
+        f"{address.host} is not a mirror of {HUB}: it is the same host, so a pull that fails asks "
+        "it twice, and its limit counts twice"
     )
     hint = "remove this [[registry.mirror]], or name a cache of your own"
     return sheet.finding("same-host", message, address.path, hint=hint)
@@ -179,15 +180,11 @@ def _same_host(sheet: Sheet, address: Address) -> Finding | None:
 
 def _other_content(sheet: Sheet, address: Address) -> Finding | None:
     own = (address.table.get("location") or address.prefix).partition("/")[0]
-    if (
-        address.role != MIRROR
-        or address.text not in WELL_KNOWN
-        or own not in WELL_KNOWN
-        or own == address.text
-    ):
+    if address.text not in WELL_KNOWN or own not in WELL_KNOWN or own == address.text:
         return None
     message = (
-        f"{address.text} has other images than {own}: a name there is missing, or is somebody else's image"
+        f"{address.text} has other images than {own}: a name there is missing, or is the image of another "
+        "project"
     )
     hint = f"name a cache of {own}, or the path of your own copies, such as {address.text}/my-team"
     return sheet.finding("wrong-mirror", message, address.path, hint=hint)
@@ -195,8 +192,8 @@ def _other_content(sheet: Sheet, address: Address) -> Finding | None:
 
 def _no_fallback(sheet: Sheet, address: Address) -> Finding | None:
     prefix, table = address.prefix, address.table
-    known = prefix.partition("/")[0] in WELL_KNOWN
-    if address.role != LOCATION or not known or table.get("blocked", False) or table.get("mirror"):
+    known = prefix in (*WELL_KNOWN, f"{HUB}/library")
+    if not known or table.get("blocked", False) or table.get("mirror"):
         return None
     place = address.text.partition("://")[2] or address.text
     if place.partition("/")[0] in (prefix.partition("/")[0], HUB_HOST):
@@ -210,10 +207,7 @@ def _no_fallback(sheet: Sheet, address: Address) -> Finding | None:
 
 
 def _insecure(sheet: Sheet, address: Address) -> Finding | None:
-    table = sheet.value(address.path[:-1]) if address.path[0] == "registry" else None
-    if address.role not in (LOCATION, MIRROR) or not isinstance(table, dict) or ":" in address.host:
-        return None
-    if table.get("insecure") is not True or address.host in WELL_KNOWN:
+    if not address.own.get("insecure", False) or ":" in address.host or address.host in WELL_KNOWN:
         return None
     message = (
         f"{address.host} has no port here, so podman tries HTTPS on port 443 and then plain HTTP on port 80; "
@@ -225,7 +219,7 @@ def _insecure(sheet: Sheet, address: Address) -> Finding | None:
 
 def _cache(sheet: Sheet, address: Address) -> Finding | None:
     host, _, path = address.text.partition("/")
-    if address.role != ALIAS or "/" in path or not is_cache(host):
+    if "/" in path or not is_cache(host):
         return None
     message = f"{host} keeps the official images below library/, and there is no {address.text}"
     right = f"{host}/library/{path}"
@@ -239,14 +233,10 @@ def is_cache(host: str) -> bool:
     return any(host.endswith(known) if known.startswith(".") else host == known for known in _CACHES)
 
 
-_LOOKS: tuple[Callable[[Sheet, Address], Finding | None], ...] = (
-    _network,
-    _underscore,
-    _web_page,
-    _doubled,
-    _same_host,
-    _other_content,
-    _no_fallback,
-    _insecure,
-    _cache,
-)
+_LOOKS: dict[str, tuple[Callable[[Sheet, Address], Finding | None], ...]] = {
+    PREFIX: (_network, _web_page),
+    LOCATION: (_network, _underscore, _web_page, _doubled, _no_fallback, _insecure),
+    MIRROR: (_network, _underscore, _web_page, _same_host, _other_content, _insecure),
+    ITEM: (_web_page,),
+    ALIAS: (_web_page, _cache),
+}

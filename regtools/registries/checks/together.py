@@ -41,7 +41,7 @@ def together(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
 
 
 def _elsewhere(view: Settings, entry: Registry, sheet: Sheet) -> Iterator[tuple[str, Path]]:
-    """Yield the places of an entry that are told nothing of the registry whose image is wanted."""
+    """Yield the places of an entry that do not learn which registry the name has."""
     assert sheet.document is not None
     path = sheet.document.entry_path(entry.prefix)
     if entry.location not in ("", entry.prefix) and not _namespace(view, entry.namespace_proxy):
@@ -109,7 +109,7 @@ def _searched_caches(view: Settings, sheets: tuple[Sheet, ...], used: _Places) -
             continue
         why = f"stands for {HUB} at {mine[0].place(mine[1])}" if mine else f"is a public cache of {HUB}"
         message = (
-            f"{host!r} {why}, and is no registry to search: nginx is asked for as {host}/nginx, without "
+            f"{host!r} {why}, and not a registry to search: nginx is asked for as {host}/nginx, without "
             "library/, and is not found there"
         )
         path = (*sheet.document.settings.search_path, index)
