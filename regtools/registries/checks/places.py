@@ -33,6 +33,7 @@ _SITES = {
 }
 # Host and first part of the path of a page about an image → what the name of the image begins with.
 _PAGES = {("quay.io", "repository"): "quay.io/", (HUB, "r"): f"{HUB}/", (HUB, "_"): f"{HUB}/library/"}
+_WHOLE = frozenset((*WELL_KNOWN, f"{HUB}/library"))  # all the images that are known under a name
 # Public caches of Docker Hub; what ends a host begins with a dot.
 _CACHES = (
     "mirror.gcr.io",
@@ -46,23 +47,15 @@ _NETWORK = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-fA-F:]*:[0-9a-fA-F:]
 
 
 class Address(NamedTuple):
-    """One address of a file: its text without a last slash, where it is written, and what it is."""
+    """One address of a file: its text without a last slash, its host, where it is written, and what it is."""
 
     text: str
+    host: str
     path: Path
     role: str
     table: Table  # of the entry
     own: Table  # that it is in: the entry's, or the mirror's
-
-    @property
-    def host(self) -> str:
-        """The part before the first slash."""
-        return self.text.partition("/")[0]
-
-    @property
-    def prefix(self) -> str:
-        """What the names that the entry governs begin with."""
-        return self.table.get("prefix") or self.table.get("location") or ""
+    prefix: str  # what the names that the entry governs begin with
 
 
 def places(sheet: Sheet) -> Iterator[Finding]:
@@ -85,18 +78,23 @@ def _addresses(sheet: Sheet) -> Iterator[Address]:
         path = old[index] if old else ("registry", index)
         for role in (PREFIX, LOCATION):
             if table.get(role):
-                yield Address(table[role], path if old else (*path, role), role, table, table)
+                yield _address(table[role], path if old else (*path, role), role, table, table)
         for number, mirror in enumerate(table.get("mirror", ())):
             if mirror and mirror.get("location"):
                 here = (*path, "mirror", number, "location")
-                yield Address(mirror["location"].rstrip("/"), here, MIRROR, table, mirror)
+                yield _address(mirror["location"].rstrip("/"), here, MIRROR, table, mirror)
     items = sheet.value(settings.search_path)
     for index, item in enumerate(items if isinstance(items, list) else ()):
         if isinstance(item, str) and item:
-            yield Address(item.rstrip("/"), (*settings.search_path, index), ITEM, {}, {})
+            yield _address(item.rstrip("/"), (*settings.search_path, index), ITEM, {}, {})
     for name, target in settings.aliases.items():
         if target:
-            yield Address(target, ("aliases", name), ALIAS, {}, {})
+            yield _address(target, ("aliases", name), ALIAS, {}, {})
+
+
+def _address(text: str, path: Path, role: str, table: Table, own: Table) -> Address:
+    prefix = table.get("prefix") or table.get("location") or ""
+    return Address(text, text.partition("/")[0], path, role, table, own, prefix)
 
 
 def without_item(sheet: Sheet, path: Path, instead: str | None = None) -> Fix | None:
@@ -112,7 +110,7 @@ def without_item(sheet: Sheet, path: Path, instead: str | None = None) -> Fix | 
 
 
 def _network(sheet: Sheet, address: Address) -> Finding | None:
-    if not _NETWORK.fullmatch(address.text):
+    if "/" not in address.text[-4:] or not _NETWORK.fullmatch(address.text):  # most are not even tried
         return None
     host, _, length = address.text.partition("/")
     message = (
@@ -135,6 +133,8 @@ def _underscore(sheet: Sheet, address: Address) -> Finding | None:
 
 
 def _web_page(sheet: Sheet, address: Address) -> Finding | None:
+    if address.host not in _SITES and address.host not in (HUB, "quay.io"):
+        return None
     host, _, path = address.text.partition("/")
     first, _, rest = path.partition("/")
     registry = _SITES.get(host, host)
@@ -153,7 +153,7 @@ def _web_page(sheet: Sheet, address: Address) -> Finding | None:
 
 def _doubled(sheet: Sheet, address: Address) -> Finding | None:
     prefix = address.prefix
-    if not address.text.startswith(f"{prefix}/"):
+    if prefix == address.text or not address.text.startswith(f"{prefix}/"):
         return None
     extra = address.text.removeprefix(prefix)
     name = f"{prefix}{extra}/image"
@@ -192,8 +192,7 @@ def _other_content(sheet: Sheet, address: Address) -> Finding | None:
 
 def _no_fallback(sheet: Sheet, address: Address) -> Finding | None:
     prefix, table = address.prefix, address.table
-    known = prefix in (*WELL_KNOWN, f"{HUB}/library")
-    if not known or table.get("blocked", False) or table.get("mirror"):
+    if prefix not in _WHOLE or table.get("blocked", False) or table.get("mirror"):
         return None
     place = address.text.partition("://")[2] or address.text
     if place.partition("/")[0] in (prefix.partition("/")[0], HUB_HOST):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from regtools.errors import Place
 from regtools.reference import HUB
 
-from ..entries import Registry, matching_prefixes
+from ..entries import PRIMARY, Registry, matching_prefixes
 from ..reading.releases import SINCE
 from ..reading.schema import NAMESPACE, Path
 from ..settings import SEARCH, Settings
@@ -21,7 +21,7 @@ from .lenient import Sheet
 from .places import is_cache, without_item
 from .rules import NOTE
 
-_Places = dict[str, dict[str, tuple[Sheet, Path]]]  # location → prefix → where it is written
+_Places = dict[str, dict[str, int]]  # location → prefix of an entry → number of its mirror, or PRIMARY
 
 
 def together(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
@@ -29,36 +29,36 @@ def together(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     owners = {
         prefix: sheet for sheet in sheets if sheet.document for prefix in sheet.document.settings.entries
     }
+    entries = view.registries
     used: _Places = {}
-    for entry in view.registries:
-        if never(entry.prefix) is None:
-            for location, path in _elsewhere(view, entry, owners[entry.prefix]):
-                used.setdefault(location, {}).setdefault(entry.prefix, (owners[entry.prefix], path))
-    yield from _shared(used)
-    yield from _hidden(view, owners)
+    for entry in entries:
+        for location, number in _elsewhere(view, entry):
+            used.setdefault(location, {}).setdefault(entry.prefix, number)
+    yield from _shared(used, owners)
+    yield from _hidden(view, entries, owners)
     yield from _searched_caches(view, sheets, used)
     yield from _nothing_to_search(view, sheets)
 
 
-def _elsewhere(view: Settings, entry: Registry, sheet: Sheet) -> Iterator[tuple[str, Path]]:
+def _elsewhere(view: Settings, entry: Registry) -> Iterator[tuple[str, int]]:
     """Yield the places of an entry that do not learn which registry the name has."""
-    assert sheet.document is not None
-    path = sheet.document.entry_path(entry.prefix)
     if entry.location not in ("", entry.prefix) and not _namespace(view, entry.namespace_proxy):
-        yield entry.location, (*path, "location")
+        yield entry.location, PRIMARY
     for index, mirror in enumerate(entry.mirrors):
         if mirror.location != entry.location and not _namespace(view, mirror.namespace_proxy):
-            yield mirror.location.rstrip("/"), (*path, "mirror", index, "location")
+            yield mirror.location.rstrip("/"), index
 
 
 def _namespace(view: Settings, value: str) -> bool:
     return bool(value) and view.release.knows_namespaces
 
 
-def _shared(used: _Places) -> Iterator[Finding]:
+def _shared(used: _Places, owners: dict[str, Sheet]) -> Iterator[Finding]:
     """Warn of one place for several registries: it cannot know which of them is meant."""
     for location, prefixes in used.items():
-        names = [prefix for prefix in prefixes if not prefix.startswith("*.")]
+        if len(prefixes) < 2:
+            continue
+        names = [prefix for prefix in prefixes if prefix[:2] != "*." and never(prefix) is None]
         if len(names) < 2:
             continue
         one, other, *_ = names
@@ -70,15 +70,18 @@ def _shared(used: _Places) -> Iterator[Finding]:
             f"give each registry a path or a cache of its own; from podman {SINCE['knows_namespaces']} on, "
             f'{NAMESPACE} = "{other}" tells a cache that understands it which one is meant'
         )
-        sheet, path = prefixes[other]
+        sheet, number = owners[other], prefixes[other]
+        assert sheet.document is not None
+        path: Path = sheet.document.entry_path(other)
+        path = (*path, "location") if number == PRIMARY else (*path, "mirror", number, "location")
         yield sheet.finding("shared-mirror", message, path, hint=hint)
 
 
-def _hidden(view: Settings, owners: dict[str, Sheet]) -> Iterator[Finding]:
+def _hidden(view: Settings, entries: tuple[Registry, ...], owners: dict[str, Sheet]) -> Iterator[Finding]:
     """Note an entry that takes names away from one with mirrors, which is in another file."""
     if len({sheet.file for sheet in owners.values()}) < 2:
         return
-    for entry in view.registries:
+    for entry in entries:
         if entry.mirrors or entry.blocked or entry.prefix.startswith("*."):
             continue
         shorter = [each for each in matching_prefixes(view.prefixes, entry.prefix) if each != entry.prefix]
@@ -107,13 +110,15 @@ def _searched_caches(view: Settings, sheets: tuple[Sheet, ...], used: _Places) -
         mine = used.get(host, {}).get(HUB)
         if mine is None and not is_cache(host):
             continue
-        why = f"stands for {HUB} at {mine[0].place(mine[1])}" if mine else f"is a public cache of {HUB}"
+        known = mine is not None
+        key = ("location",) if mine == PRIMARY else ("mirror", mine or 0, "location")
+        why = f"stands for {HUB} at {view.place(HUB, *key)}" if known else f"is a public cache of {HUB}"
         message = (
             f"{host!r} {why}, and not a registry to search: nginx is asked for as {host}/nginx, without "
             "library/, and is not found there"
         )
         path = (*sheet.document.settings.search_path, index)
-        use = "that entry is how a cache is used" if mine else f"use it as a [[registry.mirror]] of {HUB}"
+        use = "that entry is how a cache is used" if known else f"use it as a [[registry.mirror]] of {HUB}"
         instead = f"take it out of the list{'' if HUB in hosts else f' and write {HUB}'}; {use}"
         fix = without_item(sheet, path, HUB)
         yield sheet.finding("cache-in-search-list", message, path, hint=instead, fix=fix)
