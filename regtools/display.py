@@ -8,6 +8,7 @@ The caret line therefore copies tabs from the source and counts columns for ever
 from __future__ import annotations
 
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Container, Iterable, Sequence
@@ -16,6 +17,8 @@ from typing import TextIO
 LIMIT = 120  # columns of source text; longer lines are cut around the caret
 _LEFT = 40  # columns kept before the caret of a cut line
 _ELLIPSIS = "…"
+_SECRETS = "pass|passwd|password|auth|token|identitytoken|secret"
+_SECRET = rf"""(?i)((?<![\w-])["']?(?:{_SECRETS})["']?\s*[=:：＝]\s*)(.+)"""
 
 
 def visible(text: str) -> str:
@@ -34,18 +37,28 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
 
 
+def masked(line: str) -> str:
+    """Return a line of a configuration file with an asterisk for each character of a secret.
+
+    >>> masked('password = "p"')
+    'password = ***'
+    """
+    return re.sub(_SECRET, lambda found: found[1] + "*" * len(found[2]), line)
+
+
 def snippet(
     source: str, line: int, column: int | None, end_column: int | None = None, text: str = ""
 ) -> list[str]:
     """Return the numbered source line and, below it, the caret line followed by ``text``.
 
     ``column`` and ``end_column`` (exclusive) count characters from 1; without a column no caret is drawn.
+    A secret is masked.
 
     >>> print(*snippet('location = docker.io', 2, 12, 21), sep="\\n")
       2 | location = docker.io
         |            ^^^^^^^^^
     """
-    gutter = f"  {line} | "
+    source, gutter = masked(source), f"  {line} | "
     blank = " " * (len(gutter) - 2) + "| "
     if column is None:
         return [gutter + _cut(source, 0, 0)[0], *([blank + text] if text else [])]

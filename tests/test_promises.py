@@ -11,7 +11,6 @@ import inspect
 import io
 import json
 from argparse import ArgumentParser
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ def commands() -> dict[str, list[str]]:
     table = {}
     for name in cli.COMMANDS:
         parser = ArgumentParser(prog=name)
-        import_module(f"regtools.cli.{name}").configure(parser)
+        cli.command(name).configure(parser)
         table[name] = options(parser)
     return table
 

@@ -19,7 +19,7 @@ from regtools.registries.reading.releases import release as rules_of
 
 from .formats import FORMATS, SEVERITIES
 from .options import configuration, misuse, named_files, release, surroundings
-from .output import NO, OK
+from .output import NO, OK, say, wrapped
 from .parser import ending, file
 
 # In /etc/containers these lie beside registries.conf; other programs' rules hold for them.
@@ -47,17 +47,24 @@ def configure(parser: ArgumentParser) -> None:
         default="warning",
         help="least severity that makes the exit status 1 (default warning)",
     )
+    text = "print what a finding means and why, with examples; the code is the word in brackets"
+    parser.add_argument("--explain", metavar="CODE", help=text)
     parser.epilog = ending(
         "0 no error and no warning (notes are allowed), or what --fail-on says; 1 an error or a warning; "
         "2 wrong usage.",
         "regtools check",
         "regtools check my-registries.conf --podman 5",
+        "regtools check --explain unquoted-value",
         "regtools check --root IMAGE-TREE --output-format sarif > findings.sarif",
     )
 
 
 def run(options: Namespace) -> int:
-    """Check the files and print the findings."""
+    """Check the files and print the findings, or print the page of one."""
+    if options.explain:
+        lines = checks.page(options.explain).splitlines()
+        say("\n".join(part for line in lines for part in ([line] if line[:1] == " " else wrapped(line))))
+        return OK
     if options.files and any(named_files(options).values()):
         raise misuse("name files, or give --conf, --dropins and --aliases; not both")
     podman = release(options)
@@ -70,10 +77,10 @@ def run(options: Namespace) -> int:
         tuple(path for one in reports for path in one.files),
         any(one.stops for one in reports),
     )
-    FORMATS[options.output_format](report, podman)
-    failing = SEVERITIES[: (*SEVERITIES, "never").index(options.fail_on) + 1]
+    FORMATS[options.output_format](report, podman, options)
     if options.fail_on == "never":
         return OK
+    failing = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
     return NO if any(report.count(severity) for severity in failing) else OK
 
 
@@ -100,7 +107,7 @@ def _named(options: Namespace, podman: str) -> list[checks.Report]:
             groups[-1].append((path, around.read(path), dropin))
         except RegtoolsError as error:
             if isinstance(error.__cause__, IsADirectoryError):
-                error.message = "this directory has no *.conf that podman would read as registries.conf"
+                error.message = "this directory has no *.conf to check"
                 error.hint = "name a file, or a directory that holds registries.conf or its drop-ins"
             failed.append(checks.Finding.of(error))
     rules = rules_of(podman)

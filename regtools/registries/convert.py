@@ -202,7 +202,7 @@ def docker_toml(mirrors: Iterable[object], insecure: Iterable[object]) -> tuple[
     """
     notes: list[str] = []
     hosts = {host: None for item in insecure if (host := _insecure_host(item, notes))}
-    found = dict(mirror for item in mirrors if (mirror := _docker_mirror(item, hosts, notes)))
+    found = dict(mirror for item in mirrors if (mirror := docker_mirror(item, hosts, notes)))
     entries = []
     if found:
         entries.append(Registry("", HUB, HUB in hosts, mirrors=tuple(map(Mirror, found, found.values()))))
@@ -220,7 +220,8 @@ def _insecure_host(item: object, notes: list[str]) -> str | None:
     return None
 
 
-def _docker_mirror(item: object, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
+def docker_mirror(item: object, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
+    """Return a mirror's location and whether it is insecure; None, and a note, if podman cannot use it."""
     text = item if isinstance(item, str) else ""
     bare = _bare(text)
     host = bare.partition("/")[0]

@@ -139,6 +139,43 @@ def test_bad_input_is_one_clear_error(kind: str, tmp_path: Path, capsys: pytest.
     assert str(path) in out
 
 
+def test_a_code_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "--explain", "shared-mirror")
+    assert status == 0
+    assert out.startswith("shared-mirror: warning\n")
+    assert "namespace-proxy" in out
+    status, _, err = run(capsys, "--explain", "shared-mirrors")
+    assert status == 2
+    assert "shared-mirror" in err
+
+
+def test_a_name_that_is_no_file_says_nothing_of_podman(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (tmp_path, tmp_path / "missing.conf"):
+        _, out, _ = run(capsys, str(name), "--podman", "6")
+        assert str(name) in out
+        assert "podman" not in out.replace(str(name), "")
+
+
+def test_another_machine_is_named_as_one_with_its_release(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {f"{ETC}/registries.conf": GOOD})
+    _, out, _ = run(capsys, "--root", str(tmp_path), "--podman", "5.4")
+    assert "these are the files of another machine" in out
+    assert "checked as podman 5.4" in out
+
+
+def test_another_machine_is_checked_for_all_its_accounts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "home/runner/.config/containers/registries.conf"
+    write(tmp_path, {name: "[registries.search]\nregistries = ['docker.io']\n"})
+    assert f"/{name}:1:1: error" in run(capsys, "--root", str(tmp_path))[1]
+    assert name not in run(capsys, "--root", str(tmp_path), "--uid", "7")[1]
+
+
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "a.conf", "--conf", "b.conf")[0] == 2
     assert run(capsys, "--podman", "7")[0] == 2

@@ -84,8 +84,8 @@ def codes(line: str) -> set[str]:
     if line == "[registries.search]":
         line += '\nregistries = ["docker.io"]'
     elif not line.startswith("unqualified"):
-        other = "" if line.startswith("location") else 'location = "near.mirror.example/some"\n'
-        line = f"[[registry]]\n{other}{line}"
+        other = "" if line.startswith("location") else 'location = "near.mirror.example:5000/some"\n'
+        line = f'unqualified-search-registries = ["docker.io"]\n[[registry]]\n{other}{line}'
     report = check_texts(release("6"), [("registries.conf", line.encode(), False)])
     return {finding.code for finding in report.findings}
 

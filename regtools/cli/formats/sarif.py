@@ -9,6 +9,7 @@ import os.path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from regtools.registries.checks.rules import rule
 from regtools.version import __version__
 
 if TYPE_CHECKING:
@@ -30,13 +31,20 @@ def log(report: Report, podman: str) -> dict[str, Any]:
     """
     codes = [*dict.fromkeys(finding.code for finding in report.findings)]
     run = {
-        "tool": {"driver": {"name": "regtools", "version": __version__, "rules": [{"id": c} for c in codes]}},
+        "tool": {"driver": {"name": "regtools", "version": __version__, "rules": [*map(_rule, codes)]}},
         "columnKind": "unicodeCodePoints",  # 3.14.17
         "artifacts": [{"location": _location(path)} for path in report.files],
         "results": [_result(finding, codes.index(finding.code)) for finding in report.findings],
         "properties": {"podman": podman},
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _rule(code: str) -> dict[str, Any]:
+    """Return the row of a code as a reporting descriptor (3.49)."""
+    row = rule(code)
+    texts = {"shortDescription": row.what, "fullDescription": row.why, "help": row.fix}
+    return {"id": code, **{name: {"text": text} for name, text in texts.items() if text}}
 
 
 def _result(finding: Finding, rule: int) -> dict[str, Any]:

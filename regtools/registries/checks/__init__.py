@@ -5,34 +5,40 @@
     files ─▶ sheets (as far as each can be read) ─▶ findings ─▶ fixes tried ─▶ sorted
 
 Podman stops at the first thing that it refuses and is silent about what it ignores; a check goes on and
-reports both. The rules are listed in :mod:`regtools.registries.checks.finding`; each look below is a
+reports both. The rules are listed in :mod:`regtools.registries.checks.rules`; each look below is a
 generator of their findings.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
+
+from regtools.errors import RegtoolsError
 
 from ..reading.document import dialect
 from ..reading.host import Surroundings
 from ..reading.lookup import Files
 from ..reading.releases import Release
 from ..settings import Settings
+from .account import account
 from .entries import entries
-from .files import find, ignored, upgrade
-from .finding import ERROR, NOTE, RULES, WARNING, Finding, Findings, Rule, rule
+from .files import Forgiving, alike, find, ignored, upgrade
+from .finding import Finding, Findings
 from .fixes import Edit, Fix
 from .keys import keys
 from .lenient import Sheet
 from .merged import modes, replaced, search_list, shown_aliases, whole
+from .places import places
 from .prover import State, prove
 from .refused import faults, old_format, problems
+from .rules import ERROR, NOTE, WARNING, Rule, page, rule, rules
+from .together import together
 
 __all__ = [
     "ERROR",
     "NOTE",
-    "RULES",
     "WARNING",
     "Edit",
     "Finding",
@@ -43,6 +49,9 @@ __all__ = [
     "check_conf",
     "check_machine",
     "check_texts",
+    "page",
+    "rule",
+    "rules",
 ]
 
 # What looks at one file alone.
@@ -51,10 +60,15 @@ OF_A_FILE: tuple[Callable[[Sheet], Iterable[Finding]], ...] = (
     problems,
     old_format,
     entries,
+    places,
     search_list,
 )
 # What looks at the merged configuration and all files; for files that podman accepts.
-OF_THE_WHOLE: tuple[Callable[[Settings, tuple[Sheet, ...]], Iterable[Finding]], ...] = (whole, modes)
+OF_THE_WHOLE: tuple[Callable[[Settings, tuple[Sheet, ...]], Iterable[Finding]], ...] = (
+    whole,
+    together,
+    modes,
+)
 _RANK = {ERROR: 0, WARNING: 1, NOTE: 2}
 
 
@@ -78,7 +92,7 @@ def check_conf(conf: Settings) -> Findings:
     sheets = tuple(
         Sheet(d.text, conf.release, file=d.file, dropin=d.dropin, toml=conf.toml) for d in conf.documents
     )
-    return _report(conf.release, sheets, conf, None, [*map(ignored, conf.files_ignored)]).findings
+    return _report(conf.release, sheets, conf, None, [*ignored(conf.files_ignored)]).findings
 
 
 def check_texts(
@@ -109,9 +123,27 @@ def check_machine(
     toml = dialect(release, around.environ)
     sheets = tuple(Sheet(f.data, release, file=f.path, dropin=f.dropin, toml=toml) for f in files.read)
     named = any((paths or {}).values())
-    found = [*map(Finding.of, failed), *map(ignored, files.ignored)]
-    report = _report(release, sheets, _view(release, sheets, files), None if named else around, found)
-    return report._replace(stops=report.stops or bool(failed))
+    view = _view(release, sheets, files)
+    lacking = [*map(Finding.of, failed), *([] if named else account(view, sheets, around))]
+    found = [*lacking, *ignored(files.ignored)]
+    report = _report(release, sheets, view, None if named else around, found)
+    stops = report.stops or any(finding.severity == ERROR for finding in lacking)
+    others = [] if named else [*_others(release, around, toml, report.files)]
+    files_of_all = (*report.files, *(path for other in others for path in other.files))
+    return Report(Findings(f for one in (report, *others) for f in one.findings), files_of_all, stops)
+
+
+def _others(release: Release, around: Surroundings, toml: str, known: tuple[str, ...]) -> Iterator[Report]:
+    """Check the main files of the other accounts of another machine, unless one account is named."""
+    machine = Forgiving(around, release)
+    try:
+        homes = ["/root", *(f"/home/{name}" for name in around.names("/home"))] if around.is_for_all else []
+    except RegtoolsError:  # so the accounts are not known
+        return
+    for path in (f"{home}/.config/containers/registries.conf" for home in homes):
+        if path not in known and around.exists(path):
+            sheets = (Sheet(machine.read(path), release, file=path, toml=toml),)
+            yield _report(release, sheets, _view(release, sheets, Files()), None, [])
 
 
 def _view(release: Release, sheets: tuple[Sheet, ...], files: Files) -> Settings:
@@ -169,7 +201,7 @@ def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> Findings:
     def key(finding: Finding) -> tuple[int, str, int, int, int]:
         where = finding.where
         file = where.file if where else None
-        line, column = (where.line or 0, where.column or 0) if where else (0, 0)
+        line, column = (where.line or sys.maxsize, where.column or 0) if where else (0, 0)
         return order.get(file, len(order)), file or "", line, column, _RANK[finding.severity]
 
     kept = (
@@ -178,4 +210,4 @@ def _sorted(found: Iterable[Finding], sheets: tuple[Sheet, ...]) -> Findings:
         if (finding.severity == ERROR or finding.where not in wrong)
         and not (finding.code == "upgrade-refused" and finding.where in told)
     )
-    return Findings(sorted(kept, key=key))
+    return Findings(alike(sorted(kept, key=key)))

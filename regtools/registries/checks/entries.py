@@ -15,9 +15,10 @@ from ..entries import slip
 from ..reading.releases import Release
 from ..reading.schema import Path, Table, fold_key
 from ..writing import quote
-from .finding import WARNING, Finding
+from .finding import Finding
 from .fixes import Fix
 from .lenient import Sheet
+from .rules import WARNING
 
 # ruff: noqa: SIM905 - a list of eighty words, one a line, would hide the rest
 # Images of Docker's own that people name most often: docker.io/NAME as a prefix hardly means a namespace.
@@ -194,7 +195,7 @@ def _mirrors(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
     careful = [mirror for _, mirror in mirrors if not mirror.get("insecure", False)]
     if entry.table.get("insecure", False) and careful:
         message = "insecure = true holds for the location only, not for the mirrors below it"
-        hint = "say insecure = true below each [[registry.mirror]] that needs it"
+        hint = "write insecure = true below each [[registry.mirror]] that needs it"
         path = (*entry.path, "insecure")
         yield sheet.finding("insecure-not-inherited", message, path, hint=hint)
     location = entry.table.get("location") or entry.prefix
@@ -216,6 +217,6 @@ def _mirrors(sheet: Sheet, entry: _Entry) -> Iterator[Finding]:
             message = f"mirror {location!r} is the registry's own location, which is tried last anyway"
             yield sheet.finding("mirror-is-location", message, path)
         elif location in seen:
-            message = f"mirror {location!r} is there twice, and would be tried twice"
+            message = f"mirror {location!r} is listed twice: if it fails, it is tried again"
             yield sheet.finding("duplicate-mirror", message, path, hint="keep the first")
         seen.add(location)

@@ -9,7 +9,7 @@ Source: containers-registries.conf(5), containers-registries.conf.d(5).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +17,20 @@ from regtools.errors import Place, RegtoolsError
 
 from ..reading.document import Document, dialect
 from ..reading.host import Surroundings
-from ..reading.lookup import Files, Ignored, look_up
+from ..reading.lookup import Files, Ignored, look_up, places
 from ..reading.releases import SINCE, Release
 from ..settings import Settings
-from .finding import NOTE, Finding, rule
+from .finding import Finding
 from .lenient import Sheet
+from .rules import NOTE, rule
 
 # Why a file is not read → code of the finding, and what to do. Other reasons are notes.
 _WHY = {
     "misnamed-drop-in": ("misnamed-file", "rename it to end in .conf"),
-    "misnamed-main": ("misnamed-file", "rename it, or move it into registries.conf.d"),
+    "misnamed-main": (
+        "misnamed-file",
+        "name it registries.conf, or move it into registries.conf.d under a name that ends in .conf",
+    ),
     "masked": ("masked-file", "give it another name if both are to count"),
     "nested": ("unread-file", "move its files one level up"),
     "not-a-directory": ("unread-file", "make it a directory"),
@@ -35,6 +39,7 @@ _WHY = {
     "dangling": ("dangling-link", "remove the link, or make its target"),
     "variable": ("unread-file", None),
 }
+_SHOWN = 3  # places of equal notes that are named
 _BACKUP = re.compile(
     r".*(?:\.(?:bak|orig|old|save|rpmsave|rpmnew|rpmorig|swp|disabled|dpkg-\w+|ucf-\w+)|~|\.\d+)$"
 )
@@ -52,6 +57,7 @@ class Forgiving(Surroundings):
         self.failed: list[RegtoolsError] = []
         named = (*release.main_variables, release.override_variable or "")
         self._wanted = {self.environ.get(name) for name in named} - {None, ""}
+        self._dropins = places(release, base).dropins
         self._links = release.dangling_link_is_fatal
 
     def read(self, path: str) -> bytes:
@@ -69,10 +75,12 @@ class Forgiving(Surroundings):
             return b""
 
     def names(self, path: str) -> list[str]:
-        """List a directory; one that cannot be read is empty."""
+        """List a directory; one of drop-ins that cannot be read is empty."""
         try:
             return super().names(path)
         except RegtoolsError as error:
+            if path not in self._dropins:
+                raise
             self.failed.append(error)
             return []
 
@@ -100,14 +108,31 @@ def find(
     return files, refused
 
 
-def ignored(item: Ignored) -> Finding:
-    """Turn a file that is there but not read into a finding."""
-    message = f"this is not read: {item.why}"
-    where = Place(item.path)
-    if item.code not in _WHY or _BACKUP.match(item.path):
-        return Finding(NOTE, "unread-file", message, where)
-    code, hint = _WHY[item.code]
-    return Finding(rule(code).severity, code, message, where, hint)
+def ignored(items: Iterable[Ignored]) -> Iterator[Finding]:
+    """Yield the files that are there but not read. A locked directory may be empty."""
+    for item in items:
+        message = f"this is not read: {item.why}"
+        where = Place(item.path)
+        if item.code in _WHY and not _BACKUP.match(item.path):
+            code, hint = _WHY[item.code]
+            yield Finding(rule(code).severity, code, message, where, hint)
+        elif item.code != "locked":
+            yield Finding(NOTE, "unread-file", message, where)
+
+
+def alike(found: list[Finding]) -> Iterator[Finding]:
+    """Yield the findings, and of notes in the same words one, which names the other places."""
+    groups: dict[object, list[Finding]] = {}
+    for finding in found:
+        same = finding.severity == NOTE and finding.fix is None and finding.where is not None
+        groups.setdefault((finding.code, finding.message, finding.hint) if same else id(finding), []).append(
+            finding
+        )
+    for first, *others in groups.values():
+        places = [str(other.where) for other in others]
+        rest = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+        more = f" (and so {', '.join(places[:_SHOWN])}{rest})" if places else ""
+        yield replace(first, message=first.message + more)
 
 
 def upgrade(
@@ -135,7 +160,7 @@ def upgrade(
             if mirrored and later.blobs_move_on and not release.blobs_move_on:
                 message = (
                     f"from podman {SINCE['blobs_move_on']} on, a layer that a mirror does not deliver is "
-                    "fetched from the next source; today the pull fails"
+                    "fetched from the next source; with this podman the pull fails"
                 )
                 yield Finding(NOTE, "upgrade-changes", message, view.place(mirrored[0], "mirror", 0))
 
@@ -196,9 +221,7 @@ def _meaning(
     before, after = _meant(view), _meant(then)
     for key, value in after.items():
         if before.get(key) != value:
-            message = (
-                f"podman {later.name} makes something else of these files: {key} is then {_brief(value)}"
-            )
+            message = f"podman {later.name} reads these files otherwise: {key} is then {_brief(value)}"
             yield Finding(NOTE, "upgrade-changes", message, Place(view.main_file))
 
 

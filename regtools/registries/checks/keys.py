@@ -14,6 +14,7 @@ from ..convert import docker_toml, old_toml
 from ..reading.releases import SINCE
 from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, NAMESPACE, OLD_LISTS, TOP, Path, Table, fold_key
 from ..settings import Settings
+from .borrowed import LOGINS, TOOLS, foreign, logins
 from .finding import Finding
 from .fixes import Fix
 from .lenient import Sheet
@@ -29,7 +30,6 @@ BORROWED = {
     "allow-nondistributable-artifacts": "nothing: podman has no such setting",
     "skip_verify": "insecure = true",
     "endpoint": "a [[registry.mirror]]",
-    "plugins": "nothing: this is a setting of containerd",
 }
 _HEADER = re.compile(r"\s*(\[\[?[^\]]*\]\]?)")
 
@@ -104,6 +104,10 @@ def _table(
             yield _misnamed_table(sheet, here, name)
         elif known is not ENTRY and name in ENTRY:
             yield _misplaced_entry(sheet, here, name)
+        elif name in LOGINS:
+            yield from logins(sheet, here, table)
+        elif not path and name in TOOLS:
+            yield foreign(sheet, here, value)
         elif name in BORROWED:
             yield _borrowed(sheet, here, name, value)
         else:

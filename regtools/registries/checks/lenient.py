@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
+from regtools.display import masked
 from regtools.errors import Place, RegtoolsError, TomlError
 from regtools.toml.faults import error_at
 from regtools.toml.positions import Span, locate
@@ -16,9 +17,10 @@ from ..reading.document import Document, bom_error
 from ..reading.releases import Release
 from ..reading.schema import Path, Problem, Table, fold_key
 from ..reading.validation import check
-from .finding import Finding, rule
+from .finding import Finding
 from .fixes import Edit, Fix
 from .mending import blanked, mended
+from .rules import rule
 
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
@@ -246,8 +248,8 @@ class Sheet:
         return Edit(self.file, first, max(self.back(end), first), text)
 
     def fix(self, text: str, *edits: Edit) -> Fix | None:
-        """Return a fix of this file, None if there is nothing to edit."""
-        return Fix(text, edits, self.text or "") if edits else None
+        """Return a fix of this file, None if there is nothing to edit, or a secret would be shown."""
+        return Fix(text, edits, self.text or "") if edits and masked(text) == text else None
 
     def replaced(self, path: Path, value: str) -> Fix | None:
         """Return the fix that writes another value."""

@@ -8,6 +8,7 @@ containers-registries.conf.d(5) for what a later file replaces.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -20,12 +21,19 @@ from ..resolve import resolve
 from ..settings import SEARCH, Settings
 from ..writing import mirrors_toml, quote
 from .entries import never
-from .finding import NOTE, Finding, rule
+from .finding import Finding
 from .lenient import Sheet
+from .rules import NOTE, rule
 
 _FLAGS = ("insecure", "blocked", "mirror-by-digest-only")
 _DIGEST = "@sha256:" + "0" * 64
 _SAMPLE = "regtools-sample"  # a name that no entry has
+# The search lists that Fedora, Red Hat Enterprise Linux and openSUSE come with: no news to their owners.
+_STOCK = (
+    ("registry.fedoraproject.org", "registry.access.redhat.com", "docker.io"),
+    ("registry.access.redhat.com", "registry.redhat.io", "docker.io"),
+    ("registry.opensuse.org", "registry.suse.com", "docker.io"),
+)
 _LONG = 100  # a location that may make a name too long
 
 
@@ -46,9 +54,13 @@ def replaced(sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
             before = search.document.settings.search if search and search.document else None
             if search is not None and before != settings.search and before:
                 gone = [host for host in before if host not in settings.search]
-                message = f"this search list replaces the one of {search.place(path)}"
+                message = f"this search list overrides the one of {search.place(path)}"
                 message += f", so {', '.join(gone)} is not searched" if gone else ", with another order"
-                yield sheet.finding("search-list-replaced", message, path, hint="lists are not joined")
+                hint = "lists are not joined; the one that is read last counts"
+                if sheet.dropin:
+                    name = posixpath.basename(sheet.file or "")
+                    hint += f", so a drop-in wins with a name that sorts after {name}"
+                yield sheet.finding("search-list-replaced", message, path, hint=hint)
             search = sheet
 
 
@@ -131,7 +143,7 @@ def _unsafe_mirrors(
             f"mirror {mirror.location!r} is reached by verified HTTPS only, although the entry {own!r} says "
             "insecure = true: that holds for names that begin with it, not for mirrors"
         )
-        hint = "say insecure = true below this [[registry.mirror]]"
+        hint = "write insecure = true below this [[registry.mirror]]"
         here = (*path, "mirror", index, "location")
         header, text = sheet.header(here[:-1]), "insecure = true"
         fix = sheet.fix(text, sheet.insertion(header, text)) if header else None
@@ -167,8 +179,8 @@ def _rewriting(view: Settings, entry: Registry, sheet: Sheet) -> Iterator[Findin
         return
     if "/" in entry.prefix and (bare := _failure(view, entry, host)) is not None:
         message = (
-            f"images below {entry.prefix}/ are found, but not {entry.prefix} itself, should that be an "
-            f"image: {bare.message}"
+            f"images below {entry.prefix}/ are found; {entry.prefix} itself, if it is an image, is not: "
+            f"{bare.message}"
         )
         yield _at(sheet, "whole-repository", message, bare)
 
@@ -203,10 +215,10 @@ def _port(entry: Registry, sheet: Sheet, path: Path) -> Iterator[Finding]:
     if ":" not in target or entry.location == entry.prefix:
         return
     message = (
-        f"prefix {host!r} governs {host}:PORT too, whatever the port, and the port goes along: "
-        f"{host}:5000/x would become {entry.location}:5000/x, which is no name"
+        f"prefix {host!r} also matches {host} with any port, and the port is kept: {host}:5000/x would "
+        f"become {entry.location}:5000/x, which is not a valid name"
     )
-    hint = f"should {host} have registries on other ports, give each an entry of its own"
+    hint = f"if {host} has registries on other ports, give each an entry of its own"
     yield sheet.finding("port-goes-along", message, (*path, "location"), hint=hint)
 
 
@@ -231,7 +243,7 @@ def search_list(sheet: Sheet) -> Iterator[Finding]:
             hint = "write the registry's full host name"
             yield sheet.finding("search-without-dot", message, here, hint=hint)
         if host in seen:
-            message = f"{host!r} is in the search list twice, and would be tried twice"
+            message = f"{host!r} is listed twice in the search list, so it is tried twice"
             yield sheet.finding("duplicate-search", message, here, hint="keep the first")
         seen.add(host)
 
@@ -239,17 +251,17 @@ def search_list(sheet: Sheet) -> Iterator[Finding]:
 def modes(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding]:
     """Note what enforcing means for scripts."""
     hosts = view.unqualified_search_registries
-    if view.short_name_mode != "enforcing" or len(hosts) < 2:
+    if view.short_name_mode != "enforcing" or len(hosts) < 2 or hosts in _STOCK:
         return
     where = view.setting_place("short-name-mode")
     sheet = next((s for s in reversed(sheets) if where and s.file == where.file), None)
     if sheet is None:
         return
     message = (
-        f"with short-name-mode enforcing and {len(hosts)} search registries, short names fail where there is "
-        "no terminal to ask on: in scripts, cron, CI and systemd units"
+        f"podman asks which of the {len(hosts)} search registries is meant, so short names fail where there "
+        "is no terminal to ask on: in scripts, cron, CI and systemd units"
     )
-    hint = "use full names or aliases there; with one search registry nobody is asked"
+    hint = "use full names or aliases there; with one search registry podman does not ask"
     yield sheet.finding("enforcing-no-terminal", message, ("short-name-mode",), hint=hint)
 
 
@@ -257,6 +269,8 @@ def shown_aliases(view: Settings, sheets: tuple[Sheet, ...]) -> Iterator[Finding
     """Note which names the search list does not decide, and remembered answers that beat the files."""
     if view.unqualified_search_registries and view.aliases:
         for sheet in sheets:
+            if "shortnames" in (sheet.file or ""):  # the list of a distribution, which no one has written
+                continue
             mine = sheet.document.settings.aliases if sheet.document else {}
             names = [name for name in mine if view.aliases.get(name) == mine[name]]
             if names:

@@ -16,8 +16,9 @@ from regtools.errors import RegtoolsError
 
 from ..resolve import resolve
 from ..settings import Settings
-from .finding import NOTE, WHOLE, Finding, rule
+from .finding import Finding
 from .fixes import Fix, OverlapError, apply_all, compatible
+from .rules import NOTE, WHOLE, rule
 
 Check = Callable[[dict[str | None, str]], "State"]
 

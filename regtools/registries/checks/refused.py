@@ -15,10 +15,11 @@ from ..convert import convert, old_lists, old_toml
 from ..reading.schema import ENTRY, MIRROR, TOP, Path, Problem, fold_key
 from ..reading.validation import MODES, PULL_FROM_MIRROR
 from ..writing import mirrors_toml, quote
-from .finding import ERROR, Finding
+from .finding import Finding
 from .fixes import Edit, Fix
 from .lenient import Sheet
 from .mending import doubled_brackets
+from .rules import ERROR
 
 _YAML = re.compile(r"(?:\s*(?:#[^\n]*)?\n|---\s*\n)*[\w.-]+:\s*(?:#[^\n]*)?\n\s*(?:-|[\w\".-]+:)")
 FORMAT = (

@@ -168,6 +168,11 @@ def certificates(reference: str, around: Surroundings) -> Certificates:
     return Certificates(host, searched, directory, authorities, clients, tuple(problems))
 
 
+def auth_files(around: Surroundings, podman: str) -> list[str]:
+    """Return the files in which logins are looked for, in order."""
+    return [file.path for file in _files(around, alone=release(podman).auth_variable_is_alone)]
+
+
 # -- auth files ------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,11 @@ class Surroundings:
         environ = None if self.environ is os.environ else dict(self.environ)
         return type(self), (self.root, environ, self._uid)
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether this is another machine, of which no account has been named."""
+        return self.root != "/" and self._uid is None
+
     def real(self, path: str) -> str:
         """Return the path outside the root; links are followed as if the root were ``/``.
 
@@ -94,15 +99,20 @@ class Surroundings:
             error.where = Place(path)
             raise
 
-    def mode(self, path: str, *, follow: bool = True) -> int | None:
-        """Return the file mode bits, or None if nothing is there; a link to nowhere is nothing."""
+    def stat(self, path: str, *, follow: bool = True) -> os.stat_result | None:
+        """Return mode and owner, or None if nothing is there; a link to nowhere is nothing."""
         try:
             if follow:
-                return os.stat(self.real(path)).st_mode
+                return os.stat(self.real(path))
             head, tail = os.path.split(path)
-            return os.lstat(os.path.join(self.real(head or "."), tail)).st_mode
+            return os.lstat(os.path.join(self.real(head or "."), tail))
         except (OSError, ValueError):
             return None
+
+    def mode(self, path: str, *, follow: bool = True) -> int | None:
+        """Return the file mode bits, or None if nothing is there; a link to nowhere is nothing."""
+        found = self.stat(path, follow=follow)
+        return None if found is None else found.st_mode
 
     def exists(self, path: str) -> bool:
         """Return whether there is anything at a path; a link to nowhere is nothing."""
@@ -131,12 +141,16 @@ class Surroundings:
                 return pwd.getpwuid(self.uid).pw_dir
             except (KeyError, OverflowError):
                 return None
-        try:
-            lines = self.read("/etc/passwd").decode(errors="replace").splitlines()
-        except RegtoolsError:
-            return None
-        rows = (line.split(":") for line in lines)
+        rows = self.rows("/etc/passwd")
         return next((row[5] for row in rows if len(row) > 5 and row[2] == str(self.uid)), None)
+
+    def rows(self, path: str) -> list[list[str]]:
+        """Read a table of accounts, such as ``/etc/passwd``; one that cannot be read is empty."""
+        try:
+            lines = self.read(path).decode(errors="replace").splitlines()
+        except RegtoolsError:
+            return []
+        return [line.split(":") for line in lines]
 
 
 def _parts(path: str) -> list[str]:

@@ -44,7 +44,8 @@ class Ignored(Value):
         code: the reason for programs: ``misnamed-drop-in``, ``misnamed-main``, ``masked``, ``nested``,
             ``not-a-directory``, ``linked``, ``dangling``, ``missing``, ``elsewhere`` (only another release
             reads it), ``variable`` (only another release obeys the variable that names it), ``other-user``,
-            ``other-main``, ``hidden`` (something that is read switches it off) or ``not-named``.
+            ``other-main``, ``locked`` (it cannot be listed, and is not read), ``hidden`` (something that is
+            read switches it off) or ``not-named``.
     """
 
     __slots__ = ("code", "path", "why")
@@ -156,7 +157,7 @@ def _find_main(release: Release, around: Surroundings, files: Files) -> None:
     if value:
         files.main_file = value
         _read_named(around, variable, value, files, dropin=False)
-    for path in filter(around.exists, _places(release, around).mains):
+    for path in filter(around.exists, places(release, around).mains):
         if not files.read:
             files.main_file = path
             files.read.append(Found(path, around.read(path), dropin=False))
@@ -168,18 +169,18 @@ def _find_main(release: Release, around: Surroundings, files: Files) -> None:
 
 
 def _find_dropins(release: Release, around: Surroundings, files: Files) -> None:
-    places = _places(release, around)
+    mine = places(release, around)
     variable, value = _main_variable(release, around)
-    directories = places.dropins
+    directories = mine.dropins
     if value and release.variable_drops_dropins:
         why = f"{variable} is set, which switches drop-ins off"
         _ignore_dropins(around, directories, files, why, "hidden")
         return
-    if release.user_file_hides_system and places.user and files.main_file == places.user and not value:
-        hidden = [path for path in directories if path != f"{places.user}.d"]
-        why = f"{places.user} exists, which hides the system's drop-ins"
+    if release.user_file_hides_system and mine.user and files.main_file == mine.user and not value:
+        hidden = [path for path in directories if path != f"{mine.user}.d"]
+        why = f"{mine.user} exists, which hides the system's drop-ins"
         _ignore_dropins(around, hidden, files, why, "hidden")
-        directories = [f"{places.user}.d"]
+        directories = [f"{mine.user}.d"]
     _take_dropins(release, around, directories, files)
 
 
@@ -256,7 +257,7 @@ def _main_variable(release: Release, around: Surroundings) -> tuple[str, str]:
     return "", ""
 
 
-def _places(release: Release, around: Surroundings) -> Places:
+def places(release: Release, around: Surroundings) -> Places:
     """Return where this release looks; drop-in directories strongest first, or as they are read."""
     user: str | None = None
     if release.obeys_xdg and "XDG_CONFIG_HOME" in around.environ:
@@ -288,14 +289,14 @@ def _system_root(root: str) -> str:
 
 def _ignore_elsewhere(release: Release, around: Surroundings, files: Files) -> None:
     """Note what other releases, other users or other variables would read, and misnamed neighbours."""
-    mine = _places(release, around)
+    mine = places(release, around)
     why = f"podman {release.name} does not look here"
     for other in reversed(RELEASES.values()):
-        places = _places(other, around)
-        for path in filter(around.exists, places.mains):
+        theirs = places(other, around)
+        for path in filter(around.exists, theirs.mains):
             if path not in mine.mains:
                 files.ignore(path, why, "elsewhere")
-        directories = [path for path in places.dropins if path not in mine.dropins]
+        directories = [path for path in theirs.dropins if path not in mine.dropins]
         _ignore_dropins(around, directories, files, why, "elsewhere")
         for variable in (*other.main_variables, other.override_variable or ""):
             value = around.environ.get(variable)
@@ -316,8 +317,8 @@ def _ignore_dropins(around: Surroundings, directories: list[str], files: Files, 
             for name in around.names(directory):
                 if name.endswith(".conf"):
                     files.ignore(f"{directory}/{name}", why, code)
-        except RegtoolsError:  # it is not read anyway
-            files.ignore(directory, why, code)
+        except RegtoolsError:
+            files.ignore(directory, why, "locked")
 
 
 def _ignore_misnamed(around: Surroundings, path: str, files: Files) -> None:

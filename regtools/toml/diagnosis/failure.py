@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from regtools.display import masked
+
 from ..positions import KEY, SCALAR, Path, Scanner, Span, key_parts, locate, nothing
 
 _KEY: Final = re.compile(KEY)
@@ -112,7 +114,7 @@ class Failure:
     def rewrite(self, value: str) -> str:
         """Return the hint to write ``value``, with its key where the statement is ``key = value``."""
         if self.key and self.value is not None and not self.in_list():
-            return f"write {self.key[0]} = {value}"
+            return masked(f"write {self.key[0]} = {value}")
         return f"write {value}"
 
 
