@@ -156,7 +156,7 @@ def _find_main(release: Release, around: Surroundings, files: Files) -> None:
     if value:
         files.main_file = value
         _read_named(around, variable, value, files, dropin=False)
-    for path in filter(around.exists, _places(release, around).mains):
+    for path in filter(around.exists, usual_places(release, around).mains):
         if not files.read:
             files.main_file = path
             files.read.append(Found(path, around.read(path), dropin=False))
@@ -168,7 +168,7 @@ def _find_main(release: Release, around: Surroundings, files: Files) -> None:
 
 
 def _find_dropins(release: Release, around: Surroundings, files: Files) -> None:
-    places = _places(release, around)
+    places = usual_places(release, around)
     variable, value = _main_variable(release, around)
     directories = places.dropins
     if value and release.variable_drops_dropins:
@@ -256,7 +256,7 @@ def _main_variable(release: Release, around: Surroundings) -> tuple[str, str]:
     return "", ""
 
 
-def _places(release: Release, around: Surroundings) -> Places:
+def usual_places(release: Release, around: Surroundings) -> Places:
     """Return where this release looks; drop-in directories strongest first, or as they are read."""
     user: str | None = None
     if release.obeys_xdg and "XDG_CONFIG_HOME" in around.environ:
@@ -288,10 +288,10 @@ def _system_root(root: str) -> str:
 
 def _ignore_elsewhere(release: Release, around: Surroundings, files: Files) -> None:
     """Note what other releases, other users or other variables would read, and misnamed neighbours."""
-    mine = _places(release, around)
+    mine = usual_places(release, around)
     why = f"podman {release.name} does not look here"
     for other in reversed(RELEASES.values()):
-        places = _places(other, around)
+        places = usual_places(other, around)
         for path in filter(around.exists, places.mains):
             if path not in mine.mains:
                 files.ignore(path, why, "elsewhere")
