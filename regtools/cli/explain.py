@@ -22,7 +22,7 @@ from regtools.registries.reading.document import Document
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.lookup import Ignored, look_up
 from regtools.registries.reading.releases import release
-from regtools.registries.resolution import Resolution, answer, note_lines
+from regtools.registries.resolution import Resolution, answer, details, note_lines
 from regtools.registries.settings import SEARCH, Settings
 
 from .options import configuration, ending, load, named_files, releases, surroundings
@@ -166,7 +166,7 @@ def _success(options: Namespace, outcome: Outcome, res: Resolution, shown: list[
         step=step,
         whole=options.verbose,
         more="" if options.verbose else " (-v shows more)",
-    ) + (_details(res) if options.verbose else [])
+    ) + (_verbose(res) if options.verbose else [])
 
 
 def _without_effect(around: Surroundings, ignored: Iterable[Ignored], res: Resolution) -> Iterator[Note]:
@@ -199,6 +199,8 @@ def _differences(options: Namespace, mine: Outcome, shown: list[Outcome]) -> lis
     for podman in release(mine.podman).others:
         for text in _between(mine, _outcome(options, mine.image, podman)):
             rows.setdefault(text, []).append(podman)
+    if options.verbose and not rows:
+        rows["would give the same answer"] = [*release(mine.podman).others]
     return [(f"podman {', '.join(releases)}", text) for text, releases in rows.items()]
 
 
@@ -271,16 +273,10 @@ def _host_without_login(res: Resolution) -> tuple[str, Note] | None:
     )
 
 
-def _details(res: Resolution) -> list[str]:
+def _verbose(res: Resolution) -> list[str]:
     """Return what -v adds: reasons, logins, certificates, and the files that are not read."""
     lines = ["", "Reasons"]
-    for number, source in enumerate(res.sources, 1):
-        lines += wrapped(f"{source.why}; {source.transport}", f"  {number}. ", "     ")
-    unused = [*res.unused, *(reason for candidate in res.candidates for reason in candidate.unused)]
-    lines += [line for reason in unused for line in wrapped(f"not used: {reason}", "  - ", "    ")]
-    lines += [
-        line for each in res.conf.files_ignored for line in wrapped(f"not read: {each}", "  - ", "    ")
-    ]
+    lines += [line for text in details(res) for line in wrapped(text, "  - ", "    ")]
     usable = [source.reference for source in res.sources if source.usable]
     if not usable:
         return lines

@@ -132,10 +132,9 @@ def _unused(candidate: Candidate) -> Iterator[Note]:
             continue
         yield _placed(conf, reason, "not used: ")
         if not name.digest:
-            yield Note(
-                f"{candidate.repository}@sha256:… would use that mirror first; to decide for each mirror, "
-                'write pull-from-mirror = "all", "digest-only" or "tag-only" there, not mirror-by-digest-only'
-            )
+            each = '; to decide for each mirror, write pull-from-mirror = "all", "digest-only" or "tag-only"'
+            each = f"{each} there, not mirror-by-digest-only" if entry.mirror_by_digest_only else ""
+            yield Note(f"{candidate.repository}@sha256:… would use that mirror first{each}")
     yield from (_placed(conf, reason) for reason in replaced(conf, entry))
 
 
@@ -223,7 +222,9 @@ OF_MANY_NAMES = (_insecure, _layers)
 def _library(pull: PullName, candidate: Candidate) -> Iterator[Note]:
     """Explain that Docker's own images, and so their copies, have library/ in their names."""
     entry = candidate.entry
-    added = candidate.name.startswith(f"{HUB}/library/") and "library/" not in pull.typed
+    added = (
+        candidate.sources and candidate.name.startswith(f"{HUB}/library/") and "library/" not in pull.typed
+    )
     if entry is not None and added and entry.prefix == HUB and entry.location not in ("", HUB):
         yield Note(
             "library/ is part of the name of Docker's own images; where copies are stored without it, this "

@@ -38,7 +38,7 @@ TABLE = (
     Meaning("push, login", "full_moved", "{host}, as search: mirrors are for pulls only", _REAL),
     Meaning("login", "short_moved", "{host}, as search: mirrors are for pulls only", _REAL),
     Meaning("stored as", "moved", "{full}, whichever source delivers it", _REAL),
-    Meaning("service", "always", "podman system service keeps what it read at its start: restart it", _REAL),
+    Meaning("service", "always", "podman system service keeps what it first read: restart it", _REAL),
     Meaning(
         "run, build",
         "short",
@@ -47,7 +47,7 @@ TABLE = (
     ),
     Meaning("run, build", "is_full", "a local image of this name wins; --pull=always pulls", _REAL),
     Meaning("API, compose", "differs_on_hub", "{hub} (compat_api_enforce_docker_hub)", _REAL),
-    Meaning("skopeo", "differs_on_hub", "docker://{path} is {hub}", _REAL),
+    Meaning("skopeo", "differs_on_hub", "docker://{typed} is {hub}", _REAL),
     Meaning(
         "CRI-O",
         "ambiguous",
@@ -83,7 +83,8 @@ class Facts:
         conf, name = candidates[0].conf, pull.reference
         self.short = name.is_short and not pull.docker
         self.is_full = not self.short
-        self.path, self.full, self.hub = name.path, candidates[0].name, name.canonical
+        self.path, self.typed = name.path, str(name)
+        self.full, self.hub = candidates[0].name, name.canonical
         self.host = candidates[0].parsed.host
         self.count = len(candidates)
         self.ambiguous = how == "search" and self.count > 1

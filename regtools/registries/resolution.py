@@ -105,11 +105,9 @@ class Resolution(Value):
         for candidate, numbered in _rows(self):
             if len(self.candidates) > 1:
                 rows.append((candidate.name,))
-            rows += numbered or [(f"fails: {candidate.error}",)]
+            rows += numbered or [(text,) for text in _failure(candidate)]
         notes = advice(self.pull, self.how, self.candidates)
-        unused = (*self.unused, *(reason for candidate in self.candidates for reason in candidate.unused))
-        ignored = (f"not read: {each}" for each in self.conf.files_ignored)
-        more = [*notes[MOST_NOTES:], *(f"not used: {reason}" for reason in unused), *ignored]
+        more = [*notes[MOST_NOTES:], *details(self)]
         other = html_table([*meanings(self.pull, self.how, self.candidates)], heading=False, named=True)
         return (
             f"<div><p><b>{_safe(headline(self))}</b></p>{html_table(rows)}<p>{_safe(because(self))}</p>"
@@ -145,8 +143,8 @@ def answer(
     sources = [*_source_lines(res)]
     lines += sources + wrapped(because(res))
     end = wrapped(f"{_files(res)}{more}") + wrapped(f"Next: {step or _next(res)}", "", "  ")
-    more_lines = len(sources) - 3 if len(res.sources) > 3 else 0
-    room = None if whole else MOST_LINES + more_lines - len(end)
+    extra = len(sources) - 3 if len(res.sources) > 3 else 0
+    room = None if whole else MOST_LINES + extra - len(end)
     known = [*notes, *advice(res.pull, res.how, res.candidates, whole=whole)]
     blocks = [note_lines(note) for note in (known if whole else known[:MOST_NOTES])]
     rest = [*others, *meanings(res.pull, res.how, res.candidates)]
@@ -156,6 +154,16 @@ def answer(
         if room is None or len(lines) + len(block) <= room:
             lines += block
     return lines + end
+
+
+def details(res: Resolution) -> list[str]:
+    """Return why each source is there and how it is contacted, what was not used, and what was not read."""
+    unused = [*res.unused, *(reason for candidate in res.candidates for reason in candidate.unused)]
+    return [
+        *(f"{number}. {source.why}; {source.transport}" for number, source in enumerate(res.sources, 1)),
+        *(f"not used: {reason}" for reason in unused),
+        *(f"not read: {ignored}" for ignored in res.conf.files_ignored),
+    ]
 
 
 def headline(res: Resolution) -> str:
@@ -211,6 +219,16 @@ def _rows(res: Resolution) -> Iterator[tuple[Candidate, list[tuple[str, ...]]]]:
         yield candidate, rows
 
 
+def _failure(candidate: Candidate) -> list[str]:
+    """Return why a candidate has no sources, and what to do; nothing if it has some."""
+    if (error := candidate.error) is None:
+        return []
+    return [
+        f"fails: {error.message} [{error.kind}] ({at(candidate.conf, error.where)})",
+        *([f"hint: {error.hint}"] if error.hint else []),
+    ]
+
+
 def _source_lines(res: Resolution) -> Iterator[str]:
     """Yield a line for each source, two where one is too short; the error of a candidate without sources."""
     table = [*_rows(res)]
@@ -220,9 +238,8 @@ def _source_lines(res: Resolution) -> Iterator[str]:
     if number + kind + name + how + place + 9 > text_width():
         name = how = 0
     for candidate, rows in table:
-        if error := candidate.error:
-            yield from wrapped(f"fails: {error.message} [{error.kind}] ({error.where})", "  ", "    ")
-            yield from wrapped(f"hint: {error.hint}", "    ") if error.hint else ()
+        for text in _failure(candidate):
+            yield from wrapped(text, "  ", "    ")
         for row in rows:
             start = f"  {row[0]:>{number}} {row[1]:<{kind}}  "
             line = visible(f"{start}{row[2]:<{name}}  {row[3]:<{how}}  {row[4]}")

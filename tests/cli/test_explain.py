@@ -83,6 +83,7 @@ def test_the_answer_comes_first_and_v_adds_the_rest(
         "certificates: the system's authorities only",
         "logins are searched in /run/containers/0/auth.json (not there)",
         "certificates are searched in /home/user/.config/containers/certs.d",
+        "podman 4, 5 would give the same answer",
         "--tls-verify",
         "policy.json",
     ):

@@ -51,7 +51,7 @@ WANTED: dict[str, tuple[int, tuple[str, ...]]] = {
         0,
         (
             r"docker\.io .*is not contacted at all: a location has no fallback",
-            "podman system service keeps what it read at its start: restart it",
+            "podman system service keeps what it first read: restart it",
         ),
     ),
     "c24-mirrors-in-search-list": (
@@ -99,6 +99,13 @@ def test_an_odd_host_and_a_bare_transport_are_data_as_podman_has_them(tmp_path: 
     assert "docker://" in bare["message"]
 
 
+def test_a_pull_from_an_odd_host_fails_as_podman_s_does(tmp_path: Path) -> None:
+    case = CASES["w19-odd-host"]
+    done = command({**case, "command": case["command"].replace("explain", "time", 1), "tty": None}, tmp_path)
+    assert done.returncode == 1
+    assert "no Host in request URL" in " ".join((done.stdout + done.stderr).split())
+
+
 def test_no_answer_with_three_sources_is_longer_than_twenty_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     longest, count = 0, 0
@@ -133,7 +140,8 @@ def command(case: dict[str, Any], root: Path, *more: str) -> subprocess.Complete
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     words = case["command"].replace("ROOT", str(root)).split()
-    words += ["--tty" if case.get("tty") else "--no-tty", "--uid", "0", *more]
+    tty = {True: ["--tty"], False: ["--no-tty"], None: []}[case.get("tty")]
+    words += [*tty, "--uid", "0", *more]
     return subprocess.run(
         [sys.executable, "-m", "regtools", *words],
         cwd=root,
