@@ -81,15 +81,22 @@ def run(options: Namespace) -> int:
     """Explain each name as text or as JSON; errors go to standard error."""
     if options.tty is None:
         options.tty = sys.stdin.isatty() and sys.stdout.isatty()
-    wanted = [[_outcome(options, image, podman) for podman in releases(options)] for image in options.image]
+    asked = releases(options)
+    wanted = [[_outcome(options, image, podman) for podman in asked] for image in options.image]
     if options.json:
-        data = [{outcome.podman: _data(outcome) for outcome in each} for each in wanted]
-        plain = data if options.podman == "all" else [answer for each in data for answer in each.values()]
+        data = [{outcome.podman: _data(outcome) for outcome in outcomes} for outcomes in wanted]
+        plain = data if options.podman == "all" else [found for each in data for found in each.values()]
         say_json(plain if len(plain) > 1 else plain[0])
-    for number, outcomes in enumerate(wanted):
-        if number and not options.json:
-            say()
-        _show(options, outcomes)
+        errors = [
+            each.result for outcomes in wanted for each in outcomes if isinstance(each.result, Exception)
+        ]
+        for error in {str(error): error for error in errors}.values():
+            complain(error)
+    else:
+        for number, outcomes in enumerate(wanted):
+            if number:
+                say()
+            _show(options, outcomes)
     return NO if any(outcome.fails for outcomes in wanted for outcome in outcomes) else OK
 
 
@@ -121,14 +128,18 @@ def _show(options: Namespace, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         same = shown.setdefault(_essence(outcome), outcome.podman)
         if same != outcome.podman:
-            lines = [f"podman {outcome.podman}: as podman {same}"]
-        elif isinstance(outcome.result, RegtoolsError):
+            say(f"podman {outcome.podman}: as podman {same}")
+            continue
+        if len(shown) > 1:
+            say()
+        if isinstance(outcome.result, RegtoolsError):
             complain(outcome.result)
             lines = _failure(options, outcome, outcome.result, outcomes)
         else:
-            lines = _success(options, outcome, outcome.result, outcomes)
-        for number, line in enumerate([] if options.json else lines):
-            say(line, bold=not number and outcome.conf is not None)
+            head, *lines = _success(options, outcome, outcome.result, outcomes)
+            say(head, bold=True)
+        if lines:
+            say("\n".join(lines))
 
 
 def _essence(outcome: Outcome) -> str:
@@ -139,15 +150,14 @@ def _essence(outcome: Outcome) -> str:
 
 def _failure(options: Namespace, outcome: Outcome, error: RegtoolsError, shown: list[Outcome]) -> list[str]:
     """Return what helps with a name that cannot be resolved; the error itself is on standard error."""
-    if options.json or error.stage == "parse":
+    if error.stage == "parse":
         return []
-    notes = (
-        []
-        if outcome.conf is None
-        else [*advice_on_failure(outcome.conf, PullName.parse(outcome.image), error)]
-    )
+    notes: list[Note] = []
+    if outcome.conf is not None:
+        notes += advice_on_failure(outcome.conf, PullName.parse(outcome.image), error)
     notes += [Note(f"{who} {text}") for who, text in _differences(options, outcome, shown)]
-    lines = [line for note in notes for line in note_lines(note)]
+    lines = [f"podman {outcome.podman} cannot pull {outcome.image}:"]
+    lines += [line for note in notes for line in note_lines(note)]
     if outcome.conf is None:
         lines += wrapped(f"Files: {', '.join(outcome.files_read) or 'none'}")
     return lines + [line for each in outcome.files_ignored for line in wrapped(f"Not read: {each}")]

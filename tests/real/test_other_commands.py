@@ -240,6 +240,14 @@ def test_a_client_s_login_for_the_typed_name_is_not_sent_to_a_mirror(
     assert "docker.io" in said(real, "docker.io/library/app")["API logins"]
 
 
+def test_an_odd_host_and_a_bare_transport_fail_without_a_request(real: Engine) -> None:
+    real.configure('[[registry]]\nprefix = "a.test"\nlocation = "b_b.test"\n')
+    done = real.podman("pull", "a.test/x", check=False, log_level="debug")
+    assert 'Trying to access \\"b_b.test/x:latest\\"' in done.stderr
+    assert "no Host in request URL" in done.stderr
+    assert "invalid reference format" in real.podman("pull", "docker://", check=False).stderr
+
+
 def test_every_row_that_names_this_file_was_tried() -> None:
     tried = {"push", "push, login", "login", "stored as", "run, build", "--platform", "skopeo"}
     tried |= {"API, compose", "API logins", "service"}
