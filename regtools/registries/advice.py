@@ -18,7 +18,16 @@ from .entries import Mirror, Registry
 from .reading.lookup import usual_places
 from .reading.releases import SINCE
 from .reading.schema import NAMESPACE
-from .reasons import INSECURE, Reason, at, mirrors_left_out, near_misses, replaced, replaced_lists
+from .reasons import (
+    INSECURE,
+    Reason,
+    at,
+    mirrors_left_out,
+    near_misses,
+    replaced,
+    replaced_aliases,
+    replaced_lists,
+)
 from .settings import SEARCH, Settings
 from .sources import Candidate
 from .writing import aliases_toml, entries_toml
@@ -239,6 +248,7 @@ def _aliased(conf: Settings, pull: PullName, how: str) -> Iterator[Note]:
         text = "a remembered answer wins over every [aliases]; to cancel it, remove its line from"
         yield Note(f"{text} {conf.alias_file}")
     elif how == "alias":
+        yield from (_placed(conf, reason) for reason in replaced_aliases(conf, name))
         where = conf.setting_place("aliases", name)
         yield Note(
             f"to override the alias, write another in a drop-in that is read later than {at(conf, where)}; "

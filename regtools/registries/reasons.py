@@ -36,9 +36,9 @@ class Reason(NamedTuple):
 
 def at(conf: Settings, place: Place | None) -> str:
     """Return file and line, in short: the file's name alone where no other file that is read has it."""
-    if place is None or place.file is None:
-        return str(place or "")
-    name = place.file.rpartition("/")[2]
+    if place is None:
+        return ""
+    name = place.file and place.file.rpartition("/")[2]
     alone = sum(file.rpartition("/")[2] == name for file in conf.files_read) == 1
     return str(Place(name if alone else place.file, place.line))
 
@@ -87,8 +87,8 @@ def why_candidates(conf: Settings, pull: PullName, how: str, count: int) -> Reas
             return Reason(f"alias {name!r}", conf.setting_place("aliases", name))
         case "remembered":
             return Reason(f"answer remembered for {name!r}", _answer_place(conf, name))
-    text = "each registry of the search list in turn" if count > 1 else "the only registry of the search list"
-    return Reason(f"a short name, so {text}", conf.setting_place(SEARCH))
+    text = "tried with each registry" if count > 1 else "completed with the only registry"
+    return Reason(f"it is a short name, {text} of the search list", conf.setting_place(SEARCH))
 
 
 def candidate_error(
@@ -138,8 +138,8 @@ def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: b
     if pull.dropped_tag is not None:
         yield Reason(f"tag :{pull.dropped_tag} is dropped, since a digest is given")
     search, mode = conf.setting_place(SEARCH), conf.setting_place("short-name-mode")
-    if how == "search":
-        yield from replaced_lists(conf)
+    yield from replaced_lists(conf) if how == "search" else ()
+    yield from replaced_aliases(conf, pull.reference.path) if how == "alias" else ()
     name = pull.reference.path
     alias, where = conf.aliases.get(name), conf.setting_place("aliases", name)
     if how == "remembered" and alias:
@@ -155,6 +155,16 @@ def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: b
     cause = _no_question(conf.short_name_mode, how, count, tty)
     if mode and cause:
         yield Reason(f"short-name-mode = {conf.short_name_mode!r}: {cause}", mode)
+
+
+def replaced_aliases(conf: Settings, name: str) -> Iterator[Reason]:
+    """Yield the aliases of the same name that a later file replaced."""
+    holders = [document for document in conf.documents if name in document.settings.aliases]
+    for document in holders[:-1]:
+        text = (
+            f"alias {name!r} = {document.settings.aliases[name]!r} is replaced by that of {holders[-1].name}"
+        )
+        yield Reason(text, document.place(("aliases", name)))
 
 
 def replaced_lists(conf: Settings) -> Iterator[Reason]:

@@ -272,6 +272,14 @@ def test_a_replaced_search_list_is_named_and_how_to_win() -> None:
     assert winner > "zz-own.conf" and winner.endswith(".conf")
 
 
+def test_a_replaced_alias_is_named() -> None:
+    lists = {"/d/1.conf": '[aliases]\napp = "a.test/app"\n', "/d/2.conf": '[aliases]\napp = "b.test/app"\n'}
+    res = RegistriesConf.from_toml("", file="/r.conf", dropins=lists).resolve("app")
+    said = " ".join(str(res).split())
+    assert "alias 'app' = 'a.test/app' is replaced by that of /d/2.conf (1.conf:2)" in said
+    assert "alias 'app' (2.conf:2)" in said
+
+
 @pytest.mark.parametrize(
     ("location", "usable"),
     [
