@@ -15,6 +15,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import TextIO
 
 LIMIT = 120  # columns of source text; longer lines are cut around the caret
+WIDEST = 100  # columns of running text, however wide the terminal is
 _LEFT = 40  # columns kept before the caret of a cut line
 _ELLIPSIS = "…"
 _SECRETS = "pass|passwd|password|auth|token|identitytoken|secret"
@@ -203,6 +204,31 @@ def terminal_width(stream: TextIO | None = None) -> int:
         return os.get_terminal_size((stream or sys.stdout).fileno()).columns
     except (AttributeError, OSError, ValueError):  # no file, no terminal, or closed
         return 80
+
+
+def text_width() -> int:
+    """Return the columns of running text: those of the terminal, 40 at least and 100 at most."""
+    return max(min(terminal_width(), WIDEST), 40)
+
+
+def wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
+    """Break a text between words into lines that fit the terminal, see :func:`text_width`.
+
+    A word is never broken, however long: names and commands are copied from the screen.
+
+    Args:
+        text: one paragraph; control characters become escapes.
+        first: text before the first line.
+        rest: text before each further line; None for that of the first.
+    """
+    width = text_width()
+    lines, line, blank = [], first, ""  # each command calls this as it starts: importing textwrap takes 1 ms
+    for word in visible(text).split(" "):
+        if blank and columns(line) + 1 + columns(word) > width:
+            lines.append(line.rstrip())
+            line, blank = first if rest is None else rest, ""
+        line, blank = line + blank + word, " "
+    return [*lines, line]
 
 
 def columns(text: str) -> int:

@@ -262,6 +262,9 @@ class PullName(Frozen):
         docker = text.startswith(_DOCKER)
         if not docker:
             _refuse_other_kinds(text)
+        if text == _DOCKER:
+            hint = f"write an image name after it, such as {_DOCKER}docker.io/library/nginx"
+            raise _error("invalid-reference", f"there is no image name after {_DOCKER}", hint)
         domain, path, tag, digest = _parts(text.removeprefix(_DOCKER) if docker else text)
         if tag is None or digest is None:
             return cls(text, made(domain, path, tag, digest), docker)

@@ -117,8 +117,8 @@ MADE: dict[str, Callable[[], Any]] = {
     "regtools.analysis.comparison.Comparison": lambda: regtools.compare(named(HOSTILE)),
     "regtools.registries.conf.RegistriesConf": conf,
     "regtools.registries.resolution.Resolution": lambda: conf().resolve("quay.io/a"),
-    "regtools.registries.resolution.Candidate": lambda: conf().resolve("quay.io/a").candidates[0],
-    "regtools.registries.resolution.Source": lambda: conf().resolve("quay.io/a").candidates[0].sources[0],
+    "regtools.registries.sources.Candidate": lambda: conf().resolve("quay.io/a").candidates[0],
+    "regtools.registries.sources.Source": lambda: conf().resolve("quay.io/a").candidates[0].sources[0],
     "regtools.reference.Reference": lambda: regtools.Reference.parse("quay.io/a"),
 }
 

@@ -134,7 +134,7 @@ ARGUMENTS = {
     "z" * 64: "local-image-id",
     f"docker://app:1@{SHA}": "tag-and-digest",
     f"docker://{SHA[7:]}": "hex-id",
-    "docker://": "empty-name",
+    "docker://": "invalid-reference",
     "docker:/app": "invalid-reference",
 }
 

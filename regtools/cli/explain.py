@@ -1,53 +1,74 @@
-"""``regtools explain``: where an image name leads, why, and what that means on the wire.
+"""``regtools explain``: where an image name leads, why, and what else it means.
 
 The answer is for the files, variables and user of this machine, or of the one below ``--root``; nothing is
-contacted and podman need not be installed.
+contacted and podman need not be installed. Logins are looked for where the answer depends on them.
 """
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+import sys
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Iterable, Iterator
 from functools import partial
 from stat import S_ISREG
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from regtools.display import wrapped
 from regtools.errors import RegtoolsError
-from regtools.reference import PullName, physical_host
-from regtools.registries.advice import Note, Outcome, advice, advice_on_failure, differences
+from regtools.reference import PullName
+from regtools.registries.advice import Note, advice, advice_on_failure
 from regtools.registries.entries import best_prefix
-from regtools.registries.reading.credentials import Certificates, Credentials, certificates, credentials
 from regtools.registries.reading.document import Document
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.lookup import Ignored, look_up
 from regtools.registries.reading.releases import release
-from regtools.registries.resolution import Candidate, Resolution, Source
-from regtools.registries.resolve import resolve
-from regtools.registries.settings import Settings
+from regtools.registries.resolution import Resolution, answer, details, note_lines
+from regtools.registries.settings import SEARCH, Settings
 
 from .options import configuration, load, named_files, releases, surroundings
-from .output import NO, OK, complain, say, say_json, wrapped
+from .output import NO, OK, complain, say, say_json
 from .parser import ending
 
-Section = tuple[str, list[str]]  # a title, which may be empty, and lines that fit the terminal
+if TYPE_CHECKING:
+    from regtools.registries.reading.credentials import Certificates, Credentials
 
 
-CANNOT_KNOW = (
-    "local images: podman looks among them first, and contacts the registry of the one it finds{short}",
-    "--tls-verify on the command line, which overrides insecure for every place (true and false alike)",
-    "the Docker-compatible API, which takes every short name for Docker Hub's unless told otherwise",
-    "the files inside a podman machine (macOS, Windows): run this command there, or give --root",
-    "signature policy (policy.json), which may refuse an image that was found",
-    "a podman that runs as a service: it keeps the environment and the files of its start",
-)
+class Outcome(NamedTuple):
+    """What one release makes of a name.
+
+    Attributes:
+        image: the name.
+        podman: the release.
+        conf: its configuration, or None if that cannot be loaded.
+        result: the resolution, or the error instead of it.
+        files_read, files_ignored: known even if the files cannot be used.
+    """
+
+    image: str
+    podman: str
+    conf: Settings | None
+    result: Resolution | RegtoolsError
+    files_read: tuple[str, ...] = ()
+    files_ignored: tuple[Ignored, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        """Whether the name cannot be pulled: an error, or no source that can be used."""
+        return isinstance(self.result, RegtoolsError) or not any(s.usable for s in self.result.sources)
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``explain``."""
-    parser.add_argument("image", metavar="IMAGE", help="name as you would give it to podman pull")
+    add = parser.add_argument
+    add("image", metavar="IMAGE", nargs="+", help="name as you would give it to podman pull")
     configuration(parser, every=True)
-    parser.add_argument("--tty", action="store_true", help="as on a terminal, where podman can ask")
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    add(
+        "--tty",
+        action=BooleanOptionalAction,
+        help="whether podman can ask on a terminal (default: whether this is one)",
+    )
+    add("-v", "--verbose", action="store_true", help="also logins, certificates, other releases, all reasons")
+    add("--json", action="store_true", help="print the answer as JSON; for several images a list")
     parser.epilog = ending(
         "0 there is a source to pull from, 1 there is none, every one is blocked, or a file cannot be used, "
         "2 wrong usage.",
@@ -58,65 +79,68 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Explain the name as text or as JSON; errors also go to standard error."""
-    wanted = [_outcome(options, podman) for podman in releases(options)]
+    """Explain each name as text or as JSON; errors go to standard error."""
+    if options.tty is None:
+        options.tty = sys.stdin.isatty() and sys.stdout.isatty()
+    asked = releases(options)
+    wanted = [[_outcome(options, image, podman) for podman in asked] for image in options.image]
     if options.json:
-        data = {outcome.podman: _data(options, outcome) for outcome in wanted}
-        say_json(data if options.podman == "all" else data[wanted[0].podman])
+        data = [{outcome.podman: _data(outcome) for outcome in outcomes} for outcomes in wanted]
+        plain = data if options.podman == "all" else [found for each in data for found in each.values()]
+        say_json(plain if len(plain) > 1 else plain[0])
+        errors = [
+            each.result for outcomes in wanted for each in outcomes if isinstance(each.result, Exception)
+        ]
+        for error in {str(error): error for error in errors}.values():
+            complain(error)
     else:
-        for number, (title, lines) in enumerate(_answer(options, wanted)):
+        for number, outcomes in enumerate(wanted):
             if number:
                 say()
-            if title:
-                say(title, bold=True)
-            say("\n".join(lines))
-    for error in {str(outcome.error): outcome.error for outcome in wanted if outcome.error}.values():
-        complain(error)
-    return NO if any(outcome.fails for outcome in wanted) else OK
+            _show(options, outcomes)
+    return NO if any(outcome.fails for outcomes in wanted for outcome in outcomes) else OK
 
 
-def _outcome(options: Namespace, podman: str) -> Outcome:
+def _outcome(options: Namespace, image: str, podman: str) -> Outcome:
     conf = None
     try:
-        PullName.parse(options.image)  # podman, too, judges the name before the files
+        PullName.parse(image)  # podman, too, judges the name before the files
         conf = load(options, podman)
-        result: Resolution | RegtoolsError = conf.resolve(options.image, options.tty)
+        result: Resolution | RegtoolsError = conf.resolve(image, options.tty)
     except RegtoolsError as error:
         result = error
     if conf is not None:
-        return Outcome(podman, conf, result, conf.files_read, conf.files_ignored)
+        return Outcome(image, podman, conf, result, conf.files_read, conf.files_ignored)
     try:  # the files of a configuration that cannot be loaded
         files = look_up(release(podman), surroundings(options), **named_files(options))
     except RegtoolsError:
-        return Outcome(podman, None, result)
-    return Outcome(podman, None, result, tuple(found.path for found in files.read), tuple(files.ignored))
+        return Outcome(image, podman, None, result)
+    return Outcome(
+        image, podman, None, result, tuple(found.path for found in files.read), tuple(files.ignored)
+    )
 
 
 # -- text --------------------------------------------------------------------------------------------------
 
 
-def _answer(options: Namespace, wanted: list[Outcome]) -> Iterator[Section]:
-    """Yield what each release makes of the name, how the others differ, and what no file shows."""
+def _show(options: Namespace, outcomes: list[Outcome]) -> None:
+    """Print what each release makes of a name; a release with the same answer is only named."""
     shown: dict[str, str] = {}  # what was said → the release of which it was said
-    for outcome in wanted:
+    for outcome in outcomes:
         same = shown.setdefault(_essence(outcome), outcome.podman)
         if same != outcome.podman:
-            yield "", [f"podman {outcome.podman}: as podman {same}"]
-        elif isinstance(outcome.result, RegtoolsError):
-            yield from _failure(options, outcome, outcome.result)
+            say(f"podman {outcome.podman}: as podman {same}")
+            continue
+        if len(shown) > 1:
+            say()
+        if isinstance(outcome.result, RegtoolsError):
+            complain(outcome.result)
+            lines = _failure(options, outcome, outcome.result, outcomes)
         else:
-            yield from _success(options, outcome, outcome.result)
-    mine = wanted[-1]
-    others = wanted[:-1] or [_outcome(options, podman) for podman in release(mine.podman).others]
-    found = differences(mine, others)
-    lines = [f"  seen from podman {mine.podman}:"] if len(wanted) > 1 and found else []
-    *names, last = [outcome.podman for outcome in others]
-    same = f"podman {', '.join(names)} and {last} give the same answer"
-    lines += [line for text in found or (same,) for line in wrapped(text, "  ")]
-    yield "Other releases of podman", lines
-    short = _short_name(options.image)
-    built = f" (localhost, where a localhost/{short} was built here)" if short else ""
-    yield "Not to be known from these files", _bullets(t.format(short=built) for t in CANNOT_KNOW)
+            head, *lines = _success(options, outcome, outcome.result, outcomes)
+            say(head, bold=True)
+        if lines:
+            say("\n".join(lines))
 
 
 def _essence(outcome: Outcome) -> str:
@@ -125,64 +149,40 @@ def _essence(outcome: Outcome) -> str:
     return f"{said}\n{outcome.files_read}\n{[path for path, _ in outcome.files_ignored]}"
 
 
-def _short_name(image: str) -> str | None:
-    try:
-        pull = PullName.parse(image)
-    except RegtoolsError:
-        return None
-    return None if pull.docker or not pull.reference.is_short else str(pull.reference)
-
-
-def _success(options: Namespace, outcome: Outcome, res: Resolution) -> Iterator[Section]:
-    yield "", [str(res)]
-    places = [(candidate, source) for candidate in res.candidates for source in candidate.sources]
-    lines = [line for place in places for line in _contact(options, res.conf, *place)]
-    if any(not source.blocked for source in res.sources):
-        lines += _looked_in(options, res)
-    if lines:
-        yield "Contacted, in this order", lines
-    notes = [*advice(res), *map(Note, _without_effect(options, outcome.files_ignored, res))]
-    if notes:
-        yield "Worth knowing", _bullets(notes)
-
-
-def _failure(options: Namespace, outcome: Outcome, error: RegtoolsError) -> Iterator[Section]:
-    """Yield what is known of a name that cannot be resolved; the error itself goes to standard error."""
-    where = f" ({error.where})" if error.where else ""
-    branches = [f"leads nowhere: {error.message} [{error.kind}]{where}"]
-    branches += [f"not read: {ignored}" for ignored in outcome.files_ignored]
-    lines = wrapped(f"{options.image}  (podman {outcome.podman})")
-    lines += [line for text in branches for line in wrapped(text, "├─ ", "│  ")]
-    lines += wrapped(f"files: {', '.join(outcome.files_read) or 'none'}", "└─ ", "   ")
-    yield "", lines
+def _failure(options: Namespace, outcome: Outcome, error: RegtoolsError, shown: list[Outcome]) -> list[str]:
+    """Return what helps with a name that cannot be resolved; the error itself is on standard error."""
+    if error.stage == "parse":
+        return []
+    notes: list[Note] = []
+    if outcome.conf is not None:
+        notes += advice_on_failure(outcome.conf, PullName.parse(outcome.image), error)
+    notes += [Note(f"{who} {text}") for who, text in _differences(options, outcome, shown)]
+    lines = [f"podman {outcome.podman} cannot pull {outcome.image}:"]
+    lines += [line for note in notes for line in note_lines(note)]
     if outcome.conf is None:
-        return
-    lines = _bullets(advice_on_failure(outcome.conf, PullName.parse(options.image).reference.path, error))
-    if error.kind == "enforcing-no-tty":
-        lines += _bullets(
-            ["with a terminal (--tty) podman would ask which of these is meant, and pull the choice:"]
-        )
-        lines += [
-            "",
-            *(f"    {line}" for line in str(resolve(outcome.conf, options.image, tty=True)).split("\n")),
-        ]
-    if lines:
-        yield "Worth knowing", lines
+        lines += wrapped(f"Files: {', '.join(outcome.files_read) or 'none'}")
+    return lines + [line for each in outcome.files_ignored for line in wrapped(f"Not read: {each}")]
 
 
-def _bullets(notes: Iterable[Note | str]) -> list[str]:
-    lines = []
-    for note in notes:
-        lines += wrapped(str(note), "  - ", "    ")
-        if isinstance(note, Note):
-            lines += [f"      {line}".rstrip() for line in note.toml.splitlines()]
-    return lines
+def _success(options: Namespace, outcome: Outcome, res: Resolution, shown: list[Outcome]) -> list[str]:
+    around = Surroundings() if options.conf else res.conf.surroundings
+    notes, step = list(_without_effect(around, outcome.files_ignored, res)), ""
+    if lacking := _host_without_login(res):
+        notes.insert(0, lacking[1])
+        step = f"podman login {lacking[0]}"
+    return answer(
+        res,
+        notes=notes,
+        others=_differences(options, outcome, shown),
+        step=step,
+        whole=options.verbose,
+        more="" if options.verbose else " (-v shows more)",
+    ) + (_verbose(res) if options.verbose else [])
 
 
-def _without_effect(options: Namespace, ignored: Iterable[Ignored], res: Resolution) -> Iterator[str]:
+def _without_effect(around: Surroundings, ignored: Iterable[Ignored], res: Resolution) -> Iterator[Note]:
     """Yield what the files that are not read would have set for these names."""
-    around = Surroundings("/" if options.conf else options.root or "/", None, options.uid)
-    for path, _ in ignored:
+    for path, why in ignored:
         if not S_ISREG(around.mode(path) or 0):  # a pipe would keep us waiting
             continue
         try:
@@ -190,93 +190,160 @@ def _without_effect(options: Namespace, ignored: Iterable[Ignored], res: Resolut
         except RegtoolsError:
             continue
         entries = document.settings.entries
-        for candidate in res.candidates:
-            prefix = best_prefix(entries, candidate.repository)
-            if prefix is not None:
-                place = document.place(document.entry_path(prefix))
-                what = "a block" if entries[prefix].get("blocked") else "an entry"
-                yield f"{what} of {prefix!r} has no effect, because its file is not read ({place})"
+        found = [best_prefix(entries, candidate.repository) for candidate in res.candidates]
+        for prefix in filter(None, dict.fromkeys(found)):
+            place = document.place(document.entry_path(prefix))
+            what = "block" if entries[prefix].get("blocked") else "entry"
+            yield Note(
+                f"the {what} of {prefix!r} in {place} has no effect, since its file is not read: {why}"
+            )
         if res.how == "search" and document.settings.search is not None:
-            place = document.place(("unqualified-search-registries",))
-            yield f"a search list has no effect, because its file is not read ({place})"
+            place = document.place((SEARCH,))
+            yield Note(f"the search list in {place} has no effect, since its file is not read: {why}")
 
 
-# -- on the wire -------------------------------------------------------------------------------------------
+def _differences(options: Namespace, mine: Outcome, shown: list[Outcome]) -> list[tuple[str, str]]:
+    """Return what other releases do instead, those that do the same in one row."""
+    if len(shown) > 1:
+        return []
+    rows: dict[str, list[str]] = {}
+    for podman in release(mine.podman).others:
+        for text in _between(mine, _outcome(options, mine.image, podman)):
+            rows.setdefault(text, []).append(podman)
+    if options.verbose and not rows:
+        rows["would give the same answer"] = [*release(mine.podman).others]
+    return [(f"podman {', '.join(releases)}", text) for text, releases in rows.items()]
 
 
-def _contact(options: Namespace, conf: Settings, candidate: Candidate, source: Source) -> Iterator[str]:
-    """Yield how one source is contacted, and where a login and certificates for it would come from."""
-    domain = source.reference.partition("/")[0]
-    host = physical_host(domain)
-    if source.blocked:
-        yield from wrapped(f"{source.reference}: blocked, never contacted", "  ", "    ")
-        return
-    how = "HTTPS unverified, then plain HTTP (insecure = true)" if source.insecure else "HTTPS only"
-    named = f" (the host behind {domain})" if host != domain else ""
-    yield from wrapped(f"{source.reference}: {host}{named}, {how}", "  ", "    ")
-    logins, certs = _access(options, conf, source.reference)
-    lines = [f"login: {_login(logins)}", f"certificates: {_certificates(certs)}"]
-    if domain != candidate.name.partition("/")[0]:
-        lines.insert(1, f"--creds is not used here, since {domain} is another host than the name's")
-    for line in lines:
-        yield from wrapped(line, "    ", "      ")
+def _between(mine: Outcome, other: Outcome) -> Iterator[str]:
+    error = other.result
+    if isinstance(error, RegtoolsError):
+        my = mine.result
+        if not isinstance(my, RegtoolsError) or (my.kind, my.where) != (error.kind, error.where):
+            yield f"would stop: {error.message} [{error.kind}]{f' ({error.where})' if error.where else ''}"
+    elif isinstance(mine.result, RegtoolsError) or mine.result.to_dict() != error.to_dict():
+        yield _pulls(error)
+    fewer = [file for file in mine.files_read if file not in other.files_read]
+    more = [file for file in other.files_read if file not in mine.files_read]
+    if fewer:
+        yield f"would not read {', '.join(fewer)}{_why(fewer[0], other)}"
+    if more:
+        yield f"would read {', '.join(more)}{_why(more[0], mine, f'podman {mine.podman}: ')}"
+    if mine.files_read != other.files_read and not fewer and not more:
+        yield f"would read the files in this order: {', '.join(other.files_read)}"
 
 
-def _looked_in(options: Namespace, res: Resolution) -> Iterator[str]:
-    """Yield the files and directories that are searched, once: they are the same for every source."""
-    logins, certs = _access(options, res.conf, res.sources[0].reference)
+def _why(file: str, outcome: Outcome, opening: str = "") -> str:
+    """Return the reason why a release ignores a file, unless that it does not look there says it all."""
+    found = [each.why for each in outcome.files_ignored if each.path == file and each.code != "elsewhere"]
+    return f" ({opening}{found[0]})" if found else ""
+
+
+def _pulls(res: Resolution) -> str:
+    """Return in one line where a name is pulled from."""
+    parts = []
+    for candidate in res.candidates:
+        if candidate.failed:
+            parts.append(f"nothing for {candidate.name} [{candidate.failed}]")
+        for source in candidate.sources:
+            marks = [word for word in ("insecure", "blocked") if getattr(source, word)]
+            parts.append(source.reference + (f" ({', '.join(marks)})" if marks else ""))
+    return f"would {'ask, then ' if res.prompt else ''}pull from {', then '.join(parts)}"
+
+
+# -- logins and certificates -------------------------------------------------------------------------------
+
+
+def _access(conf: Settings, reference: str) -> tuple[Credentials, Certificates]:
+    from regtools.registries.reading.credentials import certificates, credentials
+
+    around = conf.surroundings
+    logins = credentials(reference, around, helpers=conf.credential_helpers, podman=conf.podman)
+    return logins, certificates(reference, around)
+
+
+def _host_without_login(res: Resolution) -> tuple[str, Note] | None:
+    """Return a host that is contacted and has no login, with a note, where the name's own host has one."""
+    candidate = res.candidates[0]
+    if all(source.parsed.domain == candidate.parsed.domain for source in candidate.sources):
+        return None
+    own, _ = _access(res.conf, candidate.name)
+    looked = [_access(res.conf, source.reference)[0] for source in candidate.sources if source.usable]
+    lacking = [*dict.fromkeys(each.registry for each in looked if each.found is None)]
+    if own.found is None or not lacking:
+        return None
+    keys = ", then ".join(dict.fromkeys(f"{each.keys[0]} … {each.registry}" for each in looked))
+    files = ", ".join(step.where for step in own.steps if step.outcome != "missing")
+    return lacking[0], Note(
+        f"the login for {own.registry} and --creds are not sent to another host: logins are searched under "
+        f"{keys}, and {files} has none for {', '.join(lacking)}"
+    )
+
+
+def _verbose(res: Resolution) -> list[str]:
+    """Return what -v adds: reasons, logins, certificates, and the files that are not read."""
+    lines = ["", "Reasons"]
+    lines += [line for text in details(res) for line in wrapped(text, "  - ", "    ")]
+    usable = [source.reference for source in res.sources if source.usable]
+    if not usable:
+        return lines
+    hosts: dict[tuple[str, str], list[str]] = {}
+    for reference in usable:
+        logins, certs = _access(res.conf, reference)
+        hosts.setdefault((_login(logins), _certificates(certs)), []).append(logins.registry)
+    lines += ["", "Logins and certificates"]
+    for (login, certs_text), names in hosts.items():
+        lines += wrapped(", ".join(dict.fromkeys(names)), "  ")
+        lines += [*wrapped(f"login: {login}", "    ", "      "), *wrapped(certs_text, "    ", "      ")]
     asked = [
         step.where
         + (" (not there)" if step.outcome == "missing" else "")
         + (f" ({step.named_by} names it)" if step.named_by else "")
         for step in logins.steps
     ]
-    yield from wrapped(f"logins are searched in {', '.join(asked)}", "  ", "    ")
     folders = ", ".join(path.rpartition("/")[0] for path in certs.searched)
-    yield from wrapped(f"certificates are searched in {folders}", "  ", "    ")
-
-
-def _access(options: Namespace, conf: Settings, reference: str) -> tuple[Credentials, Certificates]:
-    around = surroundings(options)
-    logins = credentials(reference, around, helpers=conf.credential_helpers, podman=conf.podman)
-    return logins, certificates(reference, around)
+    lines += wrapped(
+        f"logins are searched in {', '.join(asked)}, under the name, then its parts", "  ", "    "
+    )
+    return lines + wrapped(f"certificates are searched in {folders}, below the host's name", "  ", "    ")
 
 
 def _login(logins: Credentials) -> str:
     parts = [f"{step.where} cannot be used: {step.problem}" for step in logins.steps if step.problem]
     empty = [step for step in logins.steps if step.outcome == "empty-entry"]
     parts += [f"the entry {step.key} of {step.where} holds no login" for step in empty]
-    keys = f"searched as {', '.join(logins.keys)}"
     found = logins.found
     if found is None:
-        return "; ".join([*parts, "none found", keys, f"to add one: podman login {logins.registry}"])
+        return "; ".join([*parts, "none found (podman login HOST adds one)"])
     if found.helper is None:
-        return "; ".join([*parts, f"there is one in {found.where}, under {found.key}", keys])
+        return "; ".join([*parts, f"there is one in {found.where}, under {found.key}"])
     place = "" if found.helper == found.where else f" (credHelpers in {found.where})"
-    return "; ".join([*parts, f"the program {found.helper} is asked for {found.key}{place}", keys])
+    return "; ".join([*parts, f"the program {found.helper} is asked for {found.key}{place}"])
 
 
 def _certificates(certs: Certificates) -> str:
     if certs.directory is None:
-        return f"the system's authorities only; there is no directory certs.d/{certs.host}"
+        return "certificates: the system's authorities only"
     parts = [f"{len(certs.authorities)} *.crt ({', '.join(certs.authorities)})"] if certs.authorities else []
     parts += [f"client {', '.join(certs.clients)}"] if certs.clients else []
-    return "; ".join([f"{certs.directory}: {', '.join(parts) or 'nothing usable in it'}", *certs.problems])
+    inside = f"{certs.directory}: {', '.join(parts) or 'nothing usable in it'}"
+    return f"certificates: {'; '.join([inside, *certs.problems])}"
 
 
 # -- data --------------------------------------------------------------------------------------------------
 
 
-def _data(options: Namespace, outcome: Outcome) -> dict[str, Any]:
+def _data(outcome: Outcome) -> dict[str, Any]:
     result = outcome.result
     reasons: list[dict[str, Any]] = []
     if isinstance(result, RegtoolsError):
         answer = {"error": result.kind, "stage": result.stage, "file": result.file, "line": result.line}
+        answer |= {"message": result.message, "hint": result.hint}
     else:
-        answer, reasons = result.to_dict(), list(_reasons(options, result))
+        answer, reasons = result.to_dict(), list(_reasons(result))
     return {
         "format": 1,
-        "image": options.image,
+        "image": outcome.image,
         "podman": outcome.podman,
         "files_read": list(outcome.files_read),
         "files_ignored": [{"path": path, "why": why} for path, why in outcome.files_ignored],
@@ -285,7 +352,7 @@ def _data(options: Namespace, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _reasons(options: Namespace, res: Resolution) -> Iterator[dict[str, Any]]:
+def _reasons(res: Resolution) -> Iterator[dict[str, Any]]:
     """Yield each reason with what it is about: the image, a candidate or a source."""
     yield _reason(res.image, "why", res.why)
     yield from map(partial(_reason, res.image, "not used"), res.unused)
@@ -294,11 +361,12 @@ def _reasons(options: Namespace, res: Resolution) -> Iterator[dict[str, Any]]:
             yield _reason(candidate.name, "why", candidate.error)
         for source in candidate.sources:
             yield _reason(source.reference, "why", source.why)
-            logins, certs = _access(options, res.conf, source.reference)
+            logins, certs = _access(res.conf, source.reference)
             yield {"about": source.reference, "kind": "login", **logins.to_dict()}
             yield {"about": source.reference, "kind": "certificates", **certs.to_dict()}
         yield from map(partial(_reason, candidate.name, "not used"), candidate.unused)
-    yield from (_reason(res.image, "note", note) for note in advice(res))
+    for note in advice(res.pull, res.how, res.candidates):
+        yield _reason(res.image, "note", note)
 
 
 def _reason(about: str, kind: str, reason: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, TextIO
 
 from regtools.display import printable, size, terminal_width, visible
+from regtools.display import wrapped as wrapped
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 # Exit statuses; 70 is EX_SOFTWARE of sysexits.h.
 OK, NO, USAGE, FAULT = 0, 1, 2, 70
 
-WIDEST = 100  # columns of running text, however wide the terminal is
 _EVERY_S = 0.25
 _BAR = 20
 
@@ -74,24 +74,6 @@ def say_json(value: object, *, indent: int | None = 2, stream: TextIO | None = N
     if not text.replace("\n", "").isprintable():
         text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
     print(text, file=stream or sys.stdout, flush=True)
-
-
-def wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
-    """Break a text between words into lines that fit the terminal, 100 columns at most.
-
-    Args:
-        text: one paragraph; control characters become escapes.
-        first: text before the first line.
-        rest: text before each further line; None for that of the first.
-    """
-    width = max(min(terminal_width(), WIDEST), 40)
-    lines, line, blank = [], first, ""  # each command calls this as it starts: importing textwrap takes 1 ms
-    for word in visible(text).split(" "):
-        if blank and len(line) + 1 + len(word) > width:
-            lines.append(line.rstrip())
-            line, blank = first if rest is None else rest, ""
-        line, blank = line + blank + word, " "
-    return [*lines, line]
 
 
 def wants_colour(stream: object) -> bool:

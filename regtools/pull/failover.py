@@ -47,6 +47,8 @@ def open_source(
     """
     if source.blocked_by is not None:
         raise pull_error("blocked", f"blocked by the configuration of {source.blocked_by}")
+    if source.hostless:
+        raise pull_error("bad-url", f"no Host in request URL: podman reads {source.reference} as a path")
     lane.run.hide(*proxy_secrets(conf.surroundings.environ))
     login = find_login(conf, source.reference)
     if login is not None:

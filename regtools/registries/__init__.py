@@ -2,7 +2,7 @@
 
 ::
 
-    reading/ ─▶ documents ─▶ Settings ─▶ Resolution ─▶ reasons, tree, table, frame
+    reading/ ─▶ documents ─▶ Settings ─▶ Resolution ─▶ reasons, answer, table, frame
     (lookup,    (document,   (settings)  (resolve,     (reasons,
      host)       validation)              entries)      resolution)
 

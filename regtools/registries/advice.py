@@ -1,325 +1,274 @@
 """What is worth knowing about a resolution: what follows from it, and how to get something else.
 
-Notes state facts; they decide nothing. Each has words, often a place, and sometimes TOML to paste. At the end
-of the module two releases of podman are compared, one line for each difference.
+Notes state facts; they decide nothing. Each has words, the place that decided, and sometimes TOML to paste.
 
-Source: containers-registries.conf(5); podman-pull(1), podman-search(1), podman-login(1).
+Source: containers-registries.conf(5); podman-pull(1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
-from regtools.reference import HUB, HUB_HOST, HUB_OLD, Reference
+from regtools.reference import HUB, PullName, Reference
 
-from .entries import Mirror, Registry, applies, slip
+from .entries import Mirror, Registry
+from .reading.lookup import places
 from .reading.releases import SINCE
 from .reading.schema import NAMESPACE
-from .settings import Settings
-from .writing import aliases_toml, entries_toml, quote
-
-if TYPE_CHECKING:
-    from .reading.lookup import Ignored
-    from .resolution import Candidate, Resolution
+from .reasons import (
+    INSECURE,
+    Reason,
+    at,
+    mirrors_left_out,
+    near_misses,
+    replaced,
+    replaced_aliases,
+    replaced_lists,
+)
+from .settings import SEARCH, Settings
+from .sources import Candidate
+from .writing import aliases_toml, entries_toml
 
 
 class Note(NamedTuple):
-    """One thing worth knowing: words, where it was decided, and TOML to paste."""
+    """One thing worth knowing: words, where it was decided (for programs), and lines to paste or to read."""
 
     text: str
     where: Place | None = None
     toml: str = ""
 
     def __str__(self) -> str:
-        return visible(f"{self.text} ({self.where})" if self.where else self.text)
+        return visible(self.text)
 
 
-def advice(res: Resolution) -> tuple[Note, ...]:
-    """Return the notes on a name that was resolved, each once."""
-    notes = [*_aliased(res)]
-    for candidate in res.candidates:
-        if res.how in ("qualified", "docker") and candidate.name != res.image:
-            notes.append(Note(f"{res.image} is completed to {candidate.name}"))
-        for kind in (_replaced, _library, _mirrors_left_out, _blocked, _insecure, _late, _other_port):
-            notes += kind(res, candidate)
-    notes += _around(res)
-    notes += _odd_entries(res.conf)
+def advice(
+    pull: PullName, how: str, candidates: Sequence[Candidate], *, whole: bool = True
+) -> tuple[Note, ...]:
+    """Return the notes on a name that was resolved, each once, the most important first.
+
+    Args:
+        pull: the name as it was given.
+        how: how it became its candidates, see :class:`~regtools.registries.resolution.Resolution`.
+        candidates: at least one.
+        whole: whether to add what holds for every name with several sources or without verified HTTPS.
+    """
+    conf = candidates[0].conf
+    notes = [note for kind in OF_THIS_NAME for candidate in candidates for note in kind(candidate)]
+    notes += [*_library(pull, candidates[0]), *_aliased(conf, pull, how)]
+    if how == "search":
+        notes += [Note(*reason) for reason in replaced_lists(conf)]
+        notes += [note for candidate in candidates for note in _cache_in_list(candidate)]
+        notes += _no_host(pull)
+    if missing := missing_mains(conf):
+        notes.append(Note(f"there is no main file: looked for {', '.join(missing)}"))
+    if whole:
+        notes += [note for kind in OF_MANY_NAMES for candidate in candidates for note in kind(candidate)]
     return tuple(dict.fromkeys(notes))
 
 
-def advice_on_failure(conf: Settings, name: str, error: RegtoolsError) -> tuple[Note, ...]:
-    """Return the notes on a short name that cannot be resolved.
+def advice_on_failure(conf: Settings, pull: PullName, error: RegtoolsError) -> Iterator[Note]:
+    """Yield the notes on a short name that cannot be resolved: what was looked for, where, and what helps.
 
     Args:
         conf: the configuration.
-        name: the short name, without tag and digest.
+        pull: the name as it was given.
         error: what :meth:`RegistriesConf.resolve` raised.
     """
     if error.kind not in ("enforcing-no-tty", "no-search-registries"):
-        return ()
-    looked = ", ".join((*conf.files_read, *filter(None, [conf.alias_file])))
-    notes = [Note(f"no alias was found for {name}; looked in {looked or 'no file, since there is none'}")]
-    hosts = conf.unqualified_search_registries or (HUB,)
-    host = HUB if HUB in hosts else hosts[0]
+        return
+    name, hosts = pull.reference.path, conf.unqualified_search_registries
+    looked = [*missing_mains(conf), *conf.files_read]
+    if conf.alias_file:
+        looked.append(conf.alias_file + ("" if conf.alias_document else " (not there)"))
+    yield Note(f"no alias was found for {name}; looked in {', '.join(looked) or 'no file'}")
+    asks = error.kind == "enforcing-no-tty"
+    if asks:
+        names = (str(Reference.parse(f"{host}/{pull.reference}").normalized()) for host in hosts)
+        where = conf.setting_place(SEARCH)
+        text = f"on a terminal (--tty) podman asks which of the search list ({at(conf, where)}) is meant:"
+        yield Note(text, where, "\n".join(names))
+    host = HUB if HUB in hosts or not hosts else hosts[0]
     target = Reference(host, name).normalized().name
-    notes.append(Note("an alias settles it without a question:", toml=aliases_toml({name: target})))
-    if error.kind == "enforcing-no-tty":
-        text = "permissive tries all in order without a question; with one search registry nobody is asked"
+    yield Note("an alias decides without a question:", toml=aliases_toml({name: target}))
+    if asks:
         where = conf.setting_place("short-name-mode")
-        notes.append(Note(text, where, 'short-name-mode = "permissive"'))
-    return tuple(notes)
+        text = f"permissive instead of enforcing ({at(conf, where)}) tries all in order without a question;"
+        toml = 'short-name-mode = "permissive"'
+        yield Note(f"{text} with one search registry podman never asks:", where, toml)
 
 
 # -- one candidate ---------------------------------------------------------------------------------------
 
 
-def _replaced(res: Resolution, candidate: Candidate) -> Iterator[Note]:
+def _hostless(candidate: Candidate) -> Iterator[Note]:
+    for source in candidate.sources:
+        if source.hostless:
+            host, where = source.reference.partition("/")[0], source.why.where
+            text = (
+                f'{host} ({at(candidate.conf, where)}) is not a host name, since it contains "_": every pull'
+            )
+            yield Note(f'{text} from there fails with "no Host in request URL"', where)
+
+
+def _blocked(candidate: Candidate) -> Iterator[Note]:
+    conf, places = candidate.conf, dict[str, Place]()
+    for source in candidate.sources:
+        if source.blocked_by is not None:
+            places[source.blocked_by] = conf.place(source.blocked_by, "blocked")
+    if not places:
+        return
+    by = " and ".join(f"{prefix!r} ({at(conf, place)})" for prefix, place in places.items())
+    text = f"every source is blocked, by {by}: {candidate.name} cannot be pulled"
+    if free := [source.reference for source in candidate.sources if not source.blocked]:
+        text = (
+            f"{by} is blocked, so the pull can succeed only from {' or '.join(free)}; when it fails, the "
+            "message of podman ends with the block, but the error to read is that of the mirror itself"
+        )
+    yield Note(text, next(iter(places.values())))
+
+
+def _unused(candidate: Candidate) -> Iterator[Note]:
+    """Name mirrors that are left out, entries that almost match, and entries that another file replaced."""
+    conf, entry, name = candidate.conf, candidate.entry, candidate.parsed
+    if entry is None:
+        yield from (_placed(conf, reason) for reason in near_misses(conf, name))
+        return
+    for index, reason in enumerate(mirrors_left_out(conf, entry, name)):
+        if index:
+            continue
+        yield _placed(conf, reason, "not used: ")
+        if not name.digest:
+            each = '; to decide for each mirror, write pull-from-mirror = "all", "digest-only" or "tag-only"'
+            each = f"{each} there, not mirror-by-digest-only" if entry.mirror_by_digest_only else ""
+            yield Note(f"{candidate.repository}@sha256:… would use that mirror first{each}")
+    yield from (_placed(conf, reason) for reason in replaced(conf, entry))
+
+
+def _placed(conf: Settings, reason: Reason, opening: str = "") -> Note:
+    return Note(f"{opening}{reason.text} ({at(conf, reason.where)})", reason.where)
+
+
+def _moved(candidate: Candidate) -> Iterator[Note]:
     """Explain that a location is not a mirror: what it replaces is no longer asked."""
     entry = candidate.entry
     if entry is None or not candidate.sources or entry.location in ("", entry.prefix):
         return
-    before = res.conf.place(entry.prefix, "prefix")
-    text = f"prefix {entry.prefix!r} ({before}) is replaced by location {entry.location!r}"
-    yield Note(text, res.conf.place(entry.prefix, "location"))
-    if any(source.reference == candidate.name for source in candidate.sources):
+    if any(source.reference == candidate.name or source.hostless for source in candidate.sources):
         return
     name = candidate.parsed
     host = "" if name.domain == name.host else f" ({name.host})"
-    yield Note(
-        f"{entry.prefix}{host} itself is not contacted at all: a location replaces it and is no mirror, "
-        f"so there is no fallback when {entry.location} has no such image or does not answer"
-    )
+    text = f"{entry.prefix}{host} is not contacted at all: a location has no fallback"
+    where = candidate.conf.place(entry.prefix, "location")
     if entry.prefix.startswith("*."):
+        yield Note(text, where)
         return
-    order = ", ".join(source.reference for source in candidate.sources)
     each = "digest-only" if entry.mirror_by_digest_only else ""  # on the entry it would hold for the new one
     mirrors = [mirror._replace(pull_from_mirror=mirror.pull_from_mirror or each) for mirror in entry.mirrors]
     mirrors.append(Mirror(entry.location, entry.insecure))
+    order = ", ".join(mirror.location for mirror in mirrors)
     yield Note(
-        f"to have it as a fallback, write {entry.location} as a mirror; the order is then {order}, "
-        f"last {candidate.name}:",
-        toml=entries_toml([Registry("", entry.prefix, mirrors=tuple(mirrors))]),
+        f"{text}. A mirror has one (order: {order}, then {entry.prefix}):",
+        where,
+        entries_toml([Registry("", entry.prefix, mirrors=tuple(mirrors))]),
     )
 
 
-def _library(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    """Explain that Docker's own images, and so their copies, have library/ in their names."""
-    entry = candidate.entry
-    official = candidate.name.startswith(f"{HUB}/library/") and "library/" not in res.image
-    if entry is None or not official or entry.prefix != HUB or entry.location in ("", HUB):
+def _cache_in_list(candidate: Candidate) -> Iterator[Note]:
+    """Explain that a cache of Docker Hub does not belong in the search list: official images are missed."""
+    conf, name = candidate.conf, candidate.parsed
+    hub = conf.find(f"{HUB}/library/{name.path}")
+    if hub is None or name.domain == HUB or candidate.origin is None or "/" in name.path:
         return
-    yield Note(
-        "library/ is a part of the name of Docker's own images; if the copies are stored without it, "
-        "add this second entry, which removes library/:",
-        toml=entries_toml([Registry(f"{HUB}/library", entry.location, entry.insecure)]),
-    )
+    for index, mirror in enumerate(hub.mirrors):
+        if mirror.location == name.domain:
+            where = conf.setting_place(SEARCH, candidate.origin)
+            used = at(conf, conf.place(hub.prefix, "mirror", index, "location"))
+            yield Note(
+                f"{name.name} is asked for, not {name.domain}/library/{name.path}: library/ is added on "
+                f"{HUB} only. A cache belongs in [[registry.mirror]] ({used}), not in the search list "
+                f"({at(conf, where)})",
+                where,
+            )
 
 
-def _mirrors_left_out(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    entry = candidate.entry
-    if entry is None or not candidate.sources:
-        return
-    by_digest = candidate.parsed.digest is not None
-    left_out = [mirror for mirror in entry.mirrors if not applies(entry, mirror, by_digest)]
-    if not left_out:
-        return
-    if by_digest:
-        yield Note(f"by a tag instead of a digest, the mirror {left_out[0].location} would be used")
-        return
-    rest = candidate.repository[len(entry.prefix) :] if not entry.prefix.startswith("*.") else "/…"
-    name = f"{candidate.repository}@sha256:…"
-    yield Note(
-        f"{name} (the same name with a digest) would use the mirror first: "
-        f"{left_out[0].location}{rest}@sha256:…"
-    )
-    if entry.mirror_by_digest_only:
-        yield Note(
-            "mirror-by-digest-only holds for every mirror; to decide for each one, remove it and write "
-            'pull-from-mirror = "all", "digest-only" or "tag-only" under the [[registry.mirror]]',
-            res.conf.place(entry.prefix, "mirror-by-digest-only"),
-        )
-
-
-def _blocked(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    for number, source in enumerate(candidate.sources, 1):
-        if source.blocked_by is not None:
-            text = f"source {number}, {source.reference}, is blocked by the entry {source.blocked_by!r}"
-            yield Note(text, res.conf.place(source.blocked_by, "blocked"))
-    blocked = [source for source in candidate.sources if source.blocked]
-    free = [source.reference for source in candidate.sources if not source.blocked]
-    if blocked and not free:
-        yield Note(f"every place is blocked: {candidate.name} cannot be pulled")
-    elif blocked:
-        yield Note(
-            f"so the pull can succeed only from {' or '.join(free)}; when it fails, podman's message ends "
-            "with the block, but the error to read is that of the mirror itself"
-        )
-
-
-def _insecure(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    if any(source.insecure for source in candidate.sources):
-        yield Note(INSECURE)
-
-
-INSECURE = (
-    "with insecure = true HTTPS is still tried first, without checking the certificate, then plain HTTP"
-)
-
-
-def _late(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    """Name what begins within a number of podman: namespaces, and layers from the next source."""
-    entry, release = candidate.entry, res.conf.release
+def _namespaces(candidate: Candidate) -> Iterator[Note]:
+    entry, conf, first = candidate.entry, candidate.conf, SINCE["knows_namespaces"]
     if entry is None:
         return
-    first = SINCE["knows_namespaces"]
     for source in candidate.sources:
         table: tuple[str | int, ...] = () if source.kind == "primary" else ("mirror", source.mirror)
-        where = res.conf.place(entry.prefix, *table, NAMESPACE)
+        where = conf.place(entry.prefix, *table, NAMESPACE)
         if source.namespace_proxy:
             asked = f"asked for manifest and blobs with ?ns={source.namespace_proxy} from podman {first} on"
             yield Note(f"{source.reference} is {asked}; older releases ignore {NAMESPACE}", where)
         elif (entry.mirrors[source.mirror] if table else entry).namespace_proxy:
-            text = f"{source.reference} is asked without it"
+            text = f"{source.reference} is asked without it ({at(conf, where)})"
             yield Note(f"{NAMESPACE} has no effect before podman {first}: {text}", where)
-    if sum(not source.blocked for source in candidate.sources) > 1:
-        first = SINCE["blobs_move_on"]
+
+
+def _layers(candidate: Candidate) -> Iterator[Note]:
+    if sum(source.usable for source in candidate.sources) > 1:
         next_one = "a layer that the source of the manifest does not deliver is fetched from the next source"
-        stays = "" if release.blobs_move_on else "; this release fails the pull instead"
-        yield Note(f"from podman {first} on, {next_one}{stays}")
+        stays = "" if candidate.conf.release.blobs_move_on else "; this release fails the pull instead"
+        yield Note(f"from podman {SINCE['blobs_move_on']} on, {next_one}{stays}")
 
 
-def _other_port(res: Resolution, candidate: Candidate) -> Iterator[Note]:
-    """Name entries for other ports of the same host: they do not match this one."""
-    if candidate.entry is not None:
-        return
-    domain = candidate.parsed.domain or ""
-    host = domain.partition(":")[0]
-    for prefix in sorted(res.conf.prefixes):
-        other, slash, path = prefix.partition("/")
-        if ":" not in other or other == domain or other.partition(":")[0] != host:
-            continue
-        entry = res.conf.registry(prefix)
-        key = "prefix" if entry.location != prefix else "location"
-        text = f"the nearest entry, {prefix!r}, has the same host and another port; for this name write"
-        yield Note(text, res.conf.place(prefix, "prefix"), f"{key} = {quote(f'{domain}{slash}{path}')}")
-        if entry.insecure:
-            yield Note(INSECURE)
+def _insecure(candidate: Candidate) -> Iterator[Note]:
+    if any(source.insecure for source in candidate.sources):
+        yield Note(INSECURE)
+
+
+OF_THIS_NAME = (_hostless, _blocked, _unused, _moved, _namespaces)
+OF_MANY_NAMES = (_insecure, _layers)
 
 
 # -- the whole -------------------------------------------------------------------------------------------
 
 
-def _aliased(res: Resolution) -> Iterator[Note]:
-    if res.how not in ("alias", "remembered"):
-        return
-    name, conf = res.pull.reference.path, res.conf
-    if res.how == "remembered":
+def _library(pull: PullName, candidate: Candidate) -> Iterator[Note]:
+    """Explain that Docker's own images, and so their copies, have library/ in their names."""
+    entry = candidate.entry
+    added = (
+        candidate.sources and candidate.name.startswith(f"{HUB}/library/") and "library/" not in pull.typed
+    )
+    if entry is not None and added and entry.prefix == HUB and entry.location not in ("", HUB):
         yield Note(
-            "a remembered answer wins over every [aliases]; to cancel it, remove its line from "
-            f"{conf.alias_file}"
+            "library/ is part of the name of Docker's own images; where copies are stored without it, this "
+            "second entry removes library/:",
+            toml=entries_toml([Registry(f"{HUB}/library", entry.location, entry.insecure)]),
         )
-        return
-    where = conf.setting_place("aliases", name)
-    file = where.file if where and where.file else "this file"
-    yield Note(
-        f"to override the alias, put it into a drop-in that is read later than {file}; "
-        f'an empty value ("{name}" = "") cancels it, and the search list counts again:',
-        toml=aliases_toml({name: Reference(None, name).normalized().name}),
-    )
 
 
-def _around(res: Resolution) -> Iterator[Note]:
-    """Name what mirrors and locations do not change."""
-    for candidate in res.candidates:
-        if all(source.reference == candidate.name for source in candidate.sources):
-            continue
-        yield Note(f"the local image is called {candidate.name}, whichever place it comes from")
-        host = candidate.parsed.host
-        yield Note(f"search, tag listing, push and login ignore location and mirrors: they contact {host}")
+def _aliased(conf: Settings, pull: PullName, how: str) -> Iterator[Note]:
+    name = pull.reference.path
+    if how == "remembered":
+        text = "a remembered answer wins over every [aliases]; to cancel it, remove its line from"
+        yield Note(f"{text} {conf.alias_file}")
+    elif how == "alias":
+        yield from (_placed(conf, reason) for reason in replaced_aliases(conf, name))
+        where = conf.setting_place("aliases", name)
+        yield Note(
+            f"to override the alias, write another in a drop-in that is read later than {at(conf, where)}; "
+            f'an empty value ("{name}" = "") cancels it, and the search list counts again',
+            where,
+        )
 
 
-def _odd_entries(conf: Settings) -> Iterator[Note]:
-    """Name entries that are probably slips; `regtools check` looks for much more."""
-    for prefix in sorted(conf.prefixes):
-        host = prefix.partition("/")[0]
-        if host in (HUB_HOST, HUB_OLD):
-            text = f"entry {prefix!r} can never match an image name: Docker Hub's images are called {HUB}/…"
-            yield Note(text, conf.place(prefix, "prefix"))
-        elif meant := slip(host):
-            yield Note(f"entry {prefix!r} looks like a slip for {meant!r}", conf.place(prefix, "prefix"))
+def _no_host(pull: PullName) -> Iterator[Note]:
+    """Explain why the first part of a name does not count as a host, where one was probably meant."""
+    first, _, rest = pull.reference.path.partition("/")
+    if "/" in rest or (rest and "registry" in first):
+        yield Note(
+            f"{first} is not taken for a host, since it has neither a dot nor a port; if it is one, "
+            f"write {first}:443/{rest}{pull.reference.suffix}"
+        )
 
 
-class Outcome(NamedTuple):
-    """What one release makes of a name.
-
-    Attributes:
-        podman: the release.
-        conf: its configuration, or None if that cannot be loaded.
-        result: the resolution, or the error instead of it.
-        files_read, files_ignored: known even if the files cannot be used.
-    """
-
-    podman: str
-    conf: Settings | None
-    result: Resolution | RegtoolsError
-    files_read: tuple[str, ...] = ()
-    files_ignored: tuple[Ignored, ...] = ()
-
-    @property
-    def error(self) -> RegtoolsError | None:
-        """The error, if that is the result."""
-        return self.result if isinstance(self.result, RegtoolsError) else None
-
-    @property
-    def fails(self) -> bool:
-        """Whether the name cannot be pulled: an error, or no candidate with a source."""
-        return isinstance(self.result, RegtoolsError) or not self.result.sources
-
-
-def differences(mine: Outcome, others: Sequence[Outcome]) -> tuple[str, ...]:
-    """Return what other releases would do instead, one line for each difference."""
-    return tuple(
-        f"podman {other.podman} would instead {text}" for other in others for text in _between(mine, other)
-    )
-
-
-def _between(mine: Outcome, other: Outcome) -> Iterator[str]:
-    if isinstance(other.result, RegtoolsError):
-        error = other.result
-        if mine.error is None or (mine.error.kind, mine.error.where) != (error.kind, error.where):
-            place = f" ({error.where})" if error.where else ""
-            yield f"stop: {error.message} [{error.kind}]{place}"
-    elif isinstance(mine.result, RegtoolsError) or mine.result.to_dict() != other.result.to_dict():
-        yield _pulls(other.result)
-    if mine.files_read == other.files_read:
-        return
-    fewer = [file for file in mine.files_read if file not in other.files_read]
-    more = [file for file in other.files_read if file not in mine.files_read]
-    if fewer:
-        yield f"not read {', '.join(fewer)}{_why(fewer, other)}"
-    if more:
-        yield f"read {', '.join(more)}{_why(more, mine, f' (podman {mine.podman}: ')}"
-    if not fewer and not more:
-        yield f"read the files in this order: {', '.join(other.files_read)}"
-
-
-def _why(files: list[str], outcome: Outcome, opening: str = " (") -> str:
-    """Return the reason why one release ignores files; that of the first file serves for all."""
-    why = next((ignored.why for ignored in outcome.files_ignored if ignored.path == files[0]), None)
-    return f"{opening}{why})" if why else ""
-
-
-def _pulls(res: Resolution) -> str:
-    """Return in one line where a name is pulled from."""
-    parts = []
-    for candidate in res.candidates:
-        if candidate.failed:
-            parts.append(f"nothing for {candidate.name} [{candidate.failed}]")
-        for source in candidate.sources:
-            marks = [word for word in ("insecure", "blocked") if getattr(source, word)]
-            parts.append(source.reference + (f" ({', '.join(marks)})" if marks else ""))
-    ask = "ask, then " if res.prompt else ""
-    return f"{ask}pull from {', then '.join(parts)}"
+def missing_mains(conf: Settings) -> list[str]:
+    """Return where a main file was looked for, each "not there"; empty if there is one or none is due."""
+    if conf.main_file is None or conf.main_file in conf.files_read:
+        return []
+    return [f"{path} (not there)" for path in places(conf.release, conf.surroundings).mains]

@@ -14,7 +14,9 @@ from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, PullName, Reference, is_qualified
 
 from .entries import PRIMARY, Registry, applies, matched, matching_prefixes
+from .reading.document import Document
 from .settings import SEARCH, Settings
+from .writing import quote
 
 
 class Reason(NamedTuple):
@@ -30,6 +32,15 @@ class Reason(NamedTuple):
 
     def __str__(self) -> str:
         return visible(f"{self.text} ({self.where})" if self.where else self.text)
+
+
+def at(conf: Settings, place: Place | None) -> str:
+    """Return file and line, in short: the file's name alone where no other file that is read has it."""
+    if place is None:
+        return ""
+    name = place.file and place.file.rpartition("/")[2]
+    alone = sum(file.rpartition("/")[2] == name for file in conf.files_read) == 1
+    return str(Place(name if alone else place.file, place.line))
 
 
 # -- why -------------------------------------------------------------------------------------------------
@@ -71,13 +82,13 @@ def why_candidates(conf: Settings, pull: PullName, how: str, count: int) -> Reas
         case "qualified":
             return Reason("the name says its registry")
         case "docker":
-            return Reason("docker:// switches aliases and search list off; a short name means Docker Hub")
+            return Reason("docker:// switches aliases and search list off; a short name is one on Docker Hub")
         case "alias":
             return Reason(f"alias {name!r}", conf.setting_place("aliases", name))
         case "remembered":
             return Reason(f"answer remembered for {name!r}", _answer_place(conf, name))
-    text = f"{count} from the search list" if count > 1 else "the search list has one entry"
-    return Reason(f"short name: {text}", conf.setting_place(SEARCH))
+    text = "tried with each registry" if count > 1 else "completed with the only registry"
+    return Reason(f"it is a short name, {text} of the search list", conf.setting_place(SEARCH))
 
 
 def candidate_error(
@@ -127,6 +138,8 @@ def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: b
     if pull.dropped_tag is not None:
         yield Reason(f"tag :{pull.dropped_tag} is dropped, since a digest is given")
     search, mode = conf.setting_place(SEARCH), conf.setting_place("short-name-mode")
+    yield from replaced_lists(conf) if how == "search" else ()
+    yield from replaced_aliases(conf, pull.reference.path) if how == "alias" else ()
     name = pull.reference.path
     alias, where = conf.aliases.get(name), conf.setting_place("aliases", name)
     if how == "remembered" and alias:
@@ -142,6 +155,39 @@ def unused_settings(conf: Settings, pull: PullName, how: str, count: int, tty: b
     cause = _no_question(conf.short_name_mode, how, count, tty)
     if mode and cause:
         yield Reason(f"short-name-mode = {conf.short_name_mode!r}: {cause}", mode)
+
+
+def replaced_aliases(conf: Settings, name: str) -> Iterator[Reason]:
+    """Yield the aliases of the same name that a later file replaced."""
+    holders = [document for document in conf.documents if name in document.settings.aliases]
+    for document in holders[:-1]:
+        text = (
+            f"alias {name!r} = {document.settings.aliases[name]!r} is replaced by that of {holders[-1].name}"
+        )
+        yield Reason(text, document.place(("aliases", name)))
+
+
+def replaced_lists(conf: Settings) -> Iterator[Reason]:
+    """Yield the search lists that another file's list replaced, all in one reason, and how to win."""
+    *lost, last = [document for document in conf.documents if document.settings.search is not None]
+    if not lost:
+        return
+
+    def shown(document: Document) -> str:
+        where = document.place(document.settings.search_path)
+        return f"{at(conf, where)} ({', '.join(document.settings.search or ()) or 'empty'})"
+
+    folder, slash, name = last.name.rpartition("/")
+    winner = "zz-own.conf" if name < "zz-own.conf" else f"{name.removesuffix('.conf')}~.conf"
+    if last.name == conf.surroundings.environ.get(conf.release.override_variable or ""):
+        folder = slash = ""
+        winner = last.name
+    yield Reason(
+        f"the search list of {' and of '.join(map(shown, lost))} was replaced by that of {shown(last)}: "
+        "lists are not joined, and drop-ins come after the main file, the last in byte order of names wins. "
+        f"To win, write yours in {folder}{slash}{winner}",
+        last.place(last.settings.search_path),
+    )
 
 
 _NOT_SEARCHED = {
@@ -170,11 +216,12 @@ def _answer_place(conf: Settings, name: str) -> Place | None:
 def unused_by_candidate(conf: Settings, entry: Registry | None, name: Reference) -> tuple[Reason, ...]:
     """Return which mirrors and entries were passed over for one full name."""
     if entry is None:
-        return tuple(_near_misses(conf, name))
-    return (*_mirrors_left_out(conf, entry, name), *_losers(conf, entry, name), *_replaced(conf, entry))
+        return tuple(near_misses(conf, name))
+    return (*mirrors_left_out(conf, entry, name), *_losers(conf, entry, name), *replaced(conf, entry))
 
 
-def _mirrors_left_out(conf: Settings, entry: Registry, name: Reference) -> Iterator[Reason]:
+def mirrors_left_out(conf: Settings, entry: Registry, name: Reference) -> Iterator[Reason]:
+    """Yield the mirrors of an entry that are not for names with a digest, or only for those."""
     given = "a digest" if name.digest else "a tag"
     for index, mirror in enumerate(entry.mirrors):
         if applies(entry, mirror, bool(name.digest)):
@@ -186,7 +233,9 @@ def _mirrors_left_out(conf: Settings, entry: Registry, name: Reference) -> Itera
             rule = f'pull-from-mirror = "{mirror.pull_from_mirror}"'
             decided = conf.place(entry.prefix, "mirror", index, "pull-from-mirror")
         where = conf.place(entry.prefix, "mirror", index, "location")
-        yield Reason(f"mirror {mirror.location} ({where}): {rule}, and the name has {given}", decided)
+        yield Reason(
+            f"mirror {mirror.location} ({at(conf, where)}): {rule}, and the name has {given}", decided
+        )
 
 
 def _losers(conf: Settings, entry: Registry, name: Reference) -> Iterator[Reason]:
@@ -198,11 +247,13 @@ def _losers(conf: Settings, entry: Registry, name: Reference) -> Iterator[Reason
             yield Reason(text, conf.place(prefix, "prefix"))
 
 
-def _replaced(conf: Settings, entry: Registry) -> Iterator[Reason]:
+def replaced(conf: Settings, entry: Registry) -> Iterator[Reason]:
     """Yield entries of the same prefix that a later file, or an earlier one of the same file, replaced."""
     holders = [document for document in conf.documents if entry.prefix in document.settings.entries]
     for document in holders[:-1]:
-        text = f"entry {entry.prefix!r} is replaced as a whole by that of {holders[-1].name}"
+        text = (
+            f"entry {entry.prefix!r} is replaced as a whole by that of {holders[-1].name}, mirrors included"
+        )
         yield Reason(text, document.place(document.entry_path(entry.prefix)))
     for document in holders[-1:]:
         settings = document.settings
@@ -215,8 +266,11 @@ def _replaced(conf: Settings, entry: Registry) -> Iterator[Reason]:
                 yield Reason(text, document.place(("registry", index)))
 
 
-def _near_misses(conf: Settings, full: Reference) -> Iterator[Reason]:
-    """Yield entries that were probably meant for this name and do not match it."""
+INSECURE = "with insecure = true HTTPS is still tried first, unverified, then plain HTTP"
+
+
+def near_misses(conf: Settings, full: Reference) -> Iterator[Reason]:
+    """Yield entries that were probably meant for this name and do not match it, and what to write."""
     name, domain, path = full.name, full.domain or "", full.path
     host = domain.partition(":")[0]
     for prefix in sorted(conf.prefixes):
@@ -225,7 +279,10 @@ def _near_misses(conf: Settings, full: Reference) -> Iterator[Reason]:
         if prefix.lower() == name.lower() or name.lower().startswith(prefix.lower() + "/"):
             cause = "upper and lower case differ"
         elif ":" in other and other.partition(":")[0] == host and other != domain:
-            cause = f"other port than {domain}"
+            key = "prefix" if conf.registry(prefix).location != prefix else "location"
+            cause = f"the same host at another port; for this name write {key} = "
+            cause += quote(f"{domain}{prefix[len(other) :]}")
+            cause += f"; {INSECURE}" if conf.registry(prefix).insecure else ""
         elif prefix == str(full):
             cause = "a prefix is compared without tag and digest"
         elif domain == HUB and (

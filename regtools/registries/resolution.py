@@ -1,165 +1,28 @@
-"""The result of resolving a name: candidates with their sources, and how they are shown.
+"""The result of resolving a name, and how it is shown: one answer, as text and as a table in JupyterLab.
 
-A :class:`Resolution` shows itself as a tree on the terminal, as a table in JupyterLab, as rows for analysis.
+The answer comes first: the sources, what decided, at most three notes on this name, what else it means. Rows
+for analysis are the third look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from regtools.display import escape, html_table, visible
+from regtools.display import columns, escape, html_table, printable, text_width, visible, wrapped
 from regtools.errors import RegtoolsError
-from regtools.reference import PullName, Reference
+from regtools.reference import PullName
 from regtools.values import Value
 
-from .entries import PRIMARY, Registry
-from .reasons import (
-    Reason,
-    candidate_error,
-    unused_by_candidate,
-    unused_settings,
-    why_candidates,
-    why_source,
-    why_transport,
-)
-from .settings import Settings
+from .advice import Note, advice
+from .elsewhere import meanings
+from .reasons import Reason, at, unused_settings, why_candidates
+from .settings import SEARCH, Settings
+from .sources import Candidate as Candidate
+from .sources import Source as Source
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Source(Value):
-    """One place to pull from.
-
-    Attributes:
-        reference: the image's full name at that place, as text.
-        parsed: the same name, taken apart.
-        insecure: whether plain HTTP and unverified TLS are allowed there.
-        blocked_by: prefix of the entry that forbids this place, or None.
-        entry: the ``[[registry]]`` that led here, or None if none governs the name.
-        mirror: index of the mirror in that entry, -1 for the entry itself.
-        conf: the configuration, which knows the reasons.
-    """
-
-    __slots__ = ("blocked_by", "conf", "entry", "insecure", "mirror", "parsed", "reference")
-
-    def __init__(
-        self,
-        reference: str,
-        parsed: Reference,
-        insecure: bool,
-        blocked_by: str | None,
-        entry: Registry | None,
-        mirror: int,
-        conf: Settings,
-    ) -> None:
-        self.reference = reference
-        self.parsed = parsed
-        self.insecure = insecure
-        self.blocked_by = blocked_by
-        self.entry = entry
-        self.mirror = mirror
-        self.conf = conf
-
-    def __repr__(self) -> str:
-        blocked = f", blocked by {self.blocked_by}" if self.blocked else ""
-        return f"<{self.kind} {self.reference}{', insecure' if self.insecure else ''}{blocked}>"
-
-    @property
-    def kind(self) -> str:
-        """``mirror`` or ``primary``."""
-        return "primary" if self.mirror == PRIMARY else "mirror"
-
-    @property
-    def blocked(self) -> bool:
-        """Whether podman refuses to contact this place and goes on to the next."""
-        return self.blocked_by is not None
-
-    @property
-    def namespace_proxy(self) -> str:
-        """What is sent as ``?ns=`` with requests for manifests and blobs; empty for none."""
-        if self.entry is None or not self.conf.release.knows_namespaces:
-            return ""
-        return (self.entry if self.mirror == PRIMARY else self.entry.mirrors[self.mirror]).namespace_proxy
-
-    @property
-    def why(self) -> Reason:
-        """What put this place into the list, with file, line and column."""
-        return why_source(self.conf, self.entry, self.mirror, self.namespace_proxy)
-
-    @property
-    def transport(self) -> Reason:
-        """Whether the place is contacted at all, by HTTPS or also by HTTP, and the line that says so."""
-        return why_transport(self.conf, self.entry, self.mirror, self.insecure, self.blocked_by)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        plain = {"reference": self.reference, "insecure": self.insecure, "kind": self.kind}
-        return plain | ({"blocked": True, "blocked_by": self.blocked_by} if self.blocked else {})
-
-
-class Candidate(Value):
-    """One full name that the given name may stand for, and its sources in order.
-
-    Attributes:
-        name: domain, path, and a tag or digest; the local image gets this name, wherever it came from.
-        parsed: the same name, taken apart.
-        sources: mirrors, then the primary; empty if the entry cannot be applied to this name.
-        failed: kind of the error in that case, else None.
-        entry: the ``[[registry]]`` that governs the name, or None.
-        origin: index in the search list that gave this name, or None.
-        culprit: index of the mirror whose rewriting failed, -1 for the entry itself.
-        conf: the configuration, which knows the reasons.
-    """
-
-    __slots__ = ("conf", "culprit", "entry", "failed", "name", "origin", "parsed", "sources")
-
-    def __init__(
-        self,
-        name: str,
-        parsed: Reference,
-        sources: tuple[Source, ...],
-        failed: str | None,
-        entry: Registry | None,
-        origin: int | None,
-        culprit: int,
-        conf: Settings,
-    ) -> None:
-        self.name = name
-        self.parsed = parsed
-        self.sources = sources
-        self.failed = failed
-        self.entry = entry
-        self.origin = origin
-        self.culprit = culprit
-        self.conf = conf
-
-    def __repr__(self) -> str:
-        return f"<candidate {self.name}: {self.failed or list(self.sources)}>"
-
-    @property
-    def error(self) -> RegtoolsError | None:
-        """Why this candidate has no sources, stage ``sources``; podman goes on to the next one."""
-        if self.failed is None or self.entry is None:
-            return None
-        return candidate_error(self.conf, self.entry, self.parsed, self.culprit, self.failed)
-
-    @property
-    def repository(self) -> str:
-        """The name without tag and digest, which is what prefixes are compared with."""
-        return self.parsed.name
-
-    @property
-    def unused(self) -> tuple[Reason, ...]:
-        """What was not used for this candidate, and why: mirrors left out, entries that lost."""
-        return unused_by_candidate(self.conf, self.entry, self.parsed)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        if self.failed:
-            return {"name": self.name, "error": self.failed}
-        return {"name": self.name, "sources": [source.to_dict() for source in self.sources]}
 
 
 class Resolution(Value):
@@ -235,76 +98,185 @@ class Resolution(Value):
         return table
 
     def __str__(self) -> str:
-        lines = _wrap(self.image, "", "   ", name=True)
-        lines += _wrap(f"podman {self.conf.podman}: {self.why}", "│  ", "│  ")
-        if self.prompt:
-            lines += _wrap(ASKS, "│  ", "│  ")
-        for number, candidate in enumerate(self.candidates, 1):
-            head = f"candidate {number}: " if len(self.candidates) > 1 else ""
-            lines += _branch(head + candidate.name, list(_below(candidate)))
-        *notes, last = _notes(self, self.unused)
-        for label, note in notes:
-            lines += _wrap(label + note, "├─ ", "│  ", hang=len(label))
-        return "\n".join(lines + _wrap("".join(last), "└─ ", "   ", hang=len(last[0])))
+        return "\n".join(answer(self))
 
     def _repr_html_(self) -> str:
-        rows: list[tuple[str, ...]] = [("", "source", "kind", "transport", "why")]
-        for candidate in self.candidates:
-            rows.append((candidate.name,))
-            if error := candidate.error:
-                rows.append((f"fails: {error.message} [{error.kind}] ({error.where})",))
-            for number, source in enumerate(candidate.sources, 1):
-                cells = source.reference, source.kind, str(source.transport), str(source.why)
-                rows.append((str(number), *cells))
-        unused = (*self.unused, *(reason for candidate in self.candidates for reason in candidate.unused))
-        items = "".join(f"<li>{_safe(label + note)}</li>" for label, note in _notes(self, unused))
+        rows: list[tuple[str, ...]] = [("", "source", "image", "transport", "decided by")]
+        for candidate, numbered in _rows(self):
+            if len(self.candidates) > 1:
+                rows.append((candidate.name,))
+            rows += numbered or [(text,) for text in _failure(candidate)]
+        notes = advice(self.pull, self.how, self.candidates)
+        more = [*notes[MOST_NOTES:], *details(self)]
+        other = html_table([*meanings(self.pull, self.how, self.candidates)], heading=False, named=True)
         return (
-            f"<div><p><b>{_safe(self.image)}</b> (podman {self.conf.podman}): {_safe(str(self.why))}</p>"
-            f"{f'<p>{ASKS}</p>' if self.prompt else ''}{html_table(rows)}"
-            f'<ul style="margin:4px 0">{items}</ul></div>'
+            f"<div><p><b>{_safe(headline(self))}</b></p>{html_table(rows)}<p>{_safe(because(self))}</p>"
+            f"{_items(notes[:MOST_NOTES])}<p>{_safe(_files(self))}</p>"
+            f"<details><summary>More</summary>{_items(more)}{other}</details></div>"
         )
 
 
-WIDTH = 100
-ASKS = "podman asks which one is meant; only the choice is pulled"
+MOST_NOTES = 3
+MOST_LINES = 20  # of an answer with three sources or fewer
 
 
-def _notes(res: Resolution, unused: tuple[Reason, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the lines below the candidates, each a label and a text; the files are last."""
-    yield from (("not used: ", str(reason)) for reason in unused)
-    yield from (("not read: ", str(ignored)) for ignored in res.conf.files_ignored)
-    yield "files: ", ", ".join(res.conf.files_read) or "none"
+def answer(
+    res: Resolution,
+    *,
+    notes: Iterable[Note] = (),
+    others: Iterable[tuple[str, str]] = (),
+    step: str = "",
+    whole: bool = False,
+    more: str = "",
+) -> list[str]:
+    """Return the lines of the answer: sources, what decided, notes, other meanings, files, the next step.
+
+    Args:
+        res: what the name means.
+        notes: further notes, which come first.
+        others: who else reads the name, and what it is there; these come first, too.
+        step: the next step, if not the usual one.
+        whole: whether all notes and all meanings are wanted, however many lines that takes.
+        more: how to see the rest.
+    """
+    lines = wrapped(f"{headline(res)}:")
+    sources = [*_source_lines(res)]
+    lines += sources + wrapped(because(res))
+    end = wrapped(f"{_files(res)}{more}") + wrapped(f"Next: {step or _next(res)}", "", "  ")
+    extra = len(sources) - 3 if len(res.sources) > 3 else 0
+    room = None if whole else MOST_LINES + extra - len(end)
+    known = [*notes, *advice(res.pull, res.how, res.candidates, whole=whole)]
+    blocks = [note_lines(note) for note in (known if whole else known[:MOST_NOTES])]
+    rest = [*others, *meanings(res.pull, res.how, res.candidates)]
+    column = max(len(who) for who, _ in rest) + 2
+    blocks += [wrapped(who.ljust(column) + text, "  ", " " * (column + 2)) for who, text in rest]
+    for block in blocks:
+        if room is None or len(lines) + len(block) <= room:
+            lines += block
+    return lines + end
 
 
-def _below(candidate: Candidate) -> Iterator[tuple[str, list[str]]]:
-    """Yield the branches below a candidate: head, and the lines below it."""
-    if error := candidate.error:
-        yield f"fails: {error.message} [{error.kind}]", [str(error.where), error.hint or ""]
-    for number, source in enumerate(candidate.sources, 1):
-        yield f"{number}. {source.kind}  {source.reference}", [str(source.why), str(source.transport)]
-    for reason in candidate.unused:
-        yield f"not used: {reason}", []
+def details(res: Resolution) -> list[str]:
+    """Return why each source is there and how it is contacted, what was not used, and what was not read."""
+    unused = [*res.unused, *(reason for candidate in res.candidates for reason in candidate.unused)]
+    return [
+        *(f"{number}. {source.why}; {source.transport}" for number, source in enumerate(res.sources, 1)),
+        *(f"not used: {reason}" for reason in unused),
+        *(f"not read: {ignored}" for ignored in res.conf.files_ignored),
+    ]
 
 
-def _branch(head: str, below: list[tuple[str, list[str]]]) -> Iterator[str]:
-    yield from _wrap(head, "├─ ", "│  ", name=True)
-    for index, (text, details) in enumerate(below, 1):
-        first, inner = ("│  └─ ", "│     ") if index == len(below) else ("│  ├─ ", "│  │  ")
-        yield from _wrap(text, first, inner, hang=3, name=text[0].isdigit())
-        for detail in filter(None, details):
-            yield from _wrap(detail, inner + "   ", inner + "   ")
+def headline(res: Resolution) -> str:
+    """Return what the name is, and how many sources it has."""
+    podman, names = f"podman {res.conf.podman}", [candidate.name for candidate in res.candidates]
+    name = f"{res.image} ({names[0] if len(names) == 1 else f'one of {len(names)} names'})"
+    if len(names) == 1 and names[0] in (res.image, f"{res.image}:latest"):
+        name = names[0]
+    if not any(source.usable for source in res.sources):
+        return f"{podman} cannot pull {name}"
+    count = len(res.sources)
+    sources = "1 source" if count == 1 else f"{count} sources, in this order"
+    if res.prompt:
+        return f"{podman} asks what {name} is, and pulls only that; {sources}"
+    return f"{podman} pulls {name} from {sources}"
 
 
-def _wrap(text: str, first: str, rest: str, *, hang: int = 0, name: bool = False) -> list[str]:
-    """Break a text at blanks; a name that does not fit is broken before its digest, then anywhere."""
-    import textwrap
+def because(res: Resolution) -> str:
+    """Return in one sentence what decided: the name itself, an alias or the search list, and the entry."""
+    conf, parts = res.conf, []
+    if res.how not in ("qualified", "docker"):
+        parts.append(f"{res.why.text} ({at(conf, res.why.where)})")
+    if res.how in ("alias", "remembered") and conf.unqualified_search_registries:
+        search = at(conf, conf.setting_place(SEARCH))
+        parts.append(f"the search list ({search}) is not used, even when that pull fails")
+    candidate = next((each for each in res.candidates if each.entry), res.candidates[0])
+    entry = candidate.entry
+    if entry is None:
+        parts.append("no [[registry]] entry matches")
+    else:
+        where = at(conf, conf.place(entry.prefix, "prefix"))
+        text = f"the entry {entry.prefix!r} ({where}) governs {candidate.repository}"
+        if entry.location not in ("", entry.prefix):
+            to = at(conf, conf.place(entry.prefix, "location"))
+            text = f"prefix {entry.prefix!r} ({where}) is replaced by location {entry.location!r} ({to})"
+        mirrors = any(source.kind == "mirror" for source in candidate.sources)
+        parts.append(text + (", its mirrors first" if mirrors else ""))
+    return f"Because: {'; '.join(parts)}."
 
-    text = visible(text)
-    if name and len(first) + len(text) > WIDTH:
-        text = text.replace("@", " @", 1)
-    rest += " " * hang
-    wrapped = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    return wrapped or [first]
+
+def _rows(res: Resolution) -> Iterator[tuple[Candidate, list[tuple[str, ...]]]]:
+    """Yield each candidate with its rows: number, kind, full name, HTTPS or HTTP, file and line."""
+    number = 0
+    for candidate in res.candidates:
+        rows: list[tuple[str, ...]] = []
+        for source in candidate.sources:
+            number += 1
+            kind = "registry" if source.kind == "primary" else "mirror"
+            how = "blocked" if source.blocked else "no host" if source.hostless else "HTTPS"
+            how += ", else HTTP" if source.insecure and source.usable else ""
+            decided = source.transport.where if source.blocked else source.why.where
+            rows.append((f"{number}.", kind, source.reference, how, at(res.conf, decided) or "no entry"))
+        yield candidate, rows
+
+
+def _failure(candidate: Candidate) -> list[str]:
+    """Return why a candidate has no sources, and what to do; nothing if it has some."""
+    if (error := candidate.error) is None:
+        return []
+    return [
+        f"fails: {error.message} [{error.kind}] ({at(candidate.conf, error.where)})",
+        *([f"hint: {error.hint}"] if error.hint else []),
+    ]
+
+
+def _source_lines(res: Resolution) -> Iterator[str]:
+    """Yield a line for each source, two where one is too short; the error of a candidate without sources."""
+    table = [*_rows(res)]
+    number, kind, name, how, place = (
+        max((columns(row[at]) for _, rows in table for row in rows), default=0) for at in range(5)
+    )
+    if number + kind + name + how + place + 9 > text_width():
+        name = how = 0
+    for candidate, rows in table:
+        for text in _failure(candidate):
+            yield from wrapped(text, "  ", "    ")
+        for row in rows:
+            start = f"  {row[0]:>{number}} {row[1]:<{kind}}  "
+            line = visible(f"{start}{row[2]:<{name}}  {row[3]:<{how}}  {row[4]}")
+            if columns(line) <= text_width():
+                yield line
+            else:
+                yield visible(start + row[2])
+                yield from wrapped(f"{row[3]}  {row[4]}", " " * len(start))
+
+
+def note_lines(note: Note) -> list[str]:
+    """Return a note as a list item, its TOML below it."""
+    toml = [f"    {line}" for line in printable(note.toml).splitlines() if line]
+    return [*wrapped(str(note), "- ", "  "), *toml]
+
+
+def _files(res: Resolution) -> str:
+    return f"Files: {', '.join(res.conf.files_read) or 'none'}"
+
+
+def _next(res: Resolution) -> str:
+    if not any(source.usable for source in res.sources):
+        return "regtools check shows what to change"
+    if len(res.sources) > 1:
+        return (
+            f"podman --log-level=debug pull {res.image} shows failing sources, otherwise skipped in silence"
+        )
+    return f"regtools time {res.image} pulls it and shows where the time goes"
+
+
+def _items(texts: Iterable[object]) -> str:
+    items = (_safe(str(text)) + _code(getattr(text, "toml", "")) for text in texts)
+    return f'<ul style="margin:4px 0">{"".join(f"<li>{item}</li>" for item in items)}</ul>'
+
+
+def _code(toml: str) -> str:
+    return f"<pre>{escape(printable(toml))}</pre>" if toml else ""
 
 
 def _safe(text: str) -> str:

@@ -125,6 +125,10 @@ def _read(reference: str) -> Reference | str:
     if match:
         domain, path, tag, digest = match.group("domain", "path", "tag", "digest")
         canonical = is_qualified(domain) and domain != HUB_OLD and (domain != HUB or "/" in path)
+        if (
+            domain is None
+        ):  # podman takes b_b.example/x for a host with a path here, and for a path at the pull
+            canonical = "/" in path and is_qualified(path.partition("/")[0])
         if canonical and len(match["name"]) <= LONGEST_NAME:
             return made(domain, path, tag, digest)
     try:

@@ -52,30 +52,103 @@ SIMPLE = {
 }
 
 
-def test_it_names_files_places_hosts_and_what_it_cannot_know(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_answer_comes_first_and_v_adds_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    status, out, err = run(capsys, "nginx", *machine(tmp_path, SIMPLE))
+    monkeypatch.setenv("COLUMNS", "80")
+    words = machine(tmp_path, SIMPLE)
+    status, out, err = run(capsys, "nginx", *words)
     assert (status, err) == (0, "")
-    text = " ".join(out.replace("│", "").split())
+    first, source, *_ = out.splitlines()
+    assert first == "podman 6 pulls nginx (docker.io/library/nginx:latest) from 1 source:"
+    assert source.split() == ["1.", "registry", "docker.io/library/nginx:latest", "HTTPS", "no", "entry"]
     for wanted in (
-        "files: /etc/containers/registries.conf, /etc/containers/registries.conf.d/10-a.conf",
+        "the only registry of the search list (registries.conf:1); no [[registry]] entry matches.",
+        "Files: /etc/containers/registries.conf, /etc/containers/registries.conf.d/10-a.conf (-v shows more)",
+        "push docker.io/library/nginx:latest: no alias",
+        "run, build a local image wins, localhost/nginx first",
+        "Next: regtools time nginx",
+    ):
+        assert wanted in flat(out)
+    assert len(out.splitlines()) <= 20
+    whole = run(capsys, "nginx", *words, "-v")[1]
+    for wanted in (
+        "no [[registry]] entry matches: the name's own registry; HTTPS, certificate verified",
         "not read: /etc/containers/registries.conf.bak",
-        "docker.io/library/nginx:latest: registry-1.docker.io (the host behind docker.io), HTTPS only",
-        "/etc/containers/registries.conf:1:33",
-        "certificates: ",
-        "login: none found",
-        "podman 4 and 5 give the same answer",
-        "local images",
+        "login: none found (podman login HOST adds one)",
+        "certificates: the system's authorities only",
+        "logins are searched in /run/containers/0/auth.json (not there)",
+        "certificates are searched in /home/user/.config/containers/certs.d",
+        "podman 4, 5 would give the same answer",
         "--tls-verify",
-        "compatible API",
-        "podman machine",
         "policy.json",
     ):
-        assert wanted in text
-    assert str(tmp_path) not in out
-    assert max(map(len, out.splitlines())) <= 100  # the resolution's own bound; the rest fits 80
-    assert "\x1b" not in out
+        assert wanted in flat(whole)
+    for text in (out, whole):
+        assert str(tmp_path) not in text
+        assert max(map(len, text.splitlines())) <= 80
+        assert "\x1b" not in text
+
+
+MIRRORS = "".join(f'[[registry.mirror]]\nlocation = "m{n}.example"\n' for n in range(13))
+
+
+def test_many_mirrors_are_a_line_each_and_share_what_is_said_of_logins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    conf = f'[[registry]]\nlocation = "a.example"\n{MIRRORS}'
+    words = machine(tmp_path, {"/etc/containers/registries.conf": conf})
+    out = run(capsys, "a.example/x", *words)[1]
+    assert len(out.splitlines()) <= 30
+    assert [line.split()[0] for line in out.splitlines()[1:15]] == [f"{n}." for n in range(1, 15)]
+    whole = run(capsys, "a.example/x", *words, "-v")[1]
+    assert whole.count("login: ") == 1
+    assert len(whole.splitlines()) <= 80
+    auth = json.dumps({"auths": {"a.example": {"auth": SECRET}}})
+    machine(tmp_path, {"/home/user/.config/containers/auth.json": auth})
+    out = run(capsys, "a.example/x", *words)[1]
+    assert out.splitlines()[-1] == "Next: podman login m0.example"  # a command is in one line
+    assert "none for m0.example, m1.example" in flat(out)
+
+
+def test_no_source_that_can_be_used_is_a_no(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = '[[registry]]\nlocation = "a.example"\nblocked = true\n'
+    words = machine(tmp_path, {"/etc/containers/registries.conf": conf})
+    status, out, _ = run(capsys, "a.example/x", *words)
+    assert status == 1
+    assert out.startswith("podman 6 cannot pull a.example/x:latest:\n")
+    assert "every source is blocked, by 'a.example' (registries.conf:3)" in flat(out)
+
+
+def test_a_missing_main_file_is_looked_for_aloud(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = "/home/user/.config/containers/registries.conf (not there), /etc/containers/registries.conf (not there)"
+    status, out, _ = run(capsys, "quay.io/x", *machine(tmp_path, {}))
+    assert status == 0
+    assert f"there is no main file: looked for {places}" in flat(out)
+    status, out, err = run(capsys, "nginx", *machine(tmp_path, {}))
+    assert status == 1
+    assert f"looked in {places}" in flat(out)
+    assert err.count("[no-search-registries]") == 1 and "no-search-registries" not in out
+
+
+def test_several_images_are_answered_in_one_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = machine(tmp_path, SIMPLE)
+    status, out, err = run(capsys, "nginx", "a b", "quay.io/x", *words)
+    assert status == 1
+    assert [line for line in out.splitlines() if " pulls " in line and "source" in line] == [
+        "podman 6 pulls nginx (docker.io/library/nginx:latest) from 1 source:",
+        "podman 6 pulls quay.io/x:latest from 1 source:",
+    ]
+    assert err.count("error: ") == 1
+    answers = json.loads(run(capsys, "nginx", "a b", "quay.io/x", "--json", *words)[1])
+    assert [each["image"] for each in answers] == ["nginx", "a b", "quay.io/x"]
+    both = json.loads(run(capsys, "nginx", "quay.io/x", "--json", "--podman", "all", *words)[1])
+    assert [list(each) for each in both] == [["4", "5", "6"]] * 2
 
 
 @pytest.mark.parametrize("case", SAMPLE, ids=[case["id"] for case in SAMPLE])
@@ -101,18 +174,19 @@ def test_the_data_are_those_of_the_library(
         wanted = loaded.resolve(case["image"])
     except RegtoolsError as error:
         plain = {"error": error.kind, "stage": error.stage, "file": error.file, "line": error.line}
+        plain |= {"message": error.message, "hint": error.hint}
         assert answer["result"] == plain
         assert status == 1
         assert "error: " in err
     else:
         assert answer["result"] == wanted.to_dict()
         assert answer["files_read"] == list(loaded.files_read)
-        assert status == (0 if wanted.sources else 1)
+        assert status == (0 if any(source.usable for source in wanted.sources) else 1)
         assert err == ""
     # The same in words; reasons exist for everything that is said to be tried.
-    status_of_text, text, _ = run(capsys, "--podman", podman, *words, "--", case["image"])
+    status_of_text, text, err = run(capsys, "--podman", podman, *words, "--", case["image"])
     assert status_of_text == status
-    assert text
+    assert text or err
 
 
 def test_all_releases_are_explained_and_equal_ones_once(
@@ -124,7 +198,7 @@ def test_all_releases_are_explained_and_equal_ones_once(
     status, out, err = run(capsys, "app", "--podman", "all", *words)
     assert status == 1  # podman 6 refuses the old format
     assert "podman 5: as podman 4" in out
-    assert "podman 4 would instead pull from a.example/app:latest" in out
+    assert "podman 4 pulls app (a.example/app:latest) from 1 source" in out
     assert err.count("[v1-format]") == 1
     status, out, _ = run(capsys, "app", "--podman", "all", "--json", *words)
     answer = json.loads(out)
@@ -134,6 +208,8 @@ def test_all_releases_are_explained_and_equal_ones_once(
         "stage": "load",
         "file": "/etc/containers/registries.conf",
         "line": answer["6"]["result"]["line"],
+        "message": answer["6"]["result"]["message"],
+        "hint": answer["6"]["result"]["hint"],
     }
     assert answer["6"]["files_read"] == answer["4"]["files_read"] == ["/etc/containers/registries.conf"]
     assert answer["4"]["result"]["candidates"][0]["name"] == "a.example/app:latest"
@@ -147,20 +223,27 @@ def test_one_release_tells_where_the_others_differ(
     }
     _, out, _ = run(capsys, "a.example/x", *machine(tmp_path, files))
     text = " ".join(out.split())
-    for podman in "45":
-        assert f"podman {podman} would instead pull from a.example/x:latest" in text
-        assert f"podman {podman} would instead not read /usr/share/containers/registries.conf" in text
-    assert "podman 6 would" not in text
+    assert "podman 4, 5 would pull from a.example/x:latest" in text
+    assert "podman 4, 5 would not read /usr/share/containers/registries.conf" in text
 
 
-def test_a_terminal_is_a_matter_of_an_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_terminal_is_taken_from_the_terminal_unless_told_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     conf = 'unqualified-search-registries = ["a.example", "b.example"]\nshort-name-mode = "enforcing"\n'
     words = machine(tmp_path, {"/etc/containers/registries.conf": conf})
-    assert run(capsys, "app", *words)[0] == 1
+    status, out, err = run(capsys, "app", *words)
+    assert status == 1
+    assert "b.example/app:latest" in out  # what podman would ask with a terminal
+    assert "[enforcing-no-tty]" in err
     status, out, _ = run(capsys, "app", "--tty", *words)
     assert status == 0
-    assert "podman asks" in out
+    assert out.startswith("podman 6 asks what app (one of 2 names) is")
     assert json.loads(run(capsys, "app", "--tty", "--json", *words)[1])["result"]["prompt"] is True
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    for more, asks in ([], True), (["--no-tty"], False):
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        assert main(["explain", "app", *words, *more]) == (0 if asks else 1)
 
 
 def test_a_candidate_that_fails_is_a_no(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,7 +341,7 @@ def test_a_broken_alias_cache_breaks_short_names_only(
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["a", "b"], ["nginx", "--podman", "7"], ["nginx", "--uid", "me"], ["nginx", "--uid", "-1"]]
+    "words", [[], ["nginx", "--podman", "7"], ["nginx", "--uid", "me"], ["nginx", "--uid", "-1"]]
 )
 def test_wrong_usage_is_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, *words)
@@ -283,7 +366,9 @@ LOGINS = {
 }
 
 
-@pytest.mark.parametrize("form", [[], ["--json"], ["--podman", "all"], ["--podman", "all", "--json"]])
+@pytest.mark.parametrize(
+    "form", [["-v"], ["--json"], ["-v", "--podman", "all"], ["--podman", "all", "--json"]]
+)
 @pytest.mark.parametrize("name", LOGINS)
 def test_a_secret_is_never_printed(
     name: str, form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -304,7 +389,7 @@ def test_logins_and_certificates_are_named_by_file_and_key(
         "/home/user/.docker/config.json": json.dumps({"credHelpers": {"quay.io": "pass"}}),
         "/etc/containers/certs.d/quay.io/ca.crt": "",
     }
-    _, out, _ = run(capsys, "quay.io/x", *machine(tmp_path, files))
+    _, out, _ = run(capsys, "quay.io/x", "-v", *machine(tmp_path, files))
     text = " ".join(out.split())
     assert (
         "docker-credential-pass is asked for quay.io (credHelpers in /home/user/.docker/config.json)" in text
@@ -316,7 +401,7 @@ def test_pipes_are_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[
     words = machine(tmp_path, {**SIMPLE, "/home/user/.config/containers/x": ""})
     os.mkfifo(tmp_path / "etc/containers/registries.conf.old")
     os.mkfifo(tmp_path / "home/user/.config/containers/auth.json")
-    status, out, _ = run(capsys, "quay.io/x", *words)
+    status, out, _ = run(capsys, "quay.io/x", "-v", *words)
     assert status == 0
     assert "registries.conf.old" in out
     assert "auth.json cannot be used" in out
@@ -430,7 +515,7 @@ def test_a_root_without_podman_is_read_as_the_newest_release_reads_it(
     (tmp_path / "etc").mkdir()
     status, out, _ = run(capsys, "quay.io/x", "--root", str(tmp_path))
     assert status == 0
-    assert "podman 6:" in out and "files: none" in out
+    assert "podman 6 pulls" in out and "Files: none" in out
     status, _, err = run(capsys, "quay.io/x", "--root", str(tmp_path / "none"))
     assert status == 1
     assert f"{tmp_path}/none: error: there is no such directory [file-missing]" in err

@@ -35,7 +35,7 @@ FACTS: dict[str, list[tuple[str, ...]]] = {
         ("is ignored there", "effective short-name-mode is permissive, the default"),
         ("move it above line 3, the first table header",),
         (
-            r"1\. mirror 127\.0\.0\.1:5000/library/alpine:latest.* 2\. primary docker\.io/library/alpine:latest",
+            r"1\. mirror 127\.0\.0\.1:5000/library/alpine:latest.* 2\. registry docker\.io/library/alpine:latest",
         ),
     ],
     "dev-v1v2-insecure-appended": [

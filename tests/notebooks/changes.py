@@ -91,6 +91,11 @@ WORDS: dict[str, tuple[str, str] | None] = {
         "A layer that a mirror does not deliver is fetched from the next source. Before, the pull fails.",
         "Nothing.",
     ),
+    "mounts_into_machine": (
+        "A `podman machine` has the folder `~/.config/containers` of its user mounted as its `/etc/containers`, over "
+        "what the machine had there.",
+        "Keep the machine's settings in that folder, the search list included.",
+    ),
     "names_main_file": None,  # only the words of an error
 }
 HEAD = """# What changes with the next podman

@@ -10,7 +10,9 @@ import pytest
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.registries.advice import advice
+from regtools.registries.elsewhere import meanings
 from regtools.registries.entries import Mirror, Registry
+from regtools.registries.resolution import answer
 from regtools.registries.writing import document_toml, effective_toml
 from regtools.toml.reader import parse
 
@@ -75,7 +77,7 @@ def test_what_was_not_used_is_told(conf: RegistriesConf) -> None:
     [digest] = [
         r for r in conf.resolve("docker.io/team/app").candidates[0].unused if "digests.test" in r.text
     ]
-    assert "digest-only" in digest.text and "tag" in digest.text and "main.conf:11:12" in digest.text
+    assert "digest-only" in digest.text and "tag" in digest.text and "main.conf:11)" in digest.text
     assert where(digest) == "main.conf:12:20"
     assert not conf.resolve(f"docker.io/team/app@{SHA}").candidates[0].unused
     [loser] = conf.resolve("docker.io/library/nginx").candidates[0].unused
@@ -88,7 +90,7 @@ def test_what_was_not_used_is_told(conf: RegistriesConf) -> None:
     assert any("erased" in r.text and where(r) == "main.conf:30:8" for r in conf.resolve("gone").unused)
     assert any("no terminal" in r.text and where(r) == "main.conf:2:19" for r in conf.resolve("app").unused)
     [near] = conf.resolve("port.test:15050/x").candidates[0].unused
-    assert "other port" in near.text and where(near) == "main.conf:26:12"
+    assert "same host at another port" in near.text and where(near) == "main.conf:26:12"
     assert any("tag :1 is dropped" in r.text for r in conf.resolve(f"quay.io/a:1@{SHA}").unused)
 
 
@@ -180,8 +182,8 @@ def test_questions() -> None:
         assert res.prompt is asks
         assert res.to_dict().get("prompt", False) is asks
         assert len(res.to_dict()["candidates"]) == 2
-        assert ("podman asks" in str(res)) is asks
-        assert ("podman asks" in res._repr_html_()) is asks
+        assert ("podman 6 asks what" in str(res)) is asks
+        assert ("podman 6 asks what" in res._repr_html_()) is asks
     one = RegistriesConf.from_toml(
         'unqualified-search-registries = ["a.test"]\nshort-name-mode = "enforcing"'
     )
@@ -208,17 +210,29 @@ IMAGES = ["app", "nginx", "mongo", "gone", "bad.test/x", "docker://app", "port.t
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_the_tree_fits_and_tells_everything(conf: RegistriesConf, image: str) -> None:
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_answer_fits_and_names_every_source(
+    conf: RegistriesConf, image: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
     res = conf.resolve(image)
-    text = str(res)
-    assert max(map(len, text.splitlines())) <= 100
-    assert text.splitlines()[-1].startswith("└─ files: main.conf")
-    solid = re.sub(r"[│├└─\s]", "", text)
-    for source in res.sources:
-        for part in (source.reference, str(source.why), str(source.transport)):
-            assert re.sub(r"\s", "", part) in solid
-    for reason in (*res.unused, *(r for c in res.candidates for r in c.unused)):
-        assert re.sub(r"\s", "", str(reason)) in solid
+    lines = str(res).splitlines()
+    whole = answer(res, whole=True)
+    for line in (*lines, *whole):  # a name is not broken, so that it can be copied
+        assert len(line) <= min(width, 100) or max(map(len, line.split())) > min(width, 100) - 20
+    for number, source in enumerate(res.sources, 1):
+        [at] = [n for n, line in enumerate(lines) if line.split()[0] == f"{number}."]
+        row = " ".join(lines[at : at + 2]).split()
+        assert row[1:3] == ["registry" if source.kind == "primary" else "mirror", source.reference]
+        assert ("blocked" in row) is source.blocked
+    if len(res.sources) <= 3 and width >= 80:
+        assert len(lines) <= 20
+    assert [line for line in lines if line.startswith("Next: ")]
+    said = " ".join(" ".join(whole).split())
+    for note in advice(res.pull, res.how, res.candidates):
+        assert str(note) in said or width < 80
+    for candidate in res.candidates:
+        assert candidate.failed is None or candidate.failed in said
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -227,11 +241,67 @@ def test_the_table_reads_without_its_style(conf: RegistriesConf, image: str) -> 
     page = res._repr_html_()
     assert "<script" not in page and "class=" not in page and "<style" not in page
     text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    shown, folded = text.split(" More ")
     for source in res.sources:
-        assert source.reference in text and str(source.why) in text
+        assert source.reference in shown
+    for reason in (*res.unused, *(reason for candidate in res.candidates for reason in candidate.unused)):
+        assert str(reason) in folded
+    for who, what in meanings(res.pull, res.how, res.candidates):
+        assert who in folded and what in folded
     for candidate in res.candidates:
         assert candidate.name in text
-        assert candidate.failed is None or candidate.failed in text
+        assert candidate.failed is None or candidate.failed in shown
+
+
+def test_a_replaced_search_list_is_named_and_how_to_win() -> None:
+    folder = "/etc/containers/registries.conf.d"
+    lists = {f"{folder}/90-x.conf": 'unqualified-search-registries = ["b.test"]\n'}
+    conf = RegistriesConf.from_toml(
+        'unqualified-search-registries = ["a.test"]\n', file="/etc/containers/registries.conf", dropins=lists
+    )
+    said = " ".join(str(conf.resolve("app")).split())
+    assert (
+        "the search list of registries.conf:1 (a.test) was replaced by that of 90-x.conf:1 (b.test)" in said
+    )
+    assert f"To win, write yours in {folder}/zz-own.conf" in said
+    assert not [reason for reason in conf.resolve("a.test/x").unused if "replaced" in reason.text]
+    lists[f"{folder}/zz-own.conf"] = lists[f"{folder}/90-x.conf"]
+    won = RegistriesConf.from_toml("", dropins=lists).resolve("app")
+    [reason] = [reason for reason in won.unused if "replaced" in reason.text]
+    winner = reason.text.rpartition("/")[2]
+    assert winner > "zz-own.conf" and winner.endswith(".conf")
+
+
+def test_a_replaced_alias_is_named() -> None:
+    lists = {"/d/1.conf": '[aliases]\napp = "a.test/app"\n', "/d/2.conf": '[aliases]\napp = "b.test/app"\n'}
+    res = RegistriesConf.from_toml("", file="/r.conf", dropins=lists).resolve("app")
+    said = " ".join(str(res).split())
+    assert "alias 'app' = 'a.test/app' is replaced by that of /d/2.conf (1.conf:2)" in said
+    assert "alias 'app' (2.conf:2)" in said
+
+
+@pytest.mark.parametrize(
+    ("location", "usable"),
+    [
+        ("b_b.test", False),
+        ("b_b.test/deep", False),
+        ("b-b.test", True),
+        ("b_b.test:5000", None),
+        ("b_b", None),
+    ],
+)
+def test_a_host_with_an_underscore_becomes_a_path_that_no_pull_reaches(
+    location: str, usable: bool | None
+) -> None:
+    """As podman 4.3.1 and 6.1.1 have it: the file loads, and every pull says "no Host in request URL"."""
+    conf = RegistriesConf.from_toml(f'[[registry]]\nprefix = "a.test"\nlocation = "{location}"\n')
+    [candidate] = conf.resolve("a.test/x").candidates
+    if usable is None:
+        assert candidate.failed in ("invalid-reference", "not-canonical")
+        return
+    [source] = candidate.sources
+    assert (source.reference, source.usable) == (f"{location}/x:latest", usable)
+    assert ("no Host in request URL" in " ".join(str(conf.resolve("a.test/x")).split())) is not usable
 
 
 def test_nothing_in_a_file_becomes_markup_or_control() -> None:
@@ -340,7 +410,11 @@ REPLACED = [
 @pytest.mark.parametrize("name", ["nginx", "team/app@sha256:" + "0" * 64])
 def test_the_text_offered_for_a_replaced_registry_only_adds_it_at_the_end(text: str, name: str) -> None:
     found = RegistriesConf.from_toml(text).resolve(f"docker.io/{name}")
-    (offer,) = [note.toml for note in advice(found) if "as a fallback" in note.text]
+    (offer,) = [
+        note.toml
+        for note in advice(found.pull, found.how, found.candidates)
+        if "A mirror has one" in note.text
+    ]
     better = RegistriesConf.from_toml(offer).resolve(f"docker.io/{name}")
     before = [(source.reference, source.insecure) for source in found.sources]
     after = [(source.reference, source.insecure) for source in better.sources]

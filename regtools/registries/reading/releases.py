@@ -43,6 +43,7 @@ class Release(NamedTuple):
         dangling_link_is_fatal: whether a drop-in that is a link to a missing file stops podman.
         auth_variable_is_alone: whether an auth file that a variable names is the only one that is read.
         blobs_move_on: whether the candidate's next source is tried if one fails to deliver a blob.
+        mounts_into_machine: whether a podman machine has its user's files as its ``/etc/containers``.
         names_main_file: whether the "no search registries" error names the main file.
     """
 
@@ -70,6 +71,7 @@ class Release(NamedTuple):
     dangling_link_is_fatal: bool = False
     auth_variable_is_alone: bool = True
     blobs_move_on: bool = True
+    mounts_into_machine: bool = True
     names_main_file: bool = False
 
     @property
@@ -115,6 +117,7 @@ _FIVE = Release(
     user_file_hides_system=True,
     follows_linked_directory=False,
     blobs_move_on=False,
+    mounts_into_machine=False,
     names_main_file=True,
     knows_namespaces=False,
 )
