@@ -27,9 +27,7 @@ def _text(report: Report, podman: str, options: Namespace) -> None:
     if report.files or not options.files:
         closing.append(f"checked as podman {podman} reads it: {', '.join(report.files) or 'no file'}")
     if options.root:
-        closing.append(
-            f"these are the files of another machine; name its podman with --podman (now {podman})"
-        )
+        closing.append("these are the files of another machine; name its release with --podman")
     if report.stops:
         closing.append(
             f"while an error remains, podman {podman} can pull no image at all, not only those of the "
