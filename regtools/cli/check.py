@@ -16,8 +16,9 @@ from regtools.registries.reading.document import dialect
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release as rules_of
 
+from . import repair
 from .options import configuration, ending, file, misuse, named_files, release, surroundings
-from .output import NO, OK, say, say_json, show, wrapped
+from .output import NO, OK, counted, say, say_json, show, wrapped
 
 SEVERITIES = (checks.ERROR, checks.WARNING, checks.NOTE)
 
@@ -28,10 +29,13 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", type=file, help=f"{text} of the one before")
     configuration(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    repair.configure(parser)
     parser.epilog = ending(
-        "0 no error and no warning (notes are allowed), 1 an error or a warning, 2 wrong usage.",
+        "0 no error and no warning (notes are allowed), 1 an error or a warning, 2 wrong usage. With "
+        "--fix, what is left counts.",
         "regtools check",
         "regtools check my-registries.conf --podman 5",
+        "regtools check my-registries.conf --diff",
     )
 
 
@@ -40,27 +44,33 @@ def run(options: Namespace) -> int:
     if options.files and any(named_files(options).values()):
         raise misuse("name files, or give --conf, --dropins and --aliases; not both")
     podman = release(options)
-    if options.files:
-        reports = _named(options, podman)
-    else:
-        reports = [checks.check_machine(rules_of(podman), surroundings(options), named_files(options))]
-    report = checks.Report(
-        checks.Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
-        tuple(path for one in reports for path in one.files),
-        any(one.stops for one in reports),
-    )
-    if options.json:
+    around = Surroundings(environ=None, uid=options.uid) if options.files else surroundings(options)
+    report = repair.run(options, around, lambda machine: _look(options, podman, machine))
+    if options.json and not options.diff:
         answer = {"format": 1, "podman": podman, "files": list(report.files), "stops": report.stops}
         findings = [finding.to_dict() for finding in report.findings]
         say_json({**answer, "findings": findings, "counts": {w: report.count(w) for w in SEVERITIES}})
-    else:
+    elif not options.diff:
         _print_text(report, podman)
     return NO if report.count(checks.ERROR) or report.count(checks.WARNING) else OK
 
 
-def _named(options: Namespace, podman: str) -> list[checks.Report]:
+def _look(options: Namespace, podman: str, around: Surroundings) -> checks.Report:
+    """Check the named files, or all that podman reads."""
+    if options.files:
+        reports = _named(options, podman, around)
+    else:
+        reports = [checks.check_machine(rules_of(podman), around, named_files(options))]
+    return checks.Report(
+        checks.Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
+        tuple(path for one in reports for path in one.files),
+        any(one.stops for one in reports),
+        tuple(path for one in reports for path in one.hidden),
+    )
+
+
+def _named(options: Namespace, podman: str, around: Surroundings) -> list[checks.Report]:
     """Check the named files, each main file with the drop-ins named after it."""
-    around = Surroundings(environ=None, uid=options.uid)
     groups: list[list[tuple[str, bytes, bool]]] = []
     failed: list[checks.Finding] = []
     for path in options.files:
@@ -87,6 +97,5 @@ def _print_text(report: checks.Report, podman: str) -> None:
             f"while an error stands, podman {podman} can pull no image at all, not only those of the "
             "registries that the error is about"
         )
-    counts = [(report.count(word), word) for word in SEVERITIES]
-    lines.append(", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts))
+    lines.append(counted(report))
     say("\n".join(lines))

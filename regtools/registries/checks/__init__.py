@@ -61,12 +61,14 @@ _RANK = {ERROR: 0, WARNING: 1, NOTE: 2}
 class Report(NamedTuple):
     """All findings, in the order of files and lines, and the files they are about.
 
-    ``stops`` tells whether the files keep podman from pulling anything at all.
+    ``stops`` tells whether the files keep podman from pulling anything at all; ``hidden`` are files with a
+    fault that hides what follows it, so that there may be more to find.
     """
 
     findings: Findings
     files: tuple[str, ...]
     stops: bool
+    hidden: tuple[str, ...] = ()
 
     def count(self, severity: str) -> int:
         """Return the number of findings of one severity."""
@@ -139,7 +141,8 @@ def _report(
     found = [*more, *prove(before, again)]
     found += upgrade(release, sheets, view if before.sound else None, around)
     paths = tuple(sheet.file for sheet in sheets if sheet.file is not None)
-    return Report(_sorted(found, sheets), paths, not before.sound)
+    hidden = tuple(sheet.file for sheet in sheets if sheet.file is not None and sheet.raw is None)
+    return Report(_sorted(found, sheets), paths, not before.sound, hidden)
 
 
 def _state(sheets: tuple[Sheet, ...], view: Settings) -> State:

@@ -11,6 +11,7 @@ import difflib
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -132,7 +133,7 @@ def apply_all(fixes: Iterable[Fix]) -> dict[str | None, str]:
 def difference(file: str, before: str, after: str) -> str:
     """Return two texts of a file as a unified diff."""
     name = file.lstrip("/")
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    old, new = list(StringIO(before)), list(StringIO(after))  # lines end with \n only
     found = difflib.unified_diff(old, new, fromfile=f"a/{name}", tofile=f"b/{name}")
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found
