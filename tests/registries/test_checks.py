@@ -409,7 +409,7 @@ def test_a_fix_tells_what_it_changes_and_shows_it() -> None:
     found = check(f'{HUB}mirrors = ["m.example"]\n').findings[0]
     assert found.fix is not None
     assert found.fix.effect == (
-        "after this, docker.io/image comes from m.example/library/image, then docker.io/library/image"
+        "after this, docker.io/library/nginx comes from m.example/library/nginx, then docker.io/library/nginx"
     )
     assert found.fix.diff() == (
         '--- a/a.conf\n+++ b/a.conf\n@@ -1,3 +1,4 @@\n [[registry]]\n location = "docker.io"\n'
@@ -499,6 +499,7 @@ def test_a_finding_shows_itself() -> None:
         "  hint: write insecure = true",
         "  fix:",
         "    insecure = true",
+        "  after this, a.io/app comes from a.io/app (plain HTTP allowed)",
     ]
     assert json.loads(json.dumps(finding.to_dict()))["line"] == 3
 

@@ -148,7 +148,7 @@ def _report(
 def _state(sheets: tuple[Sheet, ...], view: Settings) -> State:
     sound = all(sheet.sound for sheet in sheets)
     found = _found(sheets, view, sound=sound)
-    return State([one for one in found if rule(one.code).holds_for(view.podman)], view, sound)
+    return State([one for one in found if rule(one.code).holds_for(view.podman)], view, sound, sheets)
 
 
 def _found(sheets: tuple[Sheet, ...], view: Settings, *, sound: bool) -> Iterator[Finding]:

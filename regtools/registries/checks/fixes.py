@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class OverlapError(ValueError):
@@ -62,6 +62,10 @@ class Fix:
             OverlapError: two edits overlap.
         """
         return apply(text, self.edits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data: ``fix`` is the text that is printed."""
+        return {"fix": self.text, "edits": [edit._asdict() for edit in self.edits], "effect": self.effect}
 
     def diff(self) -> str:
         """Return the change as a unified diff."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from regtools.errors import Place, RegtoolsError, TomlError
 from regtools.toml.faults import error_at
@@ -22,6 +22,18 @@ from .mending import blanked, mended
 
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
+
+
+class Part(NamedTuple):
+    """One table of a file: where it begins, its first name, and what entries it holds.
+
+    ``prefix`` is that of the entry which it is, or belongs to.
+    """
+
+    start: int
+    name: str
+    prefix: str | None
+    holds_entries: bool
 
 
 class Sheet:
@@ -177,6 +189,22 @@ class Sheet:
         spans = locate(self.document.text).values() if self.document else ()
         found = (s for s in spans if s.line == s.header_line and s[:2] == s[2:4])
         return {span.key_start: span for span in sorted(found)}
+
+    @cached_property
+    def tables(self) -> list[Part]:
+        """The tables in the order of the text, each until the next one; the first is what has no header."""
+        if self.document is None:
+            return []
+        settings, entry = self.document.settings, -1
+        prefixes = {index: prefix for prefix, index in settings.indices.items()}
+        found = [Part(0, "", None, self.header(("registry", 0)) is None)]
+        for start, span in self.headers.items():
+            name = fold_key(self.document.text[start : span.key_end].strip("[] \t"))
+            entry += name == "registry"
+            name = name.partition(".")[0]
+            prefix = prefixes.get(entry) if name == "registry" else None
+            found.append(Part(self.back(start), name, prefix, name == "registries"))
+        return found
 
     def header(self, path: Path) -> Span | None:
         """Return the header of a table, None if it is written in another way."""
