@@ -58,7 +58,7 @@ def convert(source: str | bytes, *, file: str | None = None) -> Conversion:
     return result
 
 
-def _converted(notes: list[str], *parts: str) -> Conversion:
+def converted(notes: list[str], *parts: str) -> Conversion:
     """Put the notes as comments above the parts; leave empty parts out."""
     comments = "\n".join(f"# Note: {_printable(note)}" for note in notes)
     body = "\n\n".join(part.strip("\n") for part in (comments, *parts) if part.strip())
@@ -135,7 +135,7 @@ def _from_old(text: str, file: str | None) -> Conversion:
             notes.append(f"the file had two search lists; {SEARCH} has the entries of both")
         head = f"{SEARCH} = {array(good)}"
     has_tables = any(span.header_line is not None for span in locate(rest).values())
-    return _converted(notes, *((head, rest) if has_tables else (rest, head)), entries_toml(entries))
+    return converted(notes, *((head, rest) if has_tables else (rest, head)), entries_toml(entries))
 
 
 def _without_old(text: str, *, drop_search: bool) -> tuple[str, list[str]]:
@@ -202,7 +202,7 @@ def docker_toml(mirrors: Iterable[object], insecure: Iterable[object]) -> tuple[
     """
     notes: list[str] = []
     hosts = {host: None for item in insecure if (host := _insecure_host(item, notes))}
-    found = dict(mirror for item in mirrors if (mirror := _docker_mirror(item, hosts, notes)))
+    found = dict(mirror for item in mirrors if (mirror := docker_mirror(item, hosts, notes)))
     entries = []
     if found:
         entries.append(Registry("", HUB, HUB in hosts, mirrors=tuple(map(Mirror, found, found.values()))))
@@ -220,7 +220,8 @@ def _insecure_host(item: object, notes: list[str]) -> str | None:
     return None
 
 
-def _docker_mirror(item: object, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
+def docker_mirror(item: object, insecure: Iterable[str], notes: list[str]) -> tuple[str, bool] | None:
+    """Return a mirror's location and whether it is insecure; None, and a note, if podman cannot use it."""
     text = item if isinstance(item, str) else ""
     bare = _bare(text)
     host = bare.partition("/")[0]
@@ -250,7 +251,7 @@ def _from_docker(text: str, file: str | None) -> Conversion:
             kind="json-syntax",
             stage="load",
             where=Place(file, error.lineno, error.colno),
-            hint="a file that starts with { is taken for Docker's daemon.json",
+            hint="a file that starts with { is read as JSON, as Docker's daemon.json is",
             source_line=text.split("\n")[error.lineno - 1].rstrip("\r"),
         ) from error
     except (RecursionError, ValueError) as error:
@@ -267,7 +268,7 @@ def _from_docker(text: str, file: str | None) -> Conversion:
     body, notes = docker_toml(lists["registry-mirrors"], lists["insecure-registries"])
     notes += [f"{key}: registries.conf has no such setting" for key in data if key not in lists]
     top = f"# As with Docker, a short name means Docker Hub.\n{SEARCH} = {array([HUB])}"
-    return _converted(notes, top, body)
+    return converted(notes, top, body)
 
 
 # -- small words -----------------------------------------------------------------------------------------

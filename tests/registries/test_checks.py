@@ -394,7 +394,7 @@ NOT_FIXED = {
         "has 'prefix' already: remove one of the two",
     ),
     "everything blocked": ('[registries.block]\nregistries = ["all"]\n', "v1-format", ""),
-    "YAML": ('mirrors:\n  docker.io:\n    endpoint: "x"\n', "colon-for-equals", "this looks like YAML"),
+    "YAML": ('mine:\n  docker.io:\n    endpoint: "x"\n', "colon-for-equals", "no tool is known whose file"),
 }
 
 

@@ -12,6 +12,7 @@ from regtools.toml.faults import error_at
 from regtools.toml.positions import Span, locate
 from regtools.toml.reader import check_values, decode, parse
 
+from ..neighbours import is_yaml
 from ..reading.document import Document, bom_error
 from ..reading.releases import Release
 from ..reading.schema import Path, Problem, Table, fold_key
@@ -48,6 +49,7 @@ class Sheet:
         text: its text, None if it has none.
         raw: its values as written, None if it is no TOML.
         document: what it sets, even if podman refuses it; None like ``raw``.
+        foreign: whether it is YAML or JSON, as files of other tools are.
         faults: what keeps it from being read, in order, each with its fix or None; empty if it is TOML.
         problems: what podman refuses in it.
     """
@@ -68,6 +70,7 @@ class Sheet:
         self.text: str | None = None
         self.raw: Table | None = None
         self.document: Document | None = None
+        self.foreign = False
         self.faults: list[tuple[RegtoolsError, Fix | None]] = []
         self.problems: list[Problem] = []
         self._lines: list[str] = []
@@ -92,6 +95,7 @@ class Sheet:
         self._starts = _starts(self._lines)
         if error := bom_error(self.text, notes, self.release, self.file):
             self.faults.append((error, None))
+        self.foreign = self.text.lstrip()[:1] == "{" or is_yaml(self.text)
         blank = self._uncover()
         if self.raw is None:
             return
@@ -107,16 +111,18 @@ class Sheet:
         """Find one fault after the other, until the text is TOML; return whether a line was left out."""
         lines, blank = list(self._lines), False
         found: list[tuple[TomlError, dict[int, str]]] = []
-        while self.raw is None and len(found) < _MOST_FAULTS:
+        while self.raw is None and len(found) < (1 if self.foreign else _MOST_FAULTS):
             dialect = "1.1" if (found or self.faults) and self.toml == "1.0" else self.toml
             try:
                 self.raw = parse("\n".join(lines), toml=dialect, file=self.file)
             except TomlError as error:
-                better = _better(lines, error)
+                better = {} if self.foreign else _better(lines, error)
                 found.append((error, better))
                 if error.code.startswith("toml11-"):
                     continue
                 if not better:
+                    if self.foreign:
+                        break
                     line = blanked(lines[error.line - 1], error) if error.line else None
                     if line is None or error.line is None:
                         break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ from regtools.errors import RegtoolsError
 from regtools.reference import split
 
 from ..convert import convert, old_lists, old_toml
+from ..neighbours import recognise, translate
 from ..reading.schema import ENTRY, MIRROR, TOP, Path, Problem, fold_key
 from ..reading.validation import MODES, PULL_FROM_MIRROR
 from ..writing import mirrors_toml, quote
@@ -20,7 +20,6 @@ from .fixes import Edit, Fix
 from .lenient import Sheet
 from .mending import doubled_brackets
 
-_YAML = re.compile(r"(?:\s*(?:#[^\n]*)?\n|---\s*\n)*[\w.-]+:\s*(?:#[^\n]*)?\n\s*(?:-|[\w\".-]+:)")
 FORMAT = (
     "version 1 and 2 are formats of this file, not of the registry API; up to podman 5 a drop-in in the old "
     "format and a file with both are refused, podman 6 refuses the old format always"
@@ -31,28 +30,26 @@ _LIST_HINT = "a search list holds hosts only; for a path below a host use the fu
 
 def faults(sheet: Sheet) -> Iterator[Finding]:
     """Yield what keeps the file from being read at all."""
-    text = sheet.text or ""
     for error, fix in sheet.faults:
-        found = Finding.of(error, fix=fix)
-        if text.lstrip().startswith("{"):
-            yield _docker(sheet, found)
-            return
-        if _YAML.match(text):
-            hint = "this looks like YAML; registries.conf is TOML: [[registry]] and key = value"
-            yield replace(found, hint=hint, fix=None)
-            return
-        yield found
+        yield _foreign(sheet, error) if sheet.foreign else Finding.of(error, fix=fix)
 
 
-def _docker(sheet: Sheet, found: Finding) -> Finding:
-    """Return the fault of a JSON file: it is written for Docker, and can be converted as a whole."""
-    hint = "this is JSON, as Docker's daemon.json is; registries.conf is TOML"
+def _foreign(sheet: Sheet, error: RegtoolsError) -> Finding:
+    """Return the one fault of a file that is YAML or JSON: it can be converted as a whole."""
+    text = sheet.text or ""
+    form = "JSON" if text.lstrip()[:1] == "{" else "YAML"
+    found = Finding.of(error)
+    message = f"this is {form}, and podman reads TOML only: [[registry]] and key = value"
     try:
-        text = convert(sheet.text or "").text
-    except RegtoolsError as error:
-        return replace(found, hint=f"{hint}; {error.message}")
-    whole = sheet.edit(0, len(sheet.text or ""), text)
-    return replace(found, hint=f"{hint}: the same is", fix=sheet.fix(text.rstrip(), whole))
+        known = recognise(text, sheet.file)
+        new = translate(text, file=sheet.file).text if known else ""
+    except RegtoolsError as refused:
+        return replace(found, message=message, hint=f"{refused.message}: {refused.hint or 'rewrite it'}")
+    if known is None or not new:
+        return replace(found, message=message, hint="no tool is known whose file this is")
+    hint = f"it is {known.what}; the same in a registries.conf is the text below"
+    whole = sheet.fix(new.rstrip(), sheet.edit(0, len(text), new))
+    return replace(found, message=message, hint=hint, fix=whole)
 
 
 def problems(sheet: Sheet) -> Iterator[Finding]:
