@@ -120,6 +120,9 @@ def _from_old(text: str, file: str | None) -> Conversion:
         if "://" in location
     ]
     known, entries = _known(raw), []
+    if "all" in lists.get("block", ()):
+        notes.append("block = all was not carried over: no release of podman blocks everything by it")
+        lists["block"].remove("all")
     for entry in _old_entries(lists):
         if entry.location not in known:
             entries.append(entry)

@@ -360,13 +360,21 @@ FIXED = {
     "doubled header": ('[registry]\nlocation = "a.io"\n[registry]\nlocation = "b.io"\n',
                        '[[registry]]\nlocation = "a.io"\n[[registry]]\nlocation = "b.io"\n'),
     "misspelt tables": ('[[registrys]]\nlocation = "docker.io"\n[[mirror]]\nlocation = "m.example"\n', HUB + MIRROR_OF_HUB),
-    "old key": ('[registries]\nblocked = ["a.io"]\n', '[registries]\n[[registry]]\nlocation = "a.io"\nblocked = true\n'),
+    "old key": ('[registries]\nblocked = ["a.io"]\n', '[[registry]]\nlocation = "a.io"\nblocked = true\n'),
     "API version": (HUB + MIRROR_OF_HUB.replace("m.example", "https://m.example/v2/"), HUB + MIRROR_OF_HUB),
     "key below a table": (HUB + 'short-name-mode = "enforcing"\n', 'short-name-mode = "enforcing"\n' + HUB),
     "CRLF": ((HUB + 'short-name-mode = "disabled"').replace("\n", "\r\n"),
              ('short-name-mode = "disabled"\n' + HUB).replace("\n", "\r\n")),
     "three faults": ("[[registry]]\nlocation: docker.io\n[[registry.mirror]\nlocation = “m.example”\n", HUB + MIRROR_OF_HUB),
     "full-width": ('unqualified-search-registries ＝ ["a.io"， "b.io"]\n', 'unqualified-search-registries = ["a.io", "b.io"]\n'),
+    "taken prefix": (f'[[registry]]\nprefix = "a.io"\nlocation = "a.io"\n{MIRROR_OF_HUB}prefix = "c.io"\n',
+                     '[[registry]]\nprefix = "a.io"\nlocation = "a.io"\n'
+                     f'[[registry]]\nprefix = "c.io"\nlocation = "c.io"\n\n{MIRROR_OF_HUB}'),
+    "plain HTTP": (HUB + MIRROR_OF_HUB.replace("m.example", "http://m.example"), f"{HUB}{MIRROR_OF_HUB}insecure = true\n"),
+    "setting after bare keys": ('location = "a.io"\nshort-name-mode = "disabled"\ninsecure = true\n',
+                                'short-name-mode = "disabled"\n[[registry]]\nlocation = "a.io"\ninsecure = true\n'),
+    "header twice": (f"[[registry]]\n{HUB}", HUB),
+    "line twice": (f'{HUB}location = "docker.io"\n', HUB),
     "old format": ("[registries.search]\nregistries = [''a.io'', 'b.io']\n", 'unqualified-search-registries = ["a.io", "b.io"]\n'),
 }  # fmt: skip
 
@@ -388,12 +396,7 @@ NOT_FIXED = {
     "lone mirror": (MIRROR_OF_HUB, "table-for-list", "put the [[registry]] that it belongs to"),
     "network": ('unqualified-search-registries = ["172.30.0.0/16"]\n', "bad-search-registry", "hosts only"),
     "path": ('unqualified-search-registries = ["a.io/hub"]\n', "bad-search-registry", "hosts only"),
-    "taken prefix": (
-        f'[[registry]]\nprefix = "a.io"\nlocation = "b.io"\n{MIRROR_OF_HUB}prefix = "c.io"\n',
-        "misplaced-key",
-        "has 'prefix' already: remove one of the two",
-    ),
-    "everything blocked": ('[registries.block]\nregistries = ["all"]\n', "v1-format", ""),
+    "everything blocked": ('[registries.block]\nregistries = ["all"]\n', "v1-format", "policy.json can"),
     "YAML": ('mine:\n  docker.io:\n    endpoint: "x"\n', "colon-for-equals", "no tool is known whose file"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
@@ -18,9 +19,11 @@ from ..reading.releases import Release
 from ..reading.schema import Path, Problem, Table, fold_key
 from ..reading.validation import check
 from .finding import Finding, rule
-from .fixes import Edit, Fix
+from .fixes import Edit, Fix, apply
 from .mending import blanked, mended
 
+_COMMA_AFTER = re.compile(r"\s*,[ \t]*")
+_COMMA_BEFORE = re.compile(r",\s*$")
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
 
@@ -28,12 +31,13 @@ _MOST_FAULTS = 20
 class Part(NamedTuple):
     """One table of a file: where it begins, its first name, and what entries it holds.
 
-    ``prefix`` is that of the entry which it is, or belongs to.
+    ``prefix`` and ``entry`` are those of the entry which it is, or belongs to; -1 is none.
     """
 
     start: int
     name: str
     prefix: str | None
+    entry: int
     holds_entries: bool
 
 
@@ -203,13 +207,14 @@ class Sheet:
             return []
         settings, entry = self.document.settings, -1
         prefixes = {index: prefix for prefix, index in settings.indices.items()}
-        found = [Part(0, "", None, self.header(("registry", 0)) is None)]
+        found = [Part(0, "", None, -1, self.header(("registry", 0)) is None)]
         for start, span in self.headers.items():
             name = fold_key(self.document.text[start : span.key_end].strip("[] \t"))
             entry += name == "registry"
             name = name.partition(".")[0]
             prefix = prefixes.get(entry) if name == "registry" else None
-            found.append(Part(self.back(start), name, prefix, name == "registries"))
+            number = entry if name == "registry" else -1
+            found.append(Part(self.back(start), name, prefix, number, name == "registries"))
         return found
 
     def header(self, path: Path) -> Span | None:
@@ -309,6 +314,29 @@ class Sheet:
         if text[start : span.key_start].strip() or (rest and not rest.startswith("#")):
             return None
         return self.edit(start, end, "")
+
+    def dropped(self, path: Path) -> Edit | None:
+        """Return the edit that takes an item out of a list, with one comma."""
+        span, text = self.span(path), self.document.text if self.document else ""
+        if span is None:
+            return None
+        after = _COMMA_AFTER.match(text, span.value_end)
+        before = None if after else _COMMA_BEFORE.search(text[: span.value_start])
+        start = before.start() if before else span.value_start
+        return self.edit(start, after.end() if after else span.value_end, "")
+
+    def shown(self, path: Path, *edits: Edit) -> Fix | None:
+        """Return a fix whose text is the whole table with its sub-tables, as the edits make it."""
+        number = next((i for i, part in enumerate(self.tables) if path == ("registry", part.entry)), 0)
+        later = (part.start for part in self.tables[number + 1 :] if part.entry != path[-1])
+        start, end = self.tables[number].start, next(later, len(self.text or ""))
+        inside = [edit._replace(start=edit.start - start, end=edit.end - start) for edit in edits]
+        text = apply((self.text or "")[start:end], inside)
+        return self.fix("\n".join(filter(str.strip, text.splitlines())), *edits)
+
+    def start(self, number: int) -> int:
+        """Return the offset in the file of a line, counted from 1; of one after the last, the end."""
+        return min(self._starts[min(number, len(self._starts)) - 1], len(self.text or ""))
 
     def insertion(self, header: Span | None, text: str) -> Edit:
         """Return the edit that inserts lines below a header, or above the first one, before what is there."""
