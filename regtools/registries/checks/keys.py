@@ -273,7 +273,7 @@ def _unknown(sheet: Sheet, path: Path, known: list[str]) -> Finding:
     if near and near[0] == "mirror" and len(path) == 3:
         hint = "each mirror is a table of its own: [[registry.mirror]] with its location"
         fix = as_mirrors(sheet, path, sheet.value(path))
-    elif near and near[0] in OLD_LISTS:
+    elif near and near[0] in OLD_LISTS and fold_key(str(path[0])) == "registries":
         hint, fix = _old_list(sheet, path, near[0])
     elif near:
         fix = sheet.renamed(path, near[0])

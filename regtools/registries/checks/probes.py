@@ -78,6 +78,16 @@ def sources(view: Settings, name: str) -> tuple[str, ...] | None:
     )
 
 
+def leads(view: Settings, name: str) -> tuple[str, ...] | None:
+    """Return where a name leads, and of a short name which full names it stands for."""
+    if "/" in name and name not in view.aliases:
+        return sources(view, name)
+    try:
+        return tuple(candidate.name for candidate in resolve(view, name).candidates)
+    except RegtoolsError:
+        return None
+
+
 def effect(before: Settings | None, after: Settings, names: Iterable[str]) -> str | None:
     """Return what changes for some names as one sentence; without a state before, what holds after.
 
@@ -90,9 +100,8 @@ def effect(before: Settings | None, after: Settings, names: Iterable[str]) -> st
         old = sources(before, name) if before else None
         if (before is None and now is not None) or (before is not None and now != old):
             told.append(_told(name, now, old or ()))
-    if before is None or before.short_name_mode != after.short_name_mode:
-        mode = after.short_name_mode
-        told += [f"short-name-mode is {mode}"] if before or mode != "permissive" else []
+    if before and before.short_name_mode != after.short_name_mode:
+        told.append(f"short-name-mode is {after.short_name_mode}")
     if before and before.credential_helpers != after.credential_helpers:
         told.append(f"logins come from {', '.join(after.credential_helpers)}")
     if not told:
@@ -106,7 +115,8 @@ def _told(name: str, now: tuple[str, ...] | None, old: tuple[str, ...]) -> str:
         return f"{name} cannot be resolved"
     if not now:
         return f"{name} is blocked"
-    gone = [source for source in old if source not in now]
+    kept = {source.partition(" ")[0] for source in now}
+    gone = [source for source in old if source.partition(" ")[0] not in kept]
     text = f"{name} comes from {', then '.join(now)}"
     if len(now) == 1 and now[0].partition(" ")[0] != name and "/" in name:
         text += ", and from nowhere else"

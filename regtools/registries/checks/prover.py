@@ -18,7 +18,7 @@ from ..settings import Settings
 from .finding import NOTE, WHOLE, Finding, rule
 from .fixes import Edit, Fix, OverlapError, apply_all, compatible
 from .lenient import Sheet
-from .probes import effect, probes, shifted, sources, touched
+from .probes import effect, leads, probes, shifted, touched
 
 Check = Callable[[dict[str | None, str]], "State"]
 
@@ -126,7 +126,7 @@ def _all_tried(before: State, fixes: list[Fix], check: Check) -> State | None:
         return after
     names = set(chain(probes(before.view), probes(after.view)))
     names.difference_update(_Touched(before, after, fixes).names(fixes))
-    moved = any(sources(before.view, name) != sources(after.view, name) for name in names)
+    moved = any(leads(before.view, name) != leads(after.view, name) for name in names)
     return None if moved else after
 
 

@@ -49,6 +49,8 @@ def faults(sheet: Sheet) -> Iterator[Finding]:
             yield _foreign(sheet, error)
         elif error.label == "duplicate-key" and error.line:
             yield _doubled(sheet, Finding.of(error), error.line)
+        elif error.label == "mirror-before-registry" and fix is None:
+            yield _headless_mirror(sheet, Finding.of(error))
         else:
             yield Finding.of(error, fix=fix)
 
@@ -67,6 +69,17 @@ def _doubled(sheet: Sheet, found: Finding, number: int) -> Finding:
     added = [sheet.fix(f"{each}\n{line}", Edit(sheet.file, start, start, f"{each}\n")) for each in headers]
     others = (*added, sheet.fix(same.strip(), *removal.edits) if removal else None)
     return replace(found, alternatives=tuple(fix for fix in others if fix))
+
+
+def _headless_mirror(sheet: Sheet, found: Finding) -> Finding:
+    """Return the fault of a mirror above all entries: keys above it may lack their header."""
+    for number, line in enumerate((sheet.text or "").split("\n"), 1):
+        if line.lstrip().startswith("["):
+            break
+        if fold_key(line.partition("=")[0].strip()) in ENTRY:
+            edit = Edit(sheet.file, sheet.start(number), sheet.start(number), "[[registry]]\n")
+            return replace(found, fix=sheet.fix(f"[[registry]]\n{line}", edit))
+    return found
 
 
 def _foreign(sheet: Sheet, error: RegtoolsError) -> Finding:
@@ -153,6 +166,10 @@ def _wanted(path: Path) -> type | None:
 def _retyped(sheet: Sheet, path: Path, value: Any) -> Fix | None:
     """Write a value in the type that podman wants."""
     wanted = _wanted(path)
+    if path == ("registries",) and isinstance(value, list):
+        headers = [sheet.header((*path, index)) for index in range(len(value))]
+        edits = [sheet.edit(each.key_start, each.key_end, "[[registry]]") for each in headers if each]
+        return sheet.fix("[[registry]]", *edits)
     if str(path[-1]) == "mirror" and isinstance(value, str | list):
         return as_mirrors(sheet, path, value)
     if wanted is bool and value in ("true", "false", 0, 1):
@@ -238,6 +255,8 @@ def _location(sheet: Sheet, path: Path, value: Any) -> Fix | None:
     prefix, header = sheet.value((*path, "prefix")), sheet.header(path)
     if not isinstance(prefix, str) or "*" in prefix or header is None:
         return None
+    if get_close_matches("location", [key for key in value if fold_key(key) not in ENTRY], 1, 0.7):
+        return None  # it is there, misspelt
     if sheet.value((*path, "location")) == "":
         return sheet.replaced((*path, "location"), quote(prefix))
     text = f"location = {quote(prefix)}"
