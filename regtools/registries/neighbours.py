@@ -262,7 +262,7 @@ def _own(data: dict[str, Any], file: str) -> Parts:
         helpers=found.settings.helpers or DEFAULT_HELPERS,
         aliases=found.settings.aliases,
     )
-    return Parts("", text, [f"{key}: podman knows no such key" for key in data if fold_key(key) not in TOP])
+    return Parts("", text, [f"{key}: podman has no such key" for key in data if fold_key(key) not in TOP])
 
 
 _EARLY = ("registries", "insecure_registries", "block_registries")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 from regtools.errors import Place, RegtoolsError
 
 _SCALAR = r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\''
-_KEY = re.compile(rf"({_SCALAR}|[^\s\"'\[\]{{}}&*!|>%@`#,-].*?|-\S.*?)\s*:(?:\s+|$)")
+_KEY = re.compile(rf"({_SCALAR}|[^\s\"'\[\]{{}}&*!|>%@`#,-].*?|-(?:\S.*?)?)\s*:(?:\s+|$)")
 _CONTENT = re.compile(rf"(?:(?<![^\s\[{{,])(?:{_SCALAR})|(?<=\S)#|[^#])*")  # of a line, without its comment
 _FLOW = re.compile(
     rf"\s*({_SCALAR}|[\[\]{{}},]|:(?=\s|[\[{{\"']|$)|[^\[\]{{}},\"'\s](?:[^\[\]{{}},:]|:(?!\s))*)\s*"
@@ -60,7 +60,7 @@ class _Reader:
         if deep > _DEEPEST:
             self.refuse(first, "it is nested too deeply")
         if first.text[0] == "\t":
-            self.refuse(first, "a tab is no indentation")
+            self.refuse(first, "a tab cannot indent a line")
         if first.text == "-" or first.text.startswith("- "):
             return self._list(indent, deep)
         if _KEY.match(first.text):

@@ -137,7 +137,9 @@ def test_podman_reads_what_is_fixed_and_refuses_what_is_an_error(podman: str) ->
         made = [(rng.choice(sorted(SLIPS)), rng.randrange(3)) for _ in range(rng.randint(1, 3))]
         bad = slipped(rng.choice(sorted(VALID.values())), made)
         for text in (bad, settled(bad, podman[0])[0]):
-            texts[text] = check(text, podman[0]).stops
+            report = check(text, podman[0])
+            if "duplicate-key" not in {finding.code for finding in report.findings}:
+                texts[text] = report.stops  # of two equal lists podman 4 and 5 take the last, which is no TOML
     with engine(podman) as real:
         said = refusals(real, list(texts))
     wrong = [(text, no) for (text, stops), no in zip(texts.items(), said, strict=True) if stops != bool(no)]

@@ -92,7 +92,7 @@ def effect(before: Settings | None, after: Settings, names: Iterable[str]) -> st
     """Return what changes for some names as one sentence; without a state before, what holds after.
 
     Returns:
-        None if that cannot be told in names.
+        None if no name shows it.
     """
     told = []
     for name in list(dict.fromkeys(names))[:_MOST]:

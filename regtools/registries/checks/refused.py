@@ -35,7 +35,7 @@ _HEADER_ABOVE = "put the [[registry]] that it belongs to above it: whose mirror 
 _LIST_HINT = "a search list holds hosts only; for a path below a host use the full name, or an alias"
 _NETWORK = "this is a network, and podman knows hosts only, HOST or HOST:PORT: name each registry"
 _ADDRESS = "an address is HOST[:PORT][/PATH], without a scheme; http:// is insecure = true"
-_VERSION = "; /v2/ belongs to the protocol and is no path"
+_VERSION = "; /v2/ belongs to the protocol, leave it out"
 _NO_DEFAULT = (
     "write one [[registry]] for each registry that is to have the mirror; *.example.com stands for all hosts "
     "below a domain"
