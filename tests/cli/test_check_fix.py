@@ -268,3 +268,26 @@ def test_killed_at_any_moment_it_leaves_the_old_file_or_the_new_one(conf: Path) 
 
 def test_diff_and_fix_exclude_one_another(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "x.conf", "--diff", "--fix"]) == 2
+
+
+def test_a_byte_order_mark_that_podman_4_refuses_is_taken_off(
+    conf: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf.write_bytes(b"\xef\xbb\xbf" + FIXED.encode())
+    assert main(["check", "--podman", "4", str(conf), "--fix"]) == 0
+    assert conf.read_bytes() == FIXED.encode()
+
+
+def test_a_file_in_the_old_format_is_converted(conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf.write_text('[registries.search]\nregistries = ["docker.io"]\n')
+    assert main(["check", "--podman", "6", str(conf), "--fix"]) == 0
+    assert conf.read_text() == 'unqualified-search-registries = ["docker.io"]\n'
+
+
+def test_what_is_no_file_is_never_written(capsys: pytest.CaptureFixture[str]) -> None:
+    read, write = os.pipe()
+    os.write(write, BROKEN.encode())
+    os.close(write)
+    assert main(["check", "--podman", "6", f"/dev/fd/{read}", "--fix"]) == 1
+    os.close(read)
+    assert capsys.readouterr().err

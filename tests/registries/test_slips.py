@@ -139,9 +139,22 @@ def test_podman_reads_what_is_fixed_and_refuses_what_is_an_error(podman: str) ->
         for text in (bad, settled(bad, podman[0])[0]):
             report = check(text, podman[0])
             if "duplicate-key" not in {finding.code for finding in report.findings}:
-                texts[text] = report.stops  # of two equal lists podman 4 and 5 take the last, which is no TOML
+                texts[text] = (
+                    report.stops
+                )  # of two equal lists podman 4 and 5 take the last, which is no TOML
     with engine(podman) as real:
         said = refusals(real, list(texts))
     wrong = [(text, no) for (text, stops), no in zip(texts.items(), said, strict=True) if stops != bool(no)]
     assert wrong == [], f"sample {seed}"
     assert not all(texts.values())
+
+
+def test_of_several_slips_nearly_all_leave_nothing_to_do() -> None:
+    rng, left = random.Random(7), list[bool]()
+    fixable = sorted(set(SLIPS) - NOT_FIXED)
+    while len(left) < 200:
+        made = [(rng.choice(fixable), rng.randrange(3)) for _ in range(rng.randint(2, 3))]
+        good, podman = VALID[rng.choice(sorted(VALID))], rng.choice(PODMANS)
+        if (bad := slipped(good, made)) != good:
+            left.append(bool(alarms(check(settled(bad, podman)[0], podman).findings)))
+    assert sum(left) <= 20

@@ -98,7 +98,8 @@ class Sheet:
         self._lines = self.text.split("\n")
         self._starts = _starts(self._lines)
         if error := bom_error(self.text, notes, self.release, self.file):
-            self.faults.append((error, None))
+            text = "the same text, saved as UTF-8 without a byte-order mark"
+            self.faults.append((error, self.fix(text, Edit(self.file, 0, 0, ""))))
         self.foreign = self.text.lstrip()[:1] == "{" or is_yaml(self.text)
         blank = self._uncover()
         if self.raw is None:
@@ -378,7 +379,7 @@ def _better(lines: list[str], error: TomlError) -> dict[int, str]:
     try:
         parse("\n".join(better.get(index, line) for index, line in enumerate(lines)))
     except TomlError as later:
-        if (later.offset or 0) <= (error.offset or 0):
+        if later.code == error.code and (later.offset or 0) <= (error.offset or 0):
             return {}
     return better
 
