@@ -27,7 +27,7 @@ Check = Callable[[dict[str | None, str]], "State"]
 HIDING = frozenset({"table-for-list"})
 MOST_ALONE = 200  # more fixes than this are tried together only
 _MOST_CHARACTERS = 2_000_000  # and so are fixes if trying each alone would read more than this
-_WAITS = "this fix waits for the next run: another one changes the same text"
+_WAITS = "another fix changes the same text, so this one waits for the next run; check --fix applies both"
 
 
 class State(NamedTuple):
