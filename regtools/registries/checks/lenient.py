@@ -218,6 +218,11 @@ class Sheet:
             found.append(Part(self.back(start), name, prefix, number, name == "registries"))
         return found
 
+    @cached_property
+    def table_starts(self) -> list[int]:
+        """Where the :attr:`tables` begin."""
+        return [table.start for table in self.tables]
+
     def header(self, path: Path) -> Span | None:
         """Return the header of a table, None if it is written in another way."""
         span = self.span(path)
@@ -233,8 +238,10 @@ class Sheet:
         value: Any = self.raw
         for part in path:
             if isinstance(value, dict) and isinstance(part, str):
-                keys = (part,) if part in value else value
-                value = next((value[key] for key in keys if fold_key(key) == fold_key(part)), None)
+                same = (
+                    part if part in value else next((k for k in value if fold_key(k) == fold_key(part)), "")
+                )
+                value = value.get(same)
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
                 value = value[part]
             else:

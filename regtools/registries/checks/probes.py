@@ -40,7 +40,7 @@ def touched(sheet: Sheet, ranges: Iterable[tuple[int, int]]) -> Iterator[str]:
     if sheet.document is None:
         return
     settings = sheet.document.settings
-    starts = [table.start for table in sheet.tables]
+    starts = sheet.table_starts
     numbers = {
         number
         for first, last in ranges

@@ -65,7 +65,8 @@ def prove(before: State, check: Check) -> list[Finding]:
     for fix, after in (alone | choices).items():
         if after.sound:
             told[fix] = _Touched(before, after, [fix]).effect(fix)
-    return [_shown(finding, told, set(chosen)) for finding in before.findings]
+    applied = set(chosen)
+    return [_shown(finding, told, applied) for finding in before.findings]
 
 
 def _shown(finding: Finding, told: dict[Fix, str | None], chosen: Collection[Fix]) -> Finding:
