@@ -239,7 +239,7 @@ class Sheet:
         for part in path:
             if isinstance(value, dict) and isinstance(part, str):
                 same = (
-                    part if part in value else next((k for k in value if fold_key(k) == fold_key(part)), "")
+                    part if part in value else next((k for k in value if fold_key(k) == fold_key(part)), None)
                 )
                 value = value.get(same)
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
