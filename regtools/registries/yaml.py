@@ -59,6 +59,8 @@ class _Reader:
         first = self.lines[self.at]
         if deep > _DEEPEST:
             self.refuse(first, "it is nested too deeply")
+        if first.text.startswith("--- "):
+            self.refuse(first, "something follows the --- on its line")
         if first.text[0] == "\t":
             self.refuse(first, "a tab cannot indent a line")
         if first.text == "-" or first.text.startswith("- "):
@@ -125,9 +127,11 @@ class _Reader:
             except ValueError:
                 self.refuse(line, "a text in quotes ends otherwise than it begins")
         if text[:1] == "'":
-            if len(text) < 2 or text[-1] != "'":
+            if len(text) < 2 or text[-1] != "'" or "'" in text[1:-1].replace("''", ""):
                 self.refuse(line, "a text in quotes ends otherwise than it begins")
             return text[1:-1].replace("''", "'")
+        if text[-1:] == ":" or (any(sign in text for sign in "\"'") and any(sign in text for sign in "#:")):
+            self.refuse(line, "a text with such signs inside needs quotes around it")
         return text if key else _WORDS.get(text.lower(), text)
 
     def _flow(self, line: _Line, text: str) -> Any:
