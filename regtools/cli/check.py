@@ -17,7 +17,7 @@ from regtools.registries.reading.document import dialect
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release as rules_of
 
-from .formats import FORMATS, SEVERITIES
+from .formats import FORMATS, SEVERITIES, repair
 from .options import configuration, misuse, named_files, release, surroundings
 from .output import NO, OK, say, wrapped
 from .parser import ending, file
@@ -49,11 +49,13 @@ def configure(parser: ArgumentParser) -> None:
     )
     text = "print what a finding means and why, with examples; the code is the word in brackets"
     parser.add_argument("--explain", metavar="CODE", help=text)
+    repair.configure(parser)
     parser.epilog = ending(
         "0 no error and no warning (notes are allowed), or what --fail-on says; 1 an error or a warning; "
-        "2 wrong usage.",
+        "2 wrong usage. With --fix, what is left counts.",
         "regtools check",
         "regtools check my-registries.conf --podman 5",
+        "regtools check my-registries.conf --diff",
         "regtools check --explain unquoted-value",
         "regtools check --root IMAGE-TREE --output-format sarif > findings.sarif",
     )
@@ -68,16 +70,10 @@ def run(options: Namespace) -> int:
     if options.files and any(named_files(options).values()):
         raise misuse("name files, or give --conf, --dropins and --aliases; not both")
     podman = release(options)
-    if options.files:
-        reports = _named(options, podman)
-    else:
-        reports = [checks.check_machine(rules_of(podman), surroundings(options), named_files(options))]
-    report = checks.Report(
-        checks.Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
-        tuple(path for one in reports for path in one.files),
-        any(one.stops for one in reports),
-    )
-    FORMATS[options.output_format](report, podman, options)
+    around = Surroundings(environ=None, uid=options.uid) if options.files else surroundings(options)
+    report = repair.run(options, around, lambda machine: _look(options, podman, machine))
+    if not options.diff:
+        FORMATS[options.output_format](report, podman, options)
     if options.fail_on == "never":
         return OK
     failing = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
@@ -93,9 +89,22 @@ def _expanded(path: str) -> list[str]:
     return [str(each) for each in (*main, *sorted(folder.glob("registries.conf.d/*.conf")))]
 
 
-def _named(options: Namespace, podman: str) -> list[checks.Report]:
+def _look(options: Namespace, podman: str, around: Surroundings) -> checks.Report:
+    """Check the named files, or all that podman reads."""
+    if options.files:
+        reports = _named(options, podman, around)
+    else:
+        reports = [checks.check_machine(rules_of(podman), around, named_files(options))]
+    return checks.Report(
+        checks.Findings(dict.fromkeys(finding for one in reports for finding in one.findings)),
+        tuple(path for one in reports for path in one.files),
+        any(one.stops for one in reports),
+        tuple(path for one in reports for path in one.hidden),
+    )
+
+
+def _named(options: Namespace, podman: str, around: Surroundings) -> list[checks.Report]:
     """Check the named files, each main file with the drop-ins named after it."""
-    around = Surroundings(environ=None, uid=options.uid)
     groups: list[list[tuple[str, bytes, bool]]] = []
     failed: list[checks.Finding] = []
     paths = {path: None for named in options.files for path in _expanded(named) or [named]}

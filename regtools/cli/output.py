@@ -24,7 +24,7 @@ from regtools.files import write_file
 
 if TYPE_CHECKING:
     from regtools.pull.records import Meter
-    from regtools.registries.checks import Finding
+    from regtools.registries.checks import Finding, Report
 
 # Exit statuses; 70 is EX_SOFTWARE of sysexits.h.
 OK, NO, USAGE, FAULT = 0, 1, 2, 70
@@ -60,6 +60,12 @@ def show(diagnostic: RegtoolsError | Finding, stream: TextIO | None = None) -> N
     """Print place, message, source line and hint, in colour where wanted; what they quote is escaped."""
     stream = stream or sys.stdout
     print(diagnostic.render(colour=wants_colour(stream)), file=stream, flush=True)
+
+
+def counted(report: Report) -> str:
+    """Return how many findings of each severity there are."""
+    numbers = ((report.count(word), word) for word in ("error", "warning", "note"))
+    return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in numbers)
 
 
 def say_json(value: object, *, indent: int | None = 2, stream: TextIO | None = None) -> None:

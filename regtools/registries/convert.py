@@ -58,7 +58,7 @@ def convert(source: str | bytes, *, file: str | None = None) -> Conversion:
     return result
 
 
-def _converted(notes: list[str], *parts: str) -> Conversion:
+def converted(notes: list[str], *parts: str) -> Conversion:
     """Put the notes as comments above the parts; leave empty parts out."""
     comments = "\n".join(f"# Note: {_printable(note)}" for note in notes)
     body = "\n\n".join(part.strip("\n") for part in (comments, *parts) if part.strip())
@@ -120,6 +120,9 @@ def _from_old(text: str, file: str | None) -> Conversion:
         if "://" in location
     ]
     known, entries = _known(raw), []
+    if "all" in lists.get("block", ()):
+        notes.append("block = all was not carried over: no release of podman blocks everything by it")
+        lists["block"].remove("all")
     for entry in _old_entries(lists):
         if entry.location not in known:
             entries.append(entry)
@@ -135,7 +138,7 @@ def _from_old(text: str, file: str | None) -> Conversion:
             notes.append(f"the file had two search lists; {SEARCH} has the entries of both")
         head = f"{SEARCH} = {array(good)}"
     has_tables = any(span.header_line is not None for span in locate(rest).values())
-    return _converted(notes, *((head, rest) if has_tables else (rest, head)), entries_toml(entries))
+    return converted(notes, *((head, rest) if has_tables else (rest, head)), entries_toml(entries))
 
 
 def _without_old(text: str, *, drop_search: bool) -> tuple[str, list[str]]:
@@ -251,7 +254,7 @@ def _from_docker(text: str, file: str | None) -> Conversion:
             kind="json-syntax",
             stage="load",
             where=Place(file, error.lineno, error.colno),
-            hint="a file that starts with { is taken for Docker's daemon.json",
+            hint="a file that starts with { is read as JSON, as Docker's daemon.json is",
             source_line=text.split("\n")[error.lineno - 1].rstrip("\r"),
         ) from error
     except (RecursionError, ValueError) as error:
@@ -268,7 +271,7 @@ def _from_docker(text: str, file: str | None) -> Conversion:
     body, notes = docker_toml(lists["registry-mirrors"], lists["insecure-registries"])
     notes += [f"{key}: registries.conf has no such setting" for key in data if key not in lists]
     top = f"# As with Docker, a short name means Docker Hub.\n{SEARCH} = {array([HUB])}"
-    return _converted(notes, top, body)
+    return converted(notes, top, body)
 
 
 # -- small words -----------------------------------------------------------------------------------------

@@ -36,6 +36,18 @@ def test_checking_ten_thousand_entries_costs_five_loads_at_most() -> None:
     assert check <= 5 * load
 
 
+def test_two_hundred_proven_fixes_among_a_thousand_entries_cost_thirty_checks_at_most() -> None:
+    good, text = (
+        "".join((each if n < 200 else GOOD).format(n) for n in range(1_000)) for each in (GOOD, BAD)
+    )
+    check = best(lambda: check_texts(release("6"), [("a.conf", good, False)]))
+    fixes = best(lambda: check_texts(release("6"), [("a.conf", text, False)]))
+    print(f"200 fixes in 1,000 entries: {fixes:.2f} s, {fixes / check:.1f} x check")
+    report = check_texts(release("6"), [("a.conf", text, False)])
+    assert sum(bool(finding.fix and finding.fix.effect) for finding in report.findings) == 200
+    assert fixes <= 30 * check
+
+
 def test_findings_and_fixes_grow_with_the_file() -> None:
     def seconds(count: int) -> float:
         text = "".join(BAD.format(number) for number in range(count))

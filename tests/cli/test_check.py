@@ -115,7 +115,9 @@ def test_data_have_everything_that_the_text_has(tmp_path: Path, capsys: pytest.C
     (finding,) = answer["findings"]
     assert (finding["severity"], finding["code"]) == ("error", "scheme-not-allowed")
     assert (finding["file"], finding["line"], finding["column"]) == ("/etc/containers/registries.conf", 2, 12)
-    assert finding["fix"] == 'location = "a.example"'
+    assert finding["fix"] == 'location = "a.example"\ninsecure = true'
+    assert finding["effect"] == "after this, a.example/app comes from a.example/app (plain HTTP allowed)"
+    assert (len(finding["edits"]), finding["alternatives"]) == (1, [])
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "binary", "utf-16", "huge", "deep", "unreadable"])

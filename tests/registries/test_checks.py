@@ -353,13 +353,21 @@ FIXED = {
     "doubled header": ('[registry]\nlocation = "a.io"\n[registry]\nlocation = "b.io"\n',
                        '[[registry]]\nlocation = "a.io"\n[[registry]]\nlocation = "b.io"\n'),
     "misspelt tables": ('[[registrys]]\nlocation = "docker.io"\n[[mirror]]\nlocation = "m.example"\n', HUB + MIRROR_OF_HUB),
-    "old key": ('[registries]\nblocked = ["a.io"]\n', '[registries]\n[[registry]]\nlocation = "a.io"\nblocked = true\n'),
+    "old key": ('[registries]\nblocked = ["a.io"]\n', '[[registry]]\nlocation = "a.io"\nblocked = true\n'),
     "API version": (HUB + MIRROR_OF_HUB.replace("m.example", "https://m.example/v2/"), HUB + MIRROR_OF_HUB),
     "key below a table": (HUB + 'short-name-mode = "enforcing"\n', 'short-name-mode = "enforcing"\n' + HUB),
     "CRLF": ((HUB + 'short-name-mode = "disabled"').replace("\n", "\r\n"),
              ('short-name-mode = "disabled"\n' + HUB).replace("\n", "\r\n")),
     "three faults": ("[[registry]]\nlocation: docker.io\n[[registry.mirror]\nlocation = “m.example”\n", HUB + MIRROR_OF_HUB),
     "full-width": ('unqualified-search-registries ＝ ["a.io"， "b.io"]\n', 'unqualified-search-registries = ["a.io", "b.io"]\n'),
+    "taken prefix": (f'[[registry]]\nprefix = "a.io"\nlocation = "a.io"\n{MIRROR_OF_HUB}prefix = "c.io"\n',
+                     '[[registry]]\nprefix = "a.io"\nlocation = "a.io"\n'
+                     f'[[registry]]\nprefix = "c.io"\nlocation = "c.io"\n\n{MIRROR_OF_HUB}'),
+    "plain HTTP": (HUB + MIRROR_OF_HUB.replace("m.example", "http://m.example"), f"{HUB}{MIRROR_OF_HUB}insecure = true\n"),
+    "setting after bare keys": ('location = "a.io"\nshort-name-mode = "disabled"\ninsecure = true\n',
+                                'short-name-mode = "disabled"\n[[registry]]\nlocation = "a.io"\ninsecure = true\n'),
+    "header twice": (f"[[registry]]\n{HUB}", HUB),
+    "line twice": (f'{HUB}location = "docker.io"\n', HUB),
     "old format": ("[registries.search]\nregistries = [''a.io'', 'b.io']\n", 'unqualified-search-registries = ["a.io", "b.io"]\n'),
 }  # fmt: skip
 
@@ -381,13 +389,8 @@ NOT_FIXED = {
     "lone mirror": (MIRROR_OF_HUB, "table-for-list", "put the [[registry]] that it belongs to"),
     "network": ('unqualified-search-registries = ["172.30.0.0/16"]\n', "bad-search-registry", "hosts only"),
     "path": ('unqualified-search-registries = ["a.io/hub"]\n', "bad-search-registry", "hosts only"),
-    "taken prefix": (
-        f'[[registry]]\nprefix = "a.io"\nlocation = "b.io"\n{MIRROR_OF_HUB}prefix = "c.io"\n',
-        "misplaced-key",
-        "has 'prefix' already: remove one of the two",
-    ),
-    "everything blocked": ('[registries.block]\nregistries = ["all"]\n', "v1-format", ""),
-    "YAML": ('mirrors:\n  docker.io:\n    endpoint: "x"\n', "colon-for-equals", "this looks like YAML"),
+    "everything blocked": ('[registries.block]\nregistries = ["all"]\n', "v1-format", "policy.json can"),
+    "YAML": ('mine:\n  docker.io:\n    endpoint: "x"\n', "colon-for-equals", "no tool is known whose file"),
 }
 
 
@@ -402,7 +405,7 @@ def test_a_fix_tells_what_it_changes_and_shows_it() -> None:
     found = check(f'{HUB}mirrors = ["m.example"]\n').findings[0]
     assert found.fix is not None
     assert found.fix.effect == (
-        "after this, docker.io/image comes from m.example/library/image, then docker.io/library/image"
+        "after this, docker.io/library/nginx comes from m.example/library/nginx, then docker.io/library/nginx"
     )
     assert found.fix.diff() == (
         '--- a/a.conf\n+++ b/a.conf\n@@ -1,3 +1,4 @@\n [[registry]]\n location = "docker.io"\n'
@@ -438,51 +441,6 @@ def test_a_json_file_of_docker_is_converted_as_a_whole() -> None:
     assert RegistriesConf.from_toml(found.fixed()["a.conf"]).registries[0].mirrors[0].location == "m.example"
 
 
-SLIPS: dict[str, tuple[str, str]] = {  # what is replaced in a good file, by what
-    "no quotes": ('"docker.io"', "docker.io"),
-    "curly quotes": ('"docker.io"', "“docker.io”"),
-    "one quote": ('"docker.io"', '"docker.io'),
-    "scheme": ('"m.example/hub"', '"https://m.example/hub"'),
-    "slash": ('location = "docker.io"', 'location = "docker.io/"'),
-    "colon": ("location = ", "location: "),
-    "capital": ("insecure = true", "insecure = True"),
-    "text": ("insecure = true", 'insecure = "true"'),
-    "single header": ("[[registry]]", "[registry]"),
-    "open header": ("[[registry.mirror]]", "[[registry.mirror]"),
-    "spaced header": ("[[registry]]", "[ [registry] ]"),
-    "case": ("insecure", "Insecure"),
-    "typo": ("unqualified-search-registries", "unqualified_search_registries"),
-    "no comma": (", ", " "),
-    "wide comma": (", ", "，"),
-    "mode": ('"enforcing"', '"enforced"'),
-}
-GOOD_FILE = (
-    'unqualified-search-registries = ["quay.io", "docker.io"]\nshort-name-mode = "enforcing"\n\n'
-    '[[registry]]\nlocation = "docker.io"\n\n[[registry.mirror]]\nlocation = "m.example/hub"\ninsecure = true\n'
-)
-
-
-@settings(max_examples=examples(long=10_000))
-@given(st.sets(st.sampled_from(sorted(SLIPS)), min_size=1, max_size=3), st.sampled_from(["4", "5", "6"]))
-def test_a_fixed_file_resolves_as_before_the_slip(slips: set[str], podman: str) -> None:
-    text = GOOD_FILE
-    for slip in sorted(slips):
-        text = text.replace(*SLIPS[slip], 1)
-    fixed = text
-    for _ in range(len(slips)):
-        report = check(fixed, podman)
-        fixed = report.findings.fixed().get("a.conf", fixed)
-    after = check(fixed, podman)
-    assert text != GOOD_FILE
-    assert check(text, podman).findings != check(GOOD_FILE, podman).findings
-    assert after.findings.fixed() == {}
-    if not after.stops:
-        wanted = RegistriesConf.from_toml(GOOD_FILE, podman=podman).to_dict()
-        assert RegistriesConf.from_toml(fixed, podman=podman).to_dict() == wanted, fixed
-    else:
-        assert len(slips) > 1, fixed  # of one slip nothing is left
-
-
 def test_a_finding_shows_itself() -> None:
     finding = check('[[registry]]\nlocation = "a.io"\ninsecure = "true"\n').findings[0]
     assert str(finding).splitlines() == [
@@ -492,6 +450,7 @@ def test_a_finding_shows_itself() -> None:
         "  hint: write insecure = true",
         "  fix:",
         "    insecure = true",
+        "  after this, a.io/app comes from a.io/app (plain HTTP allowed)",
     ]
     assert json.loads(json.dumps(finding.to_dict()))["line"] == 3
 

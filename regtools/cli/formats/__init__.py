@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..output import say, say_json, show, wrapped
+from ..output import counted, say, say_json, show, wrapped
 from .github import workflow_commands
 from .sarif import log
 
@@ -33,9 +33,7 @@ def _text(report: Report, podman: str, options: Namespace) -> None:
             f"while an error remains, podman {podman} can pull no image at all, not only those of the "
             "registries that the error is about"
         )
-    counts = [(report.count(word), word) for word in SEVERITIES]
-    lines = [line for text in closing for line in wrapped(text, "", "  ")]
-    say("\n".join([*lines, ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts)]))
+    say("\n".join([*(line for text in closing for line in wrapped(text, "", "  ")), counted(report)]))
 
 
 def _json(report: Report, podman: str, options: Namespace) -> None:

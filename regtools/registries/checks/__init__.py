@@ -75,12 +75,14 @@ _RANK = {ERROR: 0, WARNING: 1, NOTE: 2}
 class Report(NamedTuple):
     """All findings, in the order of files and lines, and the files they are about.
 
-    ``stops`` tells whether the files keep podman from pulling anything at all.
+    ``stops`` tells whether the files keep podman from pulling anything at all; ``hidden`` are files with a
+    fault that hides what follows it, so that there may be more to find.
     """
 
     findings: Findings
     files: tuple[str, ...]
     stops: bool
+    hidden: tuple[str, ...] = ()
 
     def count(self, severity: str) -> int:
         """Return the number of findings of one severity."""
@@ -129,8 +131,13 @@ def check_machine(
     report = _report(release, sheets, view, None if named else around, found)
     stops = report.stops or any(finding.severity == ERROR for finding in lacking)
     others = [] if named else [*_others(release, around, toml, report.files)]
-    files_of_all = (*report.files, *(path for other in others for path in other.files))
-    return Report(Findings(f for one in (report, *others) for f in one.findings), files_of_all, stops)
+    every = (report, *others)
+    return Report(
+        Findings(finding for one in every for finding in one.findings),
+        tuple(path for one in every for path in one.files),
+        stops,
+        tuple(path for one in every for path in one.hidden),
+    )
 
 
 def _others(release: Release, around: Surroundings, toml: str, known: tuple[str, ...]) -> Iterator[Report]:
@@ -171,13 +178,14 @@ def _report(
     found = [*more, *prove(before, again)]
     found += upgrade(release, sheets, view if before.sound else None, around)
     paths = tuple(sheet.file for sheet in sheets if sheet.file is not None)
-    return Report(_sorted(found, sheets), paths, not before.sound)
+    hidden = tuple(sheet.file for sheet in sheets if sheet.file is not None and sheet.raw is None)
+    return Report(_sorted(found, sheets), paths, not before.sound, hidden)
 
 
 def _state(sheets: tuple[Sheet, ...], view: Settings) -> State:
     sound = all(sheet.sound for sheet in sheets)
     found = _found(sheets, view, sound=sound)
-    return State([one for one in found if rule(one.code).holds_for(view.podman)], view, sound)
+    return State([one for one in found if rule(one.code).holds_for(view.podman)], view, sound, sheets)
 
 
 def _found(sheets: tuple[Sheet, ...], view: Settings, *, sound: bool) -> Iterator[Finding]:

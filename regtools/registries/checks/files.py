@@ -54,6 +54,7 @@ class Forgiving(Surroundings):
 
     def __init__(self, base: Surroundings, release: Release) -> None:
         super().__init__(base.root, base.environ, base.uid)
+        self._base = base
         self.failed: list[RegtoolsError] = []
         named = (*release.main_variables, release.override_variable or "")
         self._wanted = {self.environ.get(name) for name in named} - {None, ""}
@@ -63,7 +64,7 @@ class Forgiving(Surroundings):
     def read(self, path: str) -> bytes:
         """Read a file; what podman would stop at reads as empty."""
         try:
-            return super().read(path)
+            return self._base.read(path)
         except RegtoolsError as error:
             linked = self._links and path.endswith(".conf") and self.mode(path, follow=False) is not None
             cache = path.endswith("short-name-aliases.conf")

@@ -34,6 +34,7 @@ class Finding:
         hint: what to do about it, or None.
         fix: a :class:`Fix` that has been tried, or None; ``str(fix)`` can be pasted.
         source_line, end_column: the line's text, and where the caret ends (exclusive), when known.
+        alternatives: fixes of which only the reader knows the right one, each tried alone.
     """
 
     severity: str
@@ -44,6 +45,7 @@ class Finding:
     fix: Fix | None = None
     source_line: str | None = None
     end_column: int | None = None
+    alternatives: tuple[Fix, ...] = ()
 
     @classmethod
     def of(
@@ -70,13 +72,23 @@ class Finding:
         lines = [f"{place}{word} {visible(self.message)} [{visible(self.code)}]", *self._snippet]
         if self.hint:
             lines.append(f"  hint: {visible(self.hint)}")
-        if self.fix:
-            lines.append("  fix:")
-            lines += [f"    {visible(line)}".rstrip() for line in self.fix.text.splitlines()]
+        for word, fix in self._fixes:
+            lines.append(f"  {word}:")
+            lines += [f"    {visible(line)}".rstrip() for line in fix.text.splitlines()]
+            lines += [f"  {visible(fix.effect)}"] if fix.effect else []
         return "\n".join(lines)
 
+    @property
+    def _fixes(self) -> list[tuple[str, Fix]]:
+        """The fix, or the alternatives, each with the word before it."""
+        words = ["either", *["or"] * len(self.alternatives)] if len(self.alternatives) > 1 else ["perhaps"]
+        return [("fix", self.fix)] if self.fix else list(zip(words, self.alternatives, strict=False))
+
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data; ``fix`` is text, ``edits`` and ``effect`` describe it."""
+        """Return it as plain data; ``fix`` is text, ``edits`` and ``effect`` describe it.
+
+        ``alternatives`` has the same three keys for each.
+        """
         where = self.where
         return {
             "severity": self.severity,
@@ -86,9 +98,8 @@ class Finding:
             "line": where.line if where else None,
             "column": where.column if where else None,
             "hint": self.hint,
-            "fix": self.fix.text if self.fix else None,
-            "edits": [edit._asdict() for edit in self.fix.edits] if self.fix else [],
-            "effect": self.fix.effect if self.fix else None,
+            **(self.fix.to_dict() if self.fix else {"fix": None, "edits": [], "effect": None}),
+            "alternatives": [fix.to_dict() for fix in self.alternatives],
         }
 
 
@@ -133,8 +144,10 @@ class Findings(list[Finding]):
                 what.append(_pre([line.removeprefix("  ") for line in finding._snippet]))
             if finding.hint:
                 what.append(f"<div><i>{escape(visible(finding.hint))}</i></div>")
-            if finding.fix:
-                what.append(_pre([visible(line) for line in finding.fix.text.splitlines()], _BAR))
+            for head, fix in finding._fixes:
+                what.append(f"<div>{head}:</div>")
+                what.append(_pre([visible(line) for line in fix.text.splitlines()], _BAR))
+                what.append(f"<div>{escape(visible(fix.effect or ''))}</div>")
             place = f"<br>{escape(visible(str(finding.where)))}" if finding.where else ""
             cells = (f"{word}<br>{escape(finding.code)}{place}", "".join(what))
             rows.append("<tr>" + "".join(f"<td {style}>{cell}</td>" for cell in cells) + "</tr>")

@@ -11,8 +11,9 @@ import difflib
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class OverlapError(ValueError):
@@ -61,6 +62,10 @@ class Fix:
             OverlapError: two edits overlap.
         """
         return apply(text, self.edits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data: ``fix`` is the text that is printed."""
+        return {"fix": self.text, "edits": [edit._asdict() for edit in self.edits], "effect": self.effect}
 
     def diff(self) -> str:
         """Return the change as a unified diff."""
@@ -132,7 +137,7 @@ def apply_all(fixes: Iterable[Fix]) -> dict[str | None, str]:
 def difference(file: str, before: str, after: str) -> str:
     """Return two texts of a file as a unified diff."""
     name = file.lstrip("/")
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    old, new = list(StringIO(before)), list(StringIO(after))  # lines end with \n only
     found = difflib.unified_diff(old, new, fromfile=f"a/{name}", tofile=f"b/{name}")
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found

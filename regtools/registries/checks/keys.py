@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from ..convert import docker_toml, old_toml
+from ..convert import docker_toml, old_lists, old_toml
 from ..reading.releases import SINCE
 from ..reading.schema import ENTRY, LAYER_HELPER, MIRROR, NAMESPACE, OLD_LISTS, TOP, Path, Table, fold_key
 from ..settings import Settings
+from ..writing import quote
 from .borrowed import LOGINS, TOOLS, foreign, logins
 from .finding import Finding
 from .fixes import Fix
@@ -103,7 +105,7 @@ def _table(
         elif not path and name in ("mirror", "registrys"):
             yield _misnamed_table(sheet, here, name)
         elif known is not ENTRY and name in ENTRY:
-            yield _misplaced_entry(sheet, here, name)
+            yield from _misplaced_entry(sheet, here, name)
         elif name in LOGINS:
             yield from logins(sheet, here, table)
         elif not path and name in TOOLS:
@@ -143,8 +145,10 @@ def _misplaced_top(sheet: Sheet, view: Settings, path: Path, name: str) -> Findi
     hint = (
         f"move it above line {first}, the first table header of the file" if first else "move it to the top"
     )
-    taken = sheet.value((name,)) is not None
-    if taken:
+    taken = sheet.value((name,)) is not None or bool(old_lists(sheet.raw or {}))
+    if sheet.value((name,)) is None and taken:
+        hint = "move it above all tables, once these are no longer in the old format"
+    elif taken:
         hint = f"{hint}, in place of the one on line {sheet.line((name,))}; or remove it"
     fix = None if taken or isinstance(sheet.value(path), dict) else sheet.moved(path)
     return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
@@ -165,35 +169,76 @@ def _in_force(view: Settings, name: str) -> str:
     return f"the effective {name} is {values[name]}, {origin}"
 
 
-def _misplaced_entry(sheet: Sheet, path: Path, name: str) -> Finding:
+def _misplaced_entry(sheet: Sheet, path: Path, name: str) -> Iterator[Finding]:
     if len(path) == 1:
-        message = f"{name!r} stands before any [[registry]] header, and is ignored there"
-        hint, fix = "put it below the [[registry]] that it is about", _headed(sheet, path)
-        return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
+        yield from _headless(sheet, path)
+        return
     header, line = _header(sheet, path)
     entry = sheet.header(path[:2])
     message = f"{name!r} belongs to a [[registry]], and is ignored in {header} opened on line {line}"
     hint = (
         f"move it up to the [[registry]] of line {sheet.line(path[:2])}, above the first [[registry.mirror]]"
     )
-    taken = any(fold_key(key) == name for key in sheet.value(path[:2]) or ())
-    if taken:
-        hint = f"the [[registry]] of line {sheet.line(path[:2])} has {name!r} already: remove one of the two"
-    fix = sheet.moved(path, entry) if entry and not taken else None
-    return sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
+    above, here = sheet.value((*path[:2], name)), sheet.value(path)
+    fix, others = sheet.moved(path, entry) if entry and above is None else None, tuple[Fix, ...]()
+    if above is not None:
+        hint = f"the [[registry]] of line {sheet.line(path[:2])} has {name!r} already"
+    if name == "prefix":
+        location = sheet.value((*path[:2], "location"))
+        own = _own_entry(sheet, path)
+        if here in (above, location):
+            removal = sheet.removal(path)
+            hint, fix = f"{hint}: remove this one", sheet.fix("", removal) if removal else None
+        elif above is not None:
+            hint, fix = f"{hint}, so this is a mirror of another one: give it an entry of its own", own
+        else:
+            hint = "a mirror has the prefix of its [[registry]]: say whose it is"
+            others, fix = tuple(filter(None, (fix, own))), None
+    found = sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=fix)
+    yield replace(found, alternatives=others)
 
 
-def _headed(sheet: Sheet, path: Path) -> Fix | None:
-    """Open one ``[[registry]]`` above the first of its keys, if no other keys follow before a header."""
-    own = [key for key in sheet.raw or {} if fold_key(key) in ENTRY]
-    spans = {
-        key: span for key in sheet.raw or {} if (span := sheet.span((key,))) and span.header_line is None
-    }
-    start = min(spans[key].key_start for key in own if key in spans)
-    if any(span.key_start > start and key not in own for key, span in spans.items()):
+def _own_entry(sheet: Sheet, path: Path) -> Fix | None:
+    """Make an entry of its own of a mirror with a prefix."""
+    header, removal, statement = sheet.header(path[:-1]), sheet.removal(path), sheet.statement(path)
+    prefix = sheet.value(path)
+    if header is None or removal is None or sheet.document is None or not isinstance(prefix, str):
         return None
-    text = f"[[registry]]\n{sheet.statement(path) or ''}"
-    return sheet.fix(text, sheet.inserted(start, "[[registry]]"))
+    if int(path[3]) + 1 < len(sheet.value(path[:3])):
+        return None  # the mirrors below would go along
+    text = f"[[registry]]\n{statement}\nlocation = {quote(prefix)}\n"
+    start, later = header.key_start, [at for at in sheet.headers if at > header.key_start]
+    mirror = sheet.document.text[start : later[0] if later else None].replace(f"{statement}\n", "", 1)
+    return sheet.fix(f"{text}\n{mirror.rstrip()}", sheet.inserted(start, text), removal)
+
+
+def _headless(sheet: Sheet, path: Path) -> Iterator[Finding]:
+    """Yield one finding for all keys of an entry that stand before any header."""
+    own = [key for key in sheet.raw or {} if fold_key(key) in ENTRY and fold_key(key) != "mirror"]
+    if path[0] != own[0]:
+        return
+    names = " and ".join(map(repr, own))
+    verb, pronoun = ("stand", "they are") if len(own) > 1 else ("stands", "it is")
+    message = f"{names} {verb} before any [[registry]] header, and {pronoun} ignored there"
+    hint = f"put the [[registry]] that {pronoun} about above"
+    yield sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=_headed(sheet, own))
+
+
+def _headed(sheet: Sheet, own: list[str]) -> Fix | None:
+    """Open one ``[[registry]]`` above the first of its keys; settings of the whole file go above it."""
+    spans = {key: span for key in sheet.raw or {} if (span := sheet.span((key,)))}
+    bare = {key: span for key, span in spans.items() if span.header_line is None}
+    if not own or any(key not in bare for key in own):
+        return None
+    start = min(bare[key].key_start for key in own)
+    late = [key for key, span in bare.items() if span.key_start > start and key not in own]
+    moved = [(sheet.statement((key,)), sheet.removal((key,))) for key in late]
+    if not all(text and removal for text, removal in moved):
+        return None
+    above = "".join(f"{text}\n" for text, _ in moved)
+    texts = [f"{above}[[registry]]", *(sheet.statement((key,)) or "" for key in own)]
+    removals = (removal for _, removal in moved if removal)
+    return sheet.fix("\n".join(texts), sheet.inserted(start, f"{above}[[registry]]"), *removals)
 
 
 def _misnamed_table(sheet: Sheet, path: Path, name: str) -> Finding:
@@ -230,8 +275,9 @@ def _unknown(sheet: Sheet, path: Path, known: list[str]) -> Finding:
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
     fix = None
     if near and near[0] == "mirror" and len(path) == 3:
+        hint = "each mirror is a table of its own: [[registry.mirror]] with its location"
         fix = as_mirrors(sheet, path, sheet.value(path))
-    elif near and near[0] in OLD_LISTS:
+    elif near and near[0] in OLD_LISTS and fold_key(str(path[0])) == "registries":
         hint, fix = _old_list(sheet, path, near[0])
     elif near:
         fix = sheet.renamed(path, near[0])
@@ -246,6 +292,8 @@ def _old_list(sheet: Sheet, path: Path, name: str) -> tuple[str, Fix | None]:
     hint = "write it in the current format" if texts else f"the old format has [registries.{name}]"
     if not texts or not removal or sheet.document is None:
         return hint, None
-    end = len(sheet.document.text)
-    added = sheet.insertion(None, text) if name == "search" else sheet.inserted(end, text)
+    end, header = len(sheet.document.text), sheet.header(path[:1])
+    if header and len(sheet.value(path[:1])) == 1:  # nothing else is in [registries]
+        removal = removal._replace(start=sheet.back(header.key_start))
+    added = sheet.insertion(None, text) if name == "search" and not header else sheet.inserted(end, text)
     return hint, sheet.fix(text, removal, added)

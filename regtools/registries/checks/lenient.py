@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from regtools.display import masked
 from regtools.errors import Place, RegtoolsError, TomlError
@@ -13,17 +14,33 @@ from regtools.toml.faults import error_at
 from regtools.toml.positions import Span, locate
 from regtools.toml.reader import check_values, decode, parse
 
+from ..neighbours import is_yaml
 from ..reading.document import Document, bom_error
 from ..reading.releases import Release
 from ..reading.schema import Path, Problem, Table, fold_key
 from ..reading.validation import check
 from .finding import Finding
-from .fixes import Edit, Fix
+from .fixes import Edit, Fix, apply
 from .mending import blanked, mended
 from .rules import rule
 
+_COMMA_AFTER = re.compile(r"\s*,[ \t]*")
+_COMMA_BEFORE = re.compile(r",\s*$")
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
 _MOST_FAULTS = 20
+
+
+class Part(NamedTuple):
+    """One table of a file: where it begins, its first name, and what entries it holds.
+
+    ``prefix`` and ``entry`` are those of the entry which it is, or belongs to; -1 is none.
+    """
+
+    start: int
+    name: str
+    prefix: str | None
+    entry: int
+    holds_entries: bool
 
 
 class Sheet:
@@ -38,6 +55,7 @@ class Sheet:
         text: its text, None if it has none.
         raw: its values as written, None if it is no TOML.
         document: what it sets, even if podman refuses it; None like ``raw``.
+        foreign: whether it is YAML or JSON, as files of other tools are.
         faults: what keeps it from being read, in order, each with its fix or None; empty if it is TOML.
         problems: what podman refuses in it.
     """
@@ -58,6 +76,7 @@ class Sheet:
         self.text: str | None = None
         self.raw: Table | None = None
         self.document: Document | None = None
+        self.foreign = False
         self.faults: list[tuple[RegtoolsError, Fix | None]] = []
         self.problems: list[Problem] = []
         self._lines: list[str] = []
@@ -81,7 +100,9 @@ class Sheet:
         self._lines = self.text.split("\n")
         self._starts = _starts(self._lines)
         if error := bom_error(self.text, notes, self.release, self.file):
-            self.faults.append((error, None))
+            text = "the same text, saved as UTF-8 without a byte-order mark"
+            self.faults.append((error, self.fix(text, Edit(self.file, 0, 0, ""))))
+        self.foreign = self.text.lstrip()[:1] == "{" or is_yaml(self.text)
         blank = self._uncover()
         if self.raw is None:
             return
@@ -97,16 +118,18 @@ class Sheet:
         """Find one fault after the other, until the text is TOML; return whether a line was left out."""
         lines, blank = list(self._lines), False
         found: list[tuple[TomlError, dict[int, str]]] = []
-        while self.raw is None and len(found) < _MOST_FAULTS:
+        while self.raw is None and len(found) < (1 if self.foreign else _MOST_FAULTS):
             dialect = "1.1" if (found or self.faults) and self.toml == "1.0" else self.toml
             try:
                 self.raw = parse("\n".join(lines), toml=dialect, file=self.file)
             except TomlError as error:
-                better = _better(lines, error)
+                better = {} if self.foreign else _better(lines, error)
                 found.append((error, better))
                 if error.code.startswith("toml11-"):
                     continue
                 if not better:
+                    if self.foreign:
+                        break
                     line = blanked(lines[error.line - 1], error) if error.line else None
                     if line is None or error.line is None:
                         break
@@ -180,6 +203,28 @@ class Sheet:
         found = (s for s in spans if s.line == s.header_line and s[:2] == s[2:4])
         return {span.key_start: span for span in sorted(found)}
 
+    @cached_property
+    def tables(self) -> list[Part]:
+        """The tables in the order of the text, each until the next one; the first is what has no header."""
+        if self.document is None:
+            return []
+        settings, entry = self.document.settings, -1
+        prefixes = {index: prefix for prefix, index in settings.indices.items()}
+        found = [Part(0, "", None, -1, self.header(("registry", 0)) is None)]
+        for start, span in self.headers.items():
+            name = fold_key(self.document.text[start : span.key_end].strip("[] \t"))
+            entry += name == "registry"
+            name = name.partition(".")[0]
+            prefix = prefixes.get(entry) if name == "registry" else None
+            number = entry if name == "registry" else -1
+            found.append(Part(self.back(start), name, prefix, number, name == "registries"))
+        return found
+
+    @cached_property
+    def table_starts(self) -> list[int]:
+        """Where the :attr:`tables` begin."""
+        return [table.start for table in self.tables]
+
     def header(self, path: Path) -> Span | None:
         """Return the header of a table, None if it is written in another way."""
         span = self.span(path)
@@ -195,8 +240,10 @@ class Sheet:
         value: Any = self.raw
         for part in path:
             if isinstance(value, dict) and isinstance(part, str):
-                keys = (part,) if part in value else value
-                value = next((value[key] for key in keys if fold_key(key) == fold_key(part)), None)
+                same = (
+                    part if part in value else next((k for k in value if fold_key(k) == fold_key(part)), None)
+                )
+                value = value.get(same)
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
                 value = value[part]
             else:
@@ -278,6 +325,29 @@ class Sheet:
             return None
         return self.edit(start, end, "")
 
+    def dropped(self, path: Path) -> Edit | None:
+        """Return the edit that takes an item out of a list, with one comma."""
+        span, text = self.span(path), self.document.text if self.document else ""
+        if span is None:
+            return None
+        after = _COMMA_AFTER.match(text, span.value_end)
+        before = None if after else _COMMA_BEFORE.search(text[: span.value_start])
+        start = before.start() if before else span.value_start
+        return self.edit(start, after.end() if after else span.value_end, "")
+
+    def shown(self, path: Path, *edits: Edit) -> Fix | None:
+        """Return a fix whose text is the whole table with its sub-tables, as the edits make it."""
+        number = next((i for i, part in enumerate(self.tables) if path == ("registry", part.entry)), 0)
+        later = (part.start for part in self.tables[number + 1 :] if part.entry != path[-1])
+        start, end = self.tables[number].start, next(later, len(self.text or ""))
+        inside = [edit._replace(start=edit.start - start, end=edit.end - start) for edit in edits]
+        text = apply((self.text or "")[start:end], inside)
+        return self.fix("\n".join(filter(str.strip, text.splitlines())), *edits)
+
+    def start(self, number: int) -> int:
+        """Return the offset in the file of a line, counted from 1; of one after the last, the end."""
+        return min(self._starts[min(number, len(self._starts)) - 1], len(self.text or ""))
+
     def insertion(self, header: Span | None, text: str) -> Edit:
         """Return the edit that inserts lines below a header, or above the first one, before what is there."""
         whole = self.document.text if self.document else ""
@@ -318,7 +388,7 @@ def _better(lines: list[str], error: TomlError) -> dict[int, str]:
     try:
         parse("\n".join(better.get(index, line) for index, line in enumerate(lines)))
     except TomlError as later:
-        if (later.offset or 0) <= (error.offset or 0):
+        if later.code == error.code and (later.offset or 0) <= (error.offset or 0):
             return {}
     return better
 

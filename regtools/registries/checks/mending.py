@@ -21,6 +21,8 @@ _QUOTES = str.maketrans("“”„‟«»「」『』＂‘’‚‛‹›＇", 
 _WIDE = {"、": ",", "。": ".", "【": "[", "】": "]", "〔": "[", "〕": "]", "—": "-", "–": "-"}
 _TRUE, _FALSE = ("true", "yes", "on", "y", "enabled"), ("false", "no", "off", "n", "disabled")
 _SINGLE = re.compile(r"(\s*)\[(registry(?:\.mirror)?)\](\s*(?:#.*)?)")
+_PLURAL = re.compile(r"\s*\[\[(?:registries|registrys)\]\]\s*")
+_MIRROR = re.compile(r"(\s*)mirror(?=\s*=)")
 _STATEMENT = re.compile(r"\s*[^\[\s].*[=:＝：/].*")
 _WORD = re.compile(r"[\w./:*@+-]+")
 
@@ -121,7 +123,9 @@ _BRACKETS = frozenset({"table-vs-array", "duplicate-table"})
 def mended(lines: list[str], error: TomlError) -> dict[int, str]:
     """Return the lines that mend a fault: index from 0 → new line. Empty if there is no mend."""
     if error.code in _BRACKETS:
-        return doubled_brackets(lines)
+        return doubled_brackets(lines) or _listed(lines)
+    if error.code == "mirror-before-registry":
+        return {index: "[[registry]]" for index, line in enumerate(lines) if _PLURAL.fullmatch(line)}
     mend = _MENDS.get(error.code)
     if mend is None or error.line is None or error.column is None or error.end_column is None:
         return {}
@@ -129,6 +133,12 @@ def mended(lines: list[str], error: TomlError) -> dict[int, str]:
     line = whole.removesuffix("\r")
     better = mend(line, error.column - 1, error.end_column - 1)
     return {} if better is None or better == line else {error.line - 1: better + whole[len(line) :]}
+
+
+def _listed(lines: list[str]) -> dict[int, str]:
+    """Return ``mirrors = ...`` for ``mirror = ...`` beside such tables; the rules make tables of it."""
+    found = ((index, _MIRROR.match(line)) for index, line in enumerate(lines))
+    return {index: f"{one[1]}mirrors{lines[index][one.end() :]}" for index, one in found if one}
 
 
 def doubled_brackets(lines: list[str]) -> dict[int, str]:

@@ -2,30 +2,33 @@
 
 A fix is applied to a copy in memory, alone and together with the others, and the copy is checked by the same
 release's rules. It is kept if its finding is gone and no error or warning is new. What only shows in the
-merged configuration may be new if podman refused the files before.
+merged configuration may be new if podman refused the files before. Together, the fixes must leave alone all
+names that none of them touches.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
-from regtools.errors import RegtoolsError
-
-from ..resolve import resolve
 from ..settings import Settings
 from .finding import Finding
-from .fixes import Fix, OverlapError, apply_all, compatible
+from .fixes import Edit, Fix, OverlapError, apply_all, compatible
+from .lenient import Sheet
+from .probes import effect, leads, probes, shifted, touched
 from .rules import NOTE, WHOLE, rule
 
 Check = Callable[[dict[str | None, str]], "State"]
 
 
+# A table with one of these has not been looked into: what is wrong there shows when it is mended.
+HIDING = frozenset({"table-for-list"})
 MOST_ALONE = 200  # more fixes than this are tried together only
 _MOST_CHARACTERS = 2_000_000  # and so are fixes if trying each alone would read more than this
-_WAITS = "this fix waits for the next run: another one changes the same text"
+_WAITS = "another fix changes the same text, so this one waits for the next run; check --fix applies both"
 
 
 class State(NamedTuple):
@@ -34,6 +37,12 @@ class State(NamedTuple):
     findings: list[Finding]
     view: Settings
     sound: bool
+    sheets: tuple[Sheet, ...]
+
+    @property
+    def told(self) -> bool:
+        """Whether no fault hides what follows it."""
+        return all(sheet.raw is not None for sheet in self.sheets)
 
 
 def prove(before: State, check: Check) -> list[Finding]:
@@ -44,22 +53,32 @@ def prove(before: State, check: Check) -> list[Finding]:
         check: checks the files again, with some texts replaced.
     """
     fixes = list(dict.fromkeys(finding.fix for finding in before.findings if finding.fix))
-    if not fixes:
+    others = list(dict.fromkeys(fix for finding in before.findings for fix in finding.alternatives))
+    if not fixes and not others:
         return before.findings
     few = len(fixes) <= MOST_ALONE and sum(len(fix.source) for fix in fixes) <= _MOST_CHARACTERS
-    alone = {fix: tried for fix in fixes if (tried := _tried(before, [fix], check))} if few else {}
-    chosen = set(_together(before, list(alone) if few else fixes, check, one_by_one=few))
-    kept = []
-    for finding in before.findings:
-        fix, hint = finding.fix, finding.hint
-        if fix in alone:
-            fix = replace(fix, effect=_effect(before, alone[fix]), waits=fix not in chosen)
-            if fix.waits:
-                hint = f"{hint}; {_WAITS}" if hint else _WAITS
-        elif fix not in chosen:
-            fix = None
-        kept.append(replace(finding, fix=fix, hint=hint))
-    return kept
+    alone = {fix: after for fix in fixes if (after := _tried(before, [fix], check))} if few else {}
+    choices = {fix: after for fix in others[:MOST_ALONE] if (after := _tried(before, [fix], check))}
+    chosen, together = _together(before, list(alone) if few else fixes, check, one_by_one=few)
+    whole = _Touched(before, together, chosen)
+    told: dict[Fix, str | None] = dict.fromkeys((*alone, *choices))
+    told |= {fix: whole.effect(fix) for fix in chosen}
+    for fix, after in (alone | choices).items():
+        if after.sound:
+            told[fix] = _Touched(before, after, [fix]).effect(fix)
+    applied = set(chosen)
+    return [_shown(finding, told, applied) for finding in before.findings]
+
+
+def _shown(finding: Finding, told: dict[Fix, str | None], chosen: Collection[Fix]) -> Finding:
+    """Return a finding with the fixes that have been proven, and what they change."""
+    fix, hint = finding.fix, finding.hint
+    if fix is not None:
+        fix = replace(fix, effect=told[fix], waits=fix not in chosen) if fix in told else None
+    if fix and fix.waits:
+        hint = f"{hint}; {_WAITS}" if hint else _WAITS
+    others = tuple(replace(each, effect=told[each]) for each in finding.alternatives if each in told)
+    return replace(finding, fix=fix, hint=hint, alternatives=others)
 
 
 def _tried(before: State, fixes: list[Fix], check: Check) -> State | None:
@@ -71,64 +90,79 @@ def _tried(before: State, fixes: list[Fix], check: Check) -> State | None:
     old, new = _counted(before.findings), _counted(after.findings)
     notes = {finding.code for finding in after.findings if finding.severity == NOTE}
     tried = set(fixes)
-    wanted = _counted(finding for finding in before.findings if finding.fix in tried)
+    wanted = _counted(
+        finding
+        for finding in before.findings
+        if finding.fix in tried or not tried.isdisjoint(finding.alternatives)
+    )
     if any(new[key] > old[key] - number for key, number in wanted.items()):
         return None
     added = [key for key in new if new[key] > old[key] and key[1] not in notes]
     hidden = not before.sound and all(rule(code).looks_at == WHOLE for _, code in added)
-    return after if not added or hidden else None
+    uncovered = any(code in HIDING for _, code in wanted) and after.told
+    return after if not added or hidden or uncovered else None
 
 
 def _counted(findings: Iterable[Finding]) -> Counter[tuple[str | None, str]]:
     return Counter((finding.where.file if finding.where else None, finding.code) for finding in findings)
 
 
-def _together(before: State, fixes: list[Fix], check: Check, *, one_by_one: bool) -> list[Fix]:
-    """Return fixes that can be applied at once: those after which the fewest findings are left.
+def _together(before: State, fixes: list[Fix], check: Check, *, one_by_one: bool) -> tuple[list[Fix], State]:
+    """Return fixes that can be applied at once, and the state after them: the fewest findings are left.
 
     If they cannot all be applied, they are added one by one, or the fixes of one rule after the other.
     """
     orders = [compatible(fixes), compatible(fixes, largest=True)]
-    tried = [(len(after.findings), order) for order in orders if (after := _tried(before, order, check))]
+    orders = orders[: 1 + (set(orders[0]) != set(orders[1]))] if fixes else []
+    tried = [(order, after) for order in orders if (after := _all_tried(before, order, check))]
     if tried:
-        return min(tried, key=lambda one: one[0])[1]
+        return min(tried, key=lambda one: len(one[1].findings))
     codes = {finding.fix: finding.code for finding in before.findings}
     groups: dict[object, list[Fix]] = {}
-    for fix in orders[0]:
+    for fix in orders[0] if orders else ():
         groups.setdefault(fix if one_by_one else codes[fix], []).append(fix)
     chosen: list[Fix] = []
+    state = before
     for group in groups.values():
-        if _tried(before, [*chosen, *group], check):
-            chosen += group
-    return chosen
+        if after := _all_tried(before, [*chosen, *group], check):
+            chosen, state = [*chosen, *group], after
+    return chosen, state
 
 
-def _effect(before: State, after: State) -> str | None:
-    """Return where names lead now, for the first entry, alias or search list that is another one."""
-    if not after.sound:
-        return None
-    old, new = before.view, after.view
-    entries = {entry.prefix: entry for entry in old.registries} if before.sound else {}
-    changed = [entry.prefix for entry in new.registries if entries.get(entry.prefix) != entry]
-    names = [f"{prefix.replace('*', 'any', 1)}/image" for prefix in changed]
-    names += [name for name, target in new.aliases.items() if old.aliases.get(name) != target]
-    if old.unqualified_search_registries != new.unqualified_search_registries:
-        names.append("image")
-    for name in names:
-        now = _sources(new, name)
-        if now and (not before.sound or now != _sources(old, name)):
-            return f"after this, {name} comes from {', then '.join(now)}"
-    return None
+def _all_tried(before: State, fixes: list[Fix], check: Check) -> State | None:
+    """Try fixes at once; names that none of them touches must lead where they led."""
+    after = _tried(before, fixes, check)
+    if after is None or not (before.sound and after.sound):
+        return after
+    names = set(chain(probes(before.view), probes(after.view)))
+    names.difference_update(_Touched(before, after, fixes).names(fixes))
+    moved = any(leads(before.view, name) != leads(after.view, name) for name in names)
+    return None if moved else after
 
 
-def _sources(view: Settings, name: str) -> list[str]:
-    try:
-        found = resolve(view, name).candidates
-    except RegtoolsError:
-        return []
-    return [
-        source.reference.removesuffix(":latest")
-        for candidate in found
-        for source in candidate.sources
-        if not source.blocked
-    ]
+class _Touched:
+    """What fixes touch, before and after some of them have been applied."""
+
+    def __init__(self, before: State, after: State, applied: Iterable[Fix]) -> None:
+        self.before, self.after = before, after
+        edits: dict[str | None, set[Edit]] = {}
+        for fix in applied:
+            edits.setdefault(fix.file, set()).update(fix.edits)
+        self._shifts = {file: shifted(each) for file, each in edits.items()}
+
+    def names(self, fixes: Iterable[Fix]) -> Iterator[str]:
+        """Yield a name for each thing that some of the fixes touch."""
+        for fix in fixes:
+            late = self._shifts[fix.file]
+            ranges = [(edit.start, edit.end) for edit in fix.edits]
+            moved = [(late(edit.start), late(edit.start) + len(edit.text)) for edit in fix.edits]
+            for state, places in ((self.before, ranges), (self.after, moved)):
+                sheet = next(sheet for sheet in state.sheets if sheet.file == fix.file)
+                yield from touched(sheet, places)
+
+    def effect(self, fix: Fix) -> str | None:
+        """Return what a fix changes, if podman reads the files then."""
+        if not self.after.sound:
+            return None
+        old = self.before.view if self.before.sound else None
+        return effect(old, self.after.view, self.names([fix]))

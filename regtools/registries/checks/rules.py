@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from regtools.display import printable
 from regtools.errors import RegtoolsError
 from regtools.toml.reader import parse
 
@@ -75,7 +76,7 @@ class Rule(NamedTuple):
         ]
         parts += [f"Example{about}:\n\n{_indented(self.bad)}"] if self.times == 1 else []
         parts += [f"Not reported:\n\n{_indented(self.good)}", f"What to do: {self.fix}"]
-        return "\n\n".join(parts)
+        return printable("\n\n".join(parts))
 
 
 def _indented(example: Any) -> str:
