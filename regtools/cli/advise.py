@@ -10,12 +10,11 @@ from pathlib import Path
 from regtools.analysis.advice.advise import advise
 from regtools.analysis.advice.vantages import Advice
 from regtools.analysis.measurements import read_measurements
-from regtools.errors import Place, RegtoolsError, unwritable
+from regtools.errors import unwritable
 from regtools.files import write_file
-from regtools.toml.to_json import read_file
 
 from .options import configuration, load, misuse, release
-from .output import NO, OK, complain, say, write
+from .output import NO, OK, complain, holds, refuse_other, say, write
 from .parser import ending, file
 
 FOR_ALL = "for-all.conf"
@@ -78,24 +77,12 @@ def _write_each(found: Advice, options: Namespace) -> int:
 
 def _write(texts: Mapping[str, str], *, force: bool) -> None:
     """Write the files that are not yet as they should be, or none if a file of the user's is in the way."""
-    present = {path: _present(path) for path in texts}
     for path, text in texts.items():
-        if not force and present[path] not in (None, text):
-            message = "this file is there and holds something else"
-            hint = "--force replaces it"
-            raise RegtoolsError(message, kind="file-exists", stage="load", where=Place(path), hint=hint)
+        if not force:
+            refuse_other(path, text)
     for path, text in texts.items():
-        if present[path] == text:
+        if holds(path, text):
             complain(f"{path}: unchanged, it says so already")
         else:
             write_file(path, text, what="the drop-in")
             complain(f"{path}: written; see it in effect with regtools explain")
-
-
-def _present(path: str) -> str | None:
-    try:
-        return read_file(path).decode("utf-8", "replace")
-    except RegtoolsError as error:
-        if error.kind == "file-missing":
-            return None
-        raise

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from regtools.display import printable, size, terminal_width, visible
 from regtools.display import wrapped as wrapped
-from regtools.errors import RegtoolsError, unwritable
+from regtools.errors import Place, RegtoolsError, unreadable, unwritable
 from regtools.files import write_file
 
 if TYPE_CHECKING:
@@ -116,6 +116,33 @@ def write(text: str, path: str | None, *, what: str = "it") -> None:
             raise
         except OSError as error:
             raise unwritable("standard output", error, what=what) from error
+
+
+def holds(path: str, text: str) -> bool | None:
+    """Return whether a file holds just this text; None if there is no file.
+
+    Raises:
+        RegtoolsError: kind ``file-unreadable``.
+    """
+    if not os.path.isfile(path):  # noqa: PTH113 - a device or a pipe holds nothing
+        return None
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            return stream.read(len(data) + 1) == data
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def refuse_other(path: str, text: str) -> None:
+    """Raise an error if a file is there and holds something else than this text.
+
+    Raises:
+        RegtoolsError: kind ``file-exists``.
+    """
+    if holds(path, text) is False:
+        message, hint = "this file is there and holds something else", "--force replaces it"
+        raise RegtoolsError(message, kind="file-exists", stage="load", where=Place(path), hint=hint)
 
 
 def draw_without_window() -> None:

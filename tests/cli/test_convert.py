@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
 from pathlib import Path
@@ -111,17 +112,30 @@ def test_a_current_file_comes_back_as_it_is(tmp_path: Path, capsys: pytest.Captu
     assert run(capsys, str(tmp_path / "a.conf"))[:2] == (0, text)
 
 
+def test_a_dash_is_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(DAEMON).encode())))
+    status, out, err = run(capsys, "-")
+    assert (status, "mirror.example" in out) == (0, True)
+    assert err.startswith("<stdin>: note: ")
+
+
 def test_the_output_appears_whole_or_not_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, target = tmp_path / "old.conf", tmp_path / "new.conf"
     source.write_text(OLD)
     target.write_text("before")
     target.chmod(0o640)
-    assert run(capsys, str(source), "-o", str(target))[0] == 0
+    status, _, err = run(capsys, str(source), "-o", str(target))
+    assert (status, target.read_text()) == (1, "before")
+    assert "holds something else" in err and "--force" in err
+    assert run(capsys, str(source), "-o", str(target), "--force")[0] == 0
+    assert run(capsys, str(source), "-o", str(target))[0] == 0  # it holds the same already
     assert "[[registry]]" in target.read_text()
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
     source.write_text("[registries.search]\nregistries = [\n")
     target.write_text("before")
-    assert run(capsys, str(source), "-o", str(target))[0] == 1
+    assert run(capsys, str(source), "-o", str(target), "--force")[0] == 1
     assert target.read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.conf", "old.conf"]
 

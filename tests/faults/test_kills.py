@@ -112,7 +112,8 @@ WRITERS = {
     "advice": Writer("regtools advise m.csv --conf places.conf --write out.conf --force", old=("out.conf",)),
     "chart": Writer("regtools compare m.csv --plot out.png", old=("out.png",)),
     "report": Writer("regtools compare m.csv --report out.html", old=("out.html",)),
-    "conversion": Writer("regtools convert old.conf -o out.conf", old=("out.conf",)),
+    "conversion": Writer("regtools convert old.conf -o out.conf --force", old=("out.conf",)),
+    "fix": Writer("regtools check faulty.conf --fix --podman 6"),
     "parquet": Writer(f'python -c "{PARQUET}"', old=("out.parquet", "out.requests.parquet")),
 }
 ONLY_LONG = {"campaign by podman", "campaign of two workers", "layout", "cache init", "report"}
@@ -138,6 +139,7 @@ def furnish(folder: Path, bed: Testbed) -> Path:
     (folder / "tmp").mkdir(parents=True)
     (folder / "places.conf").write_text(bed.conf_text)
     (folder / "old.conf").write_text('[registries.search]\nregistries = ["quay.io"]\n')
+    (folder / "faulty.conf").write_text("[[registry]]\nlocation = quay.io\n")
     times = "".join(
         f"{bed.addresses[name]},origin.test/hello,{n},{slow + n / 100},true\n"
         for n in range(12)

@@ -694,3 +694,10 @@ def test_fixes_bring_no_new_error_or_warning(
 @given(st.text() | st.binary())
 def test_no_input_raises(source: str | bytes) -> None:
     assert isinstance(check(source).findings, list)
+
+
+def test_a_page_shows_the_severity_beside_a_fix() -> None:
+    page = check_texts(
+        release("6"), [("a.conf", "[[registry]]\nlocation = quay.io\n", False)]
+    ).findings._repr_html_()
+    assert "<b style=" in page and ">error</b><br>unquoted-value<br>a.conf:2:12" in page
