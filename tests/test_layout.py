@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "regtools"
 EXCEPTIONS = Path(__file__).with_name("layout_exceptions.json")
 
-MOST_MODULES = 147  # what a source is, and the table of other commands, are modules of their own
+MOST_MODULES = 145
 MOST_IN_A_FOLDER = 16
 MOST_LINES = 17_000  # of code: blank lines, comments and docstrings are not counted
 
@@ -41,7 +41,7 @@ MAY_ASK = {
     # The terminal shows the check-up and copies the chapters; the notebook knows nothing of the terminal.
     "cli": {"toml", "registries", "pull", "campaigns", "analysis", "testbed", "cache", "notebook"},
 }
-# Lines of code that a room may have. A commit that raises one says why.
+# Lines of code that a room may have, as the house was rebuilt.
 BUDGET = {
     "ground": 630,
     "toml": 1_210,
@@ -54,6 +54,20 @@ BUDGET = {
     "notebook": 530,
     "cli": 1_540,
 }
+# What each capability that came later may add: modules, and lines of a room. A commit that raises one says why.
+LATER: dict[str, tuple[int, dict[str, int]]] = {
+    "podman 6.1, hostile drop-ins, hostile input": (0, {"registries": 80, "pull": 180, "testbed": 20}),
+    "%%needs": (1, {"notebook": 60}),
+    "formats, completion, manual pages": (6, {"cli": 240}),
+    "rules as data, tried fixes, neighbours' files, explain in twenty lines": (
+        13,
+        {"ground": 45, "registries": 1_430, "cli": 190},
+    ),
+}
+for added, lines_of in LATER.values():
+    MOST_MODULES += added
+    MOST_LINES += sum(lines_of.values())
+    BUDGET = {name: least + lines_of.get(name, 0) for name, least in BUDGET.items()}
 # Loaded when they are needed: heavy packages, and standard modules that cost over 5 ms where most calls do without,
 # or over 1 ms at the start of every command.
 HEAVY = {

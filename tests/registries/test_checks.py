@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from regtools import Finding, RegistriesConf, RegtoolsError
 from regtools.registries.checks import Edit, Fix, Report, check_machine, check_texts, rules
-from regtools.registries.checks.prover import MOST_ALONE
+from regtools.registries.checks.proof.prover import MOST_ALONE
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release
 from regtools.registries.reading.schema import ENTRY, MIRROR, TOP

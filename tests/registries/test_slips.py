@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.registries.checks import Findings, Fix, Report, check_texts
-from regtools.registries.checks.probes import SHORT, probe
+from regtools.registries.checks.proof.probes import SHORT, probe
 from regtools.registries.reading.releases import release
 from tests.conftest import LONG
 from tests.registries.slips import SLIPS, VALID

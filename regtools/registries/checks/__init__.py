@@ -31,7 +31,7 @@ from .keys import keys
 from .lenient import Sheet
 from .merged import modes, replaced, search_list, shown_aliases, whole
 from .places import places
-from .prover import State, prove
+from .proof.prover import State, prove
 from .refused import faults, old_format, problems
 from .rules import ERROR, NOTE, WARNING, Rule, page, rule, rules
 from .together import together

@@ -9,10 +9,10 @@ from itertools import accumulate, chain
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB
 
-from ..resolve import resolve
-from ..settings import Settings
-from .fixes import Edit
-from .lenient import Sheet
+from ...resolve import resolve
+from ...settings import Settings
+from ..fixes import Edit
+from ..lenient import Sheet
 
 SHORT = "app"  # asked for in each registry of the search list
 _SHOWN = 3  # names in one sentence

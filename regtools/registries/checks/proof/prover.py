@@ -14,12 +14,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
-from ..settings import Settings
-from .finding import Finding
-from .fixes import Edit, Fix, OverlapError, apply_all, compatible
-from .lenient import Sheet
+from ...settings import Settings
+from ..finding import Finding
+from ..fixes import Edit, Fix, OverlapError, apply_all, compatible
+from ..lenient import Sheet
+from ..rules import NOTE, WHOLE, rule
 from .probes import effect, leads, probes, shifted, touched
-from .rules import NOTE, WHOLE, rule
 
 Check = Callable[[dict[str | None, str]], "State"]
 
