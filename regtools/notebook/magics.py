@@ -126,6 +126,7 @@ def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
       hint: write location = "quay.io"
       fix:
         location = "quay.io"
+      after this, quay.io/app comes from quay.io/app
     """
     file = "registries.conf" if isinstance(source, str) else Path(source).name
     data = source if isinstance(source, str) else read_file(source)

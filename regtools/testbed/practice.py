@@ -29,8 +29,13 @@ from pathlib import Path
 
 from regtools.display import printable
 from regtools.errors import RegtoolsError
-from regtools.pull.engines.engine import variable_is_alone
-from regtools.pull.engines.home import containers_conf, new_folder, remove_folder, storage_conf
+from regtools.pull.engines.home import (
+    containers_conf,
+    new_folder,
+    remove_folder,
+    storage_conf,
+    variable_is_alone,
+)
 
 from .bed import Testbed
 from .process import Closing, failed

@@ -32,8 +32,7 @@ from threading import Thread
 from typing import TypedDict, Unpack
 
 from regtools.errors import RegtoolsError
-from regtools.pull.engines.engine import variable_is_alone
-from regtools.pull.engines.home import new_folder, remove_folder, storage_options
+from regtools.pull.engines.home import new_folder, remove_folder, storage_options, variable_is_alone
 
 with suppress(ImportError):  # Windows, where podman runs in a machine of its own
     import pty

@@ -60,7 +60,7 @@ def test_a_second_run_changes_nothing(conf: Path, capsys: pytest.CaptureFixture[
     assert main([*words, "--diff"]) == 0
     assert conf.stat() == before
     out, err = capsys.readouterr()
-    assert err == f"{conf}: fixed\nleft after this: 0 errors, 0 warnings, 0 notes\n"
+    assert err == f"{conf}: fixed\nleft after this: 0 errors, 0 warnings, 1 note\n"
     assert "---" not in out
 
 
@@ -199,7 +199,8 @@ def test_a_disk_that_takes_nothing(kind: str, words: str, conf: Path, tmp_path: 
 
 CHANGED = """
 import os, sys
-from regtools.cli import main, repair
+from regtools.cli import main
+from regtools.cli.formats import repair
 from regtools.files import write_file
 def late(path, *rest, **more):
     with open(path, "a") as stream:
@@ -222,7 +223,8 @@ def test_a_file_that_changes_meanwhile_is_left_alone(conf: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from regtools.cli import main, repair
+from regtools.cli import main
+from regtools.cli.formats import repair
 conf, new = Path(sys.argv[1]), os.fsencode(sys.argv[2])
 old, write = conf.read_bytes(), repair.write_file
 def trace(frame, event, argument):

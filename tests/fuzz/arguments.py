@@ -13,13 +13,12 @@ import shutil
 import tempfile
 from contextlib import ExitStack
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
 
-from regtools.cli import COMMANDS
-from regtools.cli.options import Parser
+from regtools.cli import COMMANDS, command
+from regtools.cli.parser import Parser
 from regtools.errors import RegtoolsError
 from tests.support.command import regtools
 
@@ -33,7 +32,7 @@ def _options() -> tuple[str, ...]:
     found: set[str] = set()
     for name in COMMANDS:
         parser = Parser(name)
-        import_module(f"regtools.cli.{name}").configure(parser)
+        command(name).configure(parser)
         for action in parser._actions:
             verbs = action.choices if isinstance(action.choices, dict) else {}
             found |= {*action.option_strings, *verbs}

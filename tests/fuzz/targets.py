@@ -221,7 +221,7 @@ def server(data: bytes) -> None:
         if receiver.header(line) is not None:
             break
     assert 0 <= receiver.status < 10**18
-    exchange = Exchange(receiver.status, receiver.headers, data, b"", None, "", False, {})
+    exchange = Exchange(receiver.status, receiver.headers, data, b"", None, {})
     assert (_retry_after(exchange) or 0.0) >= 0
     _said(exchange)
     for text in (*receiver.headers.values(), read_text(data)):

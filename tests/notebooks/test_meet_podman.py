@@ -24,7 +24,7 @@ def practice() -> Iterator[Practice]:
     """A terminal in which the chapter's image is built and its container `web` runs."""
     with Practice(rootless=True) as practice:
         (build,) = (cell.source for cell in code_cells(CHAPTER) if cell.id == "buildah-builds")
-        assert practice.run(build.removeprefix("%%terminal\n")).text == "localhost/tools:latest\n"
+        assert practice.run(build.partition("%%terminal\n")[2]).text == "localhost/tools:latest\n"
         assert practice.run("podman run --detach --name web localhost/tools sleep 300").status == 0
         yield practice
 

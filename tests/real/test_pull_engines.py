@@ -180,7 +180,7 @@ def test_ctrl_c_waits_until_the_program_has_an_owner() -> None:
 def test_a_program_that_is_not_there_is_told(
     engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from regtools.pull.engines.engine import engine_version
+    from regtools.pull.engines.home import engine_version
 
     engine_version.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from regtools import RegtoolsError
-from regtools.pull.engines import engine as engines
+from regtools.pull.engines import home as engines
 from tests.support import podman
 from tests.support.podman import DEBIANS, Engine, _answer, _make_root, packaged_podman
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from regtools.campaigns.campaign import run_campaign
 from regtools.campaigns.journal import append
-from regtools.pull.engines.engine import engine_version
+from regtools.pull.engines.home import engine_version
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
 from regtools.testbed import Link, Links, Payload, Testbed

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from regtools.campaigns.campaign import Progress, run_campaign
-from regtools.pull.engines.engine import engine_version
+from regtools.pull.engines.home import engine_version
 from tests.conftest import ROOT
 from tests.recorded.measure_cache import machine
 from tests.recorded.mirrors import FAILING, IMAGES, MIRRORS, UPSTREAM, World, opened

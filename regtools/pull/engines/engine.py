@@ -10,8 +10,6 @@ timed, so ``requests`` is empty. ``max_rss_kb`` is the peak memory of the progra
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import subprocess
 import time
 from collections import Counter
@@ -31,13 +29,12 @@ from ..http.values import Censor, Secret, pull_error
 from ..manifests import Image, Platform, read_manifest
 from ..recorder import Usage, conclude
 from ..records import Failure, Pull
-from .home import EngineHome
+from .home import EngineHome, engine_version, variable_is_alone
 from .log import Story
 from .process import Ended, run_engine
 
 Served = tuple[str, Image | None]  # the name that was pulled, and its manifest if that is known
 
-ENGINES = ("builtin", "podman", "skopeo")
 TIMEOUT_S = 1800.0
 
 
@@ -100,43 +97,6 @@ def _logins(conf: RegistriesConf, resolution: Resolution) -> Iterator[Secret]:
             login = find_login(conf, source.reference)
             if login is not None:
                 yield from (login.password, login.identity_token, login.basic())
-
-
-def variable_is_alone(engine: str) -> bool:
-    """Return whether CONTAINERS_REGISTRIES_CONF makes the installed engine ignore all other files.
-
-    Raises:
-        RegtoolsError: as :func:`engine_version`.
-    """
-    return int(engine_version(engine).partition(".")[0]) >= (6 if engine == "podman" else 2)
-
-
-PATIENCE_S = 60.0  # within which a program says its version; a tenth of a second is usual
-
-
-@lru_cache
-def engine_version(engine: str) -> str:
-    """Return the version of ``podman`` or ``skopeo`` on this machine.
-
-    Raises:
-        RegtoolsError: ``unknown-engine``, ``program-missing``, or ``engine`` if it does not report one.
-    """
-    if engine not in ENGINES[1:]:
-        hint = f"choose one of {', '.join(ENGINES)}"
-        raise pull_error("unknown-engine", f"there is no engine {engine!r}", hint)
-    if shutil.which(engine) is None:
-        hint = f"install {engine}, or use --engine builtin, which needs no program"
-        raise pull_error("program-missing", f"{engine} is not installed here", hint)
-    command = [engine, "--version"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    except subprocess.TimeoutExpired:
-        hint = "see what it waits for, or use --engine builtin"
-        raise pull_error("engine", f"{engine} --version does not answer", hint) from None
-    version = re.search(r"\d+\.\d+\S*", done.stdout)
-    if version is None:
-        raise pull_error("engine", f"{engine} does not report its version")
-    return version[0]
 
 
 @lru_cache

@@ -13,21 +13,27 @@ policy are links to the user's files, which are neither copied nor read here. Si
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
+from ..http.values import pull_error
+
 with suppress(ImportError):  # Windows, where none of these programs runs
     import resource
 
 
+ENGINES = ("builtin", "podman", "skopeo")
+PATIENCE_S = 60.0  # within which a program says its version; a tenth of a second is usual
 LONGEST = 30  # characters of the parent folder: podman takes no runroot of more than 50
 LIMIT = 20_000  # open files and processes; podman's default is more than an ordinary user may grant
 # Where podman writes the number of the process that keeps a rootless user's namespaces open.
@@ -160,3 +166,40 @@ def _limit(kind: int) -> int:
     """Return how many open files, or processes, this user may grant a container."""
     _, hard = resource.getrlimit(kind)
     return LIMIT if hard == resource.RLIM_INFINITY else min(hard, LIMIT)
+
+
+# -- the programs ------------------------------------------------------------------------------------------
+
+
+def variable_is_alone(engine: str) -> bool:
+    """Return whether CONTAINERS_REGISTRIES_CONF makes the installed engine ignore all other files.
+
+    Raises:
+        RegtoolsError: as :func:`engine_version`.
+    """
+    return int(engine_version(engine).partition(".")[0]) >= (6 if engine == "podman" else 2)
+
+
+@lru_cache
+def engine_version(engine: str) -> str:
+    """Return the version of ``podman`` or ``skopeo`` on this machine.
+
+    Raises:
+        RegtoolsError: ``unknown-engine``, ``program-missing``, or ``engine`` if it does not report one.
+    """
+    if engine not in ENGINES[1:]:
+        hint = f"choose one of {', '.join(ENGINES)}"
+        raise pull_error("unknown-engine", f"there is no engine {engine!r}", hint)
+    if shutil.which(engine) is None:
+        hint = f"install {engine}, or use --engine builtin, which needs no program"
+        raise pull_error("program-missing", f"{engine} is not installed here", hint)
+    command = [engine, "--version"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    except subprocess.TimeoutExpired:
+        hint = "see what it waits for, or use --engine builtin"
+        raise pull_error("engine", f"{engine} --version does not answer", hint) from None
+    version = re.search(r"\d+\.\d+\S*", done.stdout)
+    if version is None:
+        raise pull_error("engine", f"{engine} does not report its version")
+    return version[0]
