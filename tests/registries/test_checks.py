@@ -701,3 +701,9 @@ def test_a_page_shows_the_severity_beside_a_fix() -> None:
         release("6"), [("a.conf", "[[registry]]\nlocation = quay.io\n", False)]
     ).findings._repr_html_()
     assert "<b style=" in page and ">error</b><br>unquoted-value<br>a.conf:2:12" in page
+
+
+def test_a_name_that_becomes_no_name_is_not_called_blocked() -> None:
+    text = 'location = "docker.io"\n[[registry.mirror]]\nlocation = "m"\n'
+    effects = [finding.fix.effect for finding in check(text, "5").findings if finding.fix]
+    assert effects and not any("blocked" in (effect or "") for effect in effects)

@@ -65,10 +65,12 @@ def shifted(applied: Iterable[Edit]) -> Callable[[int], int]:
 
 
 def sources(view: Settings, name: str) -> tuple[str, ...] | None:
-    """Return where a name leads, None if nowhere; no source is left of one that is blocked."""
+    """Return where a name leads; None if it leads to no name; no source is left of one that is blocked."""
     try:
         found = resolve(view, name).candidates
     except RegtoolsError:
+        return None
+    if all(candidate.failed for candidate in found):
         return None
     return tuple(
         source.reference.removesuffix(":latest") + (" (plain HTTP allowed)" if source.insecure else "")
