@@ -78,7 +78,7 @@ DOORS = {
     "regtools.toml.reader": ("regtools.toml.diagnosis",),
     "regtools.registries.conf": ("regtools.registries.checks",),
     "regtools.registries.resolution": ("regtools.registries.frames",),
-    "regtools.pull.records": ("regtools.pull.frames",),
+    "regtools.pull.records": ("regtools.pull.frames", "regtools.pull.failures"),
     "regtools.pull.timing": ("regtools.pull.engines.engine.",),
     "regtools.campaigns.campaign": ("regtools.campaigns.hosts.",),
 }

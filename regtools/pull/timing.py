@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pycurl
 
@@ -17,6 +17,7 @@ from regtools.registries.resolution import Candidate, Resolution
 from regtools.version import __version__
 
 from .failover import Failover
+from .hints import public_hint
 from .http.fetch import Lane
 from .http.transport import Client, Limits
 from .http.values import exhausted, pull_error
@@ -24,7 +25,7 @@ from .layout import Layout
 from .manifests import Image, Platform, host_platform, parse_platform
 from .recorder import Run, Usage, conclude
 from .records import Failure, Meter, Pull, Request
-from .repository import discard, pull_blobs
+from .repository import Repository, discard, pull_blobs
 
 CLIENT_VERSION = f"{__version__} libcurl/{pycurl.version_info()[1]}"
 _MOST_WORKERS = 64
@@ -126,6 +127,8 @@ class _Walk:
     workers: int
     run: Run
     layout: Layout | None = None
+    plain: bool = False
+    refused: dict[int, Repository] = field(default_factory=dict)
     image: Image | None = None
     reference: str | None = None
     served_by: str | None = None
@@ -166,8 +169,20 @@ class _Walk:
             self.unexpected = error
         finally:
             self.spent = run.stages()
+            self._look_again(lanes[0])
             for client in clients:
                 client.close()
+
+    def _look_again(self, lane: Lane) -> None:
+        """Find out, after the pull and outside its rows, whether a refused login was needed at all."""
+        aside = replace(lane, run=Run(replace(self.run.limits, retries=0)))
+        for attempt, repository in self.refused.items():
+            if (
+                repository.login is not None
+                and not self.run.stopped
+                and repository.is_public(aside, self.platform)
+            ):
+                self.run.advise(attempt, public_hint(repository.login))
 
     def _candidate(self, candidate: Candidate, lanes: list[Lane]) -> bool:
         """Try one candidate; return whether the pull is over."""
@@ -177,8 +192,9 @@ class _Walk:
             return False
         run.resume()
         self.image = None
-        failover = Failover(self.resolution.conf, candidate.sources)
+        failover = Failover(self.resolution.conf, candidate.sources, plain=self.plain)
         found = failover.image(lanes[0], self.platform)
+        self.refused |= failover.refused
         if found is None:
             return run.cancelled
         self.image, source, attempt = found
@@ -210,6 +226,7 @@ class _Walk:
             run_id=run.id,
             place=place,
             image=image,
+            asked_digest=self.resolution.pull.reference.digest,
             reference=self.reference,
             client="builtin",
             client_version=CLIENT_VERSION,

@@ -20,11 +20,13 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.resolution import Candidate, Resolution
 
+from ..hints import hint_for
 from ..http.logins import find_login
 from ..http.trust import proxy_secrets
 from ..http.values import Censor, Secret, pull_error
@@ -82,15 +84,19 @@ def time_engine(
         "client": engine,
         "client_version": f"{version} {driver}".strip(),
         "image": image,
+        "asked_digest": resolution.pull.reference.digest,
         "place": place,
     }
     pull = _pull(runs, served, hopeless, before, **about)
     if not pull.failures:
         return pull
     censor = Censor(*_logins(conf, resolution))  # the program's message may quote what a server repeats
-    return replace(
-        pull, failures=tuple(replace(each, message=censor(each.message)) for each in pull.failures)
-    )
+    sources = {source.reference: source for each in resolution.candidates for source in each.sources}
+    failures = []
+    for each in pull.failures:
+        hint = hint_for(each.kind, sources[each.reference]) if each.reference in sources else each.hint
+        failures.append(replace(each, message=censor(each.message), hint=hint))
+    return replace(pull, failures=tuple(failures))
 
 
 def _logins(conf: RegistriesConf, resolution: Resolution) -> Iterator[Secret]:
@@ -189,7 +195,11 @@ def _stored(engine: str, home: EngineHome, driver: str) -> Image | None:
 
 
 def _pull(
-    runs: list[Ended], served: Served | None, hopeless: Sequence[Candidate], before: Usage, **about: str
+    runs: list[Ended],
+    served: Served | None,
+    hopeless: Sequence[Candidate],
+    before: Usage,
+    **about: Any,
 ) -> Pull:
     own = Usage.now()
     user, sys = sum(run.user_s for run in runs), sum(run.sys_s for run in runs)
@@ -201,7 +211,11 @@ def _pull(
         for run in runs
         for each in _failures(about["client"], run)
     ]
-    failures += [Failure(each.name, each.error.kind, each.error.message) for each in hopeless if each.error]
+    failures += [
+        Failure(each.name, each.error.kind, each.error.message, each.error.hint)
+        for each in hopeless
+        if each.error
+    ]
     attempts = [each for run in runs for each in run.story.attempts]
     spent = Counter[str]()
     for run in runs:
