@@ -7,7 +7,7 @@ source a configuration that leads to it alone, so that a campaign can compare th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,7 @@ class Tried:
             "reachable": self.reachable,
             "has_image": self.has_image,
             "digest": self.pull.digest,
+            "index_digest": self.pull.index_digest,
             "manifest_s": self.manifest_s,
             "layers_ok": self.pull.ok,
             "bytes_per_s": self.rate,
@@ -129,6 +130,36 @@ class Bench:
     def digests(self) -> set[str]:
         """The digests that were delivered; if there are several, the sources hold different images."""
         return {each.pull.digest for each in self.tried if each.pull.digest}
+
+    @property
+    def indexes(self) -> set[str]:
+        """The digests of the indexes that led to the image; a copy of one architecture has none."""
+        return {each.pull.index_digest for each in self.tried if each.pull.index_digest}
+
+    @property
+    def single_copies(self) -> tuple[Tried, ...]:
+        """The sources that hold the image for one platform only, where another one has the whole index."""
+        having = (each for each in self.tried if each.has_image and self.indexes)
+        return tuple(each for each in having if each.pull.index_digest is None)
+
+    def agreement(self) -> Iterator[str]:
+        """Yield in sentences whether all sources deliver the same image, and what to do where they do not."""
+        having = [each for each in self.tried if each.has_image]
+        if len(self.digests) == 1:
+            alone = "The one source that has it delivers" if len(having) == 1 else "All that have it deliver"
+            yield f"{alone} the digest {next(iter(self.digests))}."
+        elif having:
+            told = "; ".join(f"{each.source.reference} {each.pull.digest}" for each in having)
+            yield f"The sources deliver different images: {told}."
+            yield 'Where a mirror is old, pull-from-mirror = "digest-only" takes the tags from the origin.'
+        if len(self.indexes) > 1:
+            yield "Their indexes differ, so the digest of one is missing at the others."
+        for each in self.single_copies:
+            yield (
+                f"{each.source.reference} is a copy of one architecture, without the index's digest: copy "
+                "it with skopeo copy --all --preserve-digests, or write "
+                'pull-from-mirror = "digest-only" for this mirror.'
+            )
 
     @property
     def fastest(self) -> tuple[Tried, ...]:

@@ -67,6 +67,14 @@ def pulling(parser: ArgumentParser) -> None:
     add("--engine", choices=("builtin", "podman", "skopeo"), default="builtin", help=text)
 
 
+def transport(parser: ArgumentParser) -> None:
+    """Add ``--tls-verify --plain-http``, which change how sources are asked for one call only."""
+    add = parser.add_mutually_exclusive_group().add_argument
+    text = "false: HTTPS unverified, then HTTP; true: HTTPS verified (default: as configured)"
+    add("--tls-verify", choices=("true", "false"), help=text)
+    add("--plain-http", action="store_true", help="ask over HTTP only; a login is sent unencrypted")
+
+
 def surroundings(options: Namespace) -> Surroundings:
     """Return the machine that the options name.
 

@@ -1,10 +1,10 @@
 """Try the sources of one candidate in order, as podman does.
 
-The first source that delivers the manifest also delivers the blobs. From podman 6.1 on, a blob that it does
-not deliver comes from the next source: after a 5xx (asked for twice), a timeout, and a 4xx whose error body
-has the code ``BLOB_UNKNOWN`` or ``TOOMANYREQUESTS``. Any other answer fails the candidate (a 429 without
-such a code is repeated before), and so does a body that breaks after its first byte, which is resumed where
-it began.
+The first source that delivers the manifest also delivers the blobs, and if the manifest makes no sense the
+candidate has failed. From podman 6.1 on, a blob that it does not deliver comes from the next source: after a
+5xx (asked for twice), a timeout, and a 4xx whose error body has the code ``BLOB_UNKNOWN`` or
+``TOOMANYREQUESTS``. Any other answer fails the candidate (a 429 without such a code is repeated before), and
+so does a body that breaks after its first byte, which is resumed where it began.
 
 The order of the sources is podman's, its pauses are not. Podman 6.1.1 asks again for a blob one second after
 a 5xx; after a 429 it asks five times, which takes 30 seconds, before it moves on; and it repeats a failed
@@ -31,6 +31,9 @@ from .http.trust import find_trust, proxy_secrets
 from .http.values import pull_error
 from .manifests import Blob, Image, Platform
 from .repository import Repository
+
+# What is wrong with a manifest that has arrived: podman asks no further source then.
+_FINAL = ("bad-manifest", "digest-mismatch", "no-platform", "not-a-registry", "unsupported-manifest")
 
 
 def find_source(
@@ -107,15 +110,18 @@ class Failover:
             attempt = run.begin(source.reference)
             run.meter.begin(source.reference)
             moves_on = self._conf.release.blobs_move_on and bool(self._left)
-            asking, repository = replace(lane, attempt=attempt), None
+            asking, repository, opened = replace(lane, attempt=attempt), None, False
             try:
                 run.enter("auth")
                 repository = self._find(source, asking, patient_blobs=not moves_on)
                 repository.open(asking)
+                opened = True
                 run.enter("manifest")
                 image = repository.image(asking, platform)
             except Exception as error:
                 self._fail(asking, source, repository, error)
+                if opened and isinstance(error, RegtoolsError) and error.kind in _FINAL:
+                    self._left.clear()
                 if run.failures[-1:] and run.failures[-1].kind == "resources":
                     run.cancel()  # the next source would fail in the same way
                 continue

@@ -18,7 +18,7 @@ class Cause(NamedTuple):
         means: what happened.
         because: the usual reason.
         cure: what to do about it.
-        tools: what podman and skopeo do in this case.
+        tools: what podman and skopeo do where the manifest, or the way to it, fails like this.
         see: where to read on.
     """
 
@@ -29,22 +29,20 @@ class Cause(NamedTuple):
     see: str
 
 
-_LEAVES = "podman and skopeo ask the next source at once"
-_REPEATS = f"{_LEAVES}; podman asks the last one four times within 3 s, skopeo once"
-_ONCE = f"{_LEAVES}, and do not repeat the last one"
-_STOPS = "podman and skopeo fail: they do not ask the next source"
-_OURS = "concerns regtools alone, not podman and skopeo"
+# Measured; the tests compare the first three with what the real programs do.
+LEAVES = "podman and skopeo ask the next source at once"
+REPEATS = f"{LEAVES}; podman asks the last one four times within 4 s, skopeo once"
+STOPS = "podman and skopeo fail at once and do not ask the next source"
+_SAME = "podman and skopeo fail in the same way"
+_UNKNOWN = "not measured"
+_OURS = "this concerns regtools alone"
 
-_REGISTRIES, _CERTS, _AUTH = (
-    "containers-registries.conf(5)",
-    "containers-certs.d(5)",
-    "containers-auth.json(5)",
-)
-_PULL, _NAMES, _MIRRORS = (
-    "04-what-a-pull-does.ipynb",
-    "05-image-names.ipynb",
-    "09-prefix-location-mirrors.ipynb",
-)
+_REGISTRIES = "containers-registries.conf(5)"
+_CERTS = "containers-certs.d(5)"
+_AUTH = "containers-auth.json(5)"
+_PULL = "04-what-a-pull-does.ipynb"
+_NAMES = "05-image-names.ipynb"
+_MIRRORS = "09-prefix-location-mirrors.ipynb"
 
 FAILURES = {
     # Connections
@@ -52,181 +50,181 @@ FAILURES = {
         "the name of the registry has no address",
         "a misspelt host, or a name server that is not reachable or does not know a name of your network",
         "check the host with: getent hosts HOST",
-        _ONCE, _MIRRORS,
+        LEAVES, _MIRRORS,
     ),
     "connect": Cause(
         "nothing listens at the registry's address, or no way leads there",
         "the registry is down, the port is wrong, or a firewall refuses",
         "start the registry or correct the port; take a mirror that is gone out of registries.conf",
-        _REPEATS, _MIRRORS,
+        REPEATS, _MIRRORS,
     ),
     "timeout": Cause(
         "the registry does not answer, or sends next to nothing",
         "a firewall that drops packets, an IPv6 address without a route, or an overloaded server",
         "take such a mirror out of registries.conf: each pull waits for it; else check the way with: curl -v",
-        f"{_LEAVES}, but only after minutes where packets are dropped: they have no limit of 5 s", _MIRRORS,
+        f"{LEAVES}, but only after minutes where packets are dropped", _MIRRORS,
     ),
     "cut": Cause(
         "the connection ended in the middle of an answer",
         "a proxy or load balancer with a time limit, or an unsteady line",
         "try again; look into the log of the proxy or the registry",
-        "podman and skopeo resume a layer where it was cut, as regtools does", _PULL,
+        f"{REPEATS}; a layer is resumed where it was cut", _PULL,
     ),
     "bad-range": Cause(
         "the registry cannot resume a layer where it was cut",
         "its storage or a proxy does not support Range",
         "try again; prefer another source",
-        "podman and skopeo start the layer again", _PULL,
+        _UNKNOWN, _PULL,
     ),
     "transport": Cause(
         "the answer is not HTTP",
         "another service uses this port",
         "correct the port of the location",
-        _REPEATS, _REGISTRIES,
+        LEAVES, _REGISTRIES,
     ),
     # TLS
     "plain-http": Cause(
         "the registry speaks plain HTTP where HTTPS is expected",
         "a registry without certificate, common on a private network",
         "allow HTTP for this source with insecure = true, better: give the registry a certificate",
-        f"{_REPEATS}; with insecure = true they try HTTPS first, then HTTP", _REGISTRIES,
+        f"{LEAVES}; with insecure = true they try HTTPS first, then HTTP", _REGISTRIES,
     ),
     "tls": Cause(
         "HTTPS cannot be set up",
         "the registry speaks plain HTTP, or only versions of TLS that are out of use",
         "allow HTTP for this source with insecure = true, or renew the registry's TLS",
-        f"{_REPEATS}; with insecure = true they try HTTPS first, then HTTP", _REGISTRIES,
+        f"{REPEATS}; with insecure = true they try HTTPS first, then HTTP", _REGISTRIES,
     ),
     "certificate": Cause(
         "the registry's certificate is not accepted, or it does not accept ours",
         "its authority is not known here, it has expired, or it is for another name",
         "put the authority's certificate into certs.d; have an expired or wrong one replaced",
-        _REPEATS, _CERTS,
+        LEAVES, _CERTS,
     ),
     # Logins
     "http-401": Cause(
         "the registry wants a login that it accepts",
         "there is no login, or it is wrong or has expired; a wrong login fails public images, too",
         "podman logout HOST for a stale login, podman login HOST for a new one",
-        _REPEATS, _AUTH,
+        REPEATS, _AUTH,
     ),
     "http-403": Cause(
         "the registry forbids this image to this login",
         "the login may not pull this repository, or the registry blocks this address or client",
         "ask for access, or log in as a user who has it",
-        _REPEATS, _AUTH,
+        REPEATS, _AUTH,
     ),
     "auth": Cause(
         "the token service cannot be used",
         "it answers without a token, or has an address that no secret may be sent to",
         "it is the registry's fault: tell its operator; use another source meanwhile",
-        _REPEATS, _AUTH,
+        LEAVES, _AUTH,
     ),
     "credentials": Cause(
         "the login cannot be looked up, so that no request was sent",
         "an auth file that is broken or not readable, or a credential helper that is not installed",
         "repair the file, install the helper, or remove its line; public images fail, too",
-        "podman and skopeo fail, even for public images", _AUTH,
+        "podman and skopeo refuse the source before any request, in the same way", _AUTH,
     ),
     # Answers
     "http-404": Cause(
         "the source does not have this image",
         "another name or tag, a mirror without it, or a private image that is hidden from you",
         "check name and tag; a mirror may lack it if another source delivers",
-        _REPEATS, _NAMES,
+        REPEATS, _NAMES,
     ),
     "nowhere": Cause(
         "no source has this image",
         "the name or the tag is misspelt, or the image is private and there is no login",
         "check name and tag; the sources themselves work",
-        _REPEATS, _NAMES,
+        REPEATS, _NAMES,
     ),
     "http-429": Cause(
         "the registry's limit of requests or pulls is reached",
         "many pulls from this address; limits without login are low",
         "wait as long as Retry-After says, log in, or pull through a cache of your own",
-        "podman and skopeo wait and ask again, up to a minute each time, before they ask the next source",
+        "podman and skopeo ask five times, by Retry-After or within 30 s, then the next source",
         "11-local-mirror-cache.ipynb",
     ),
     "http-4xx": Cause(
         "the registry refuses the request",
         "it does not understand the request, or a proxy in between refuses it",
         "read its message above; check host and path of the location",
-        _REPEATS, _REGISTRIES,
+        REPEATS, _REGISTRIES,
     ),
     "http-5xx": Cause(
         "the registry is broken at the moment",
         "it is overloaded, restarts, or cannot reach its own storage or origin",
         "try again later; look into its log if it is yours",
-        _REPEATS, _MIRRORS,
+        LEAVES, _MIRRORS,
     ),
     "not-a-registry": Cause(
         "a web page answers, not a registry",
         "the address of a web site, a login page of the network, or a proxy's error page",
         "write the registry's host, as podman pull takes it: docker.io, not hub.docker.com",
-        _REPEATS, _REGISTRIES,
+        f"{STOPS}; if the page has an error status, they do", _REGISTRIES,
     ),
     "redirect-loop": Cause(
         "the source redirects again and again",
         "a wrong address in the registry or in a proxy before it",
         "tell its operator; use another source meanwhile",
-        _STOPS, _PULL,
+        f"{LEAVES}, after ten redirects; for a layer they fail", _PULL,
     ),
     "redirect-refused": Cause(
         "the source redirects to a place that must not be followed",
         "from HTTPS to HTTP, or with a secret to another host",
         "tell its operator: the storage needs an https address",
-        "podman and skopeo follow redirects from HTTPS to HTTP", _PULL,
+        _UNKNOWN, _PULL,
     ),
     "bad-url": Cause(
         "an address makes no sense, or must not be asked",
         "a misspelt location or proxy, or a layer that names an address of its own",
         "correct the location, or HTTP_PROXY and HTTPS_PROXY",
-        "podman and skopeo fail", _REGISTRIES,
+        "podman 4.3 asks the registry for a layer with its own address; 5.4 and 6.1 fail", _REGISTRIES,
     ),
     # What was delivered
     "digest-mismatch": Cause(
         "other bytes arrived than those asked for",
         "a broken cache or storage, or a proxy that changes them",
         "empty the cache, or take the mirror out; never ignore it",
-        "wrong bytes of a layer fail podman and skopeo; a wrong manifest leads to the next source", _PULL,
+        f"{STOPS}; of a tag they take any manifest", _PULL,
     ),
     "size-mismatch": Cause(
         "the layer is longer or shorter than its manifest says",
         "a broken cache or storage, or a proxy that changes it",
         "empty the cache, or take the mirror out; never ignore it",
-        _STOPS, _PULL,
+        STOPS, _PULL,
     ),
     "too-large": Cause(
         "a manifest, a configuration or a header is larger than 4 MiB",
         "the name belongs to something else than an image",
         "check the name",
-        "podman and skopeo have the limit of 4 MiB, too", _PULL,
+        LEAVES, _PULL,
     ),
     "bad-manifest": Cause(
         "the manifest makes no sense",
         "a registry or a tool that wrote it wrongly",
         "push the image again",
-        "podman and skopeo fail", _PULL,
+        STOPS, _PULL,
     ),
     "unsupported-manifest": Cause(
         "the manifest has a form that is out of use, or that regtools does not know",
         "an image of 2016 or earlier, or an artifact other than an image",
         "push the image again with a current tool",
-        "podman and skopeo pull schema 1, too; artifacts fail", _PULL,
+        STOPS, _PULL,
     ),
     "no-platform": Cause(
         "the image does not exist for this platform",
         "its index has other architectures only",
         "choose one of those with --platform",
-        "podman and skopeo fail: they do not ask the next source", _PULL,
+        STOPS, _PULL,
     ),
     # This machine
     "blocked": Cause(
         "the configuration forbids this source",
         "blocked = true in registries.conf",
         "remove the line if the source should be used; regtools explain IMAGE names it",
-        f"{_LEAVES}, without a request", _REGISTRIES,
+        f"{LEAVES}, without a request", _REGISTRIES,
     ),
     "no-candidates": Cause(
         "the name leads to no source",
@@ -238,19 +236,19 @@ FAILURES = {
         "the image cannot be stored",
         "the disk or the quota is full",
         "make room, or choose another folder",
-        "podman and skopeo fail in the same way", _PULL,
+        _SAME, _PULL,
     ),
     "file-unwritable": Cause(
         "a file cannot be written",
         "the folder belongs to another user, or is read-only",
         "choose a folder of your own",
-        "podman and skopeo fail in the same way", _PULL,
+        _SAME, _PULL,
     ),
     "file-unreadable": Cause(
         "a file cannot be read",
         "it belongs to another user",
         "give yourself the right to read it",
-        "podman and skopeo fail in the same way", _CERTS,
+        _SAME, _CERTS,
     ),
     "resources": Cause(
         "this process has no more memory, threads or open files",
@@ -268,7 +266,7 @@ FAILURES = {
         "the program failed with a message that regtools does not know",
         "see its message above",
         "run the program by itself, with --log-level=debug",
-        "the message is its own", _PULL,
+        "the message is from podman or skopeo", _PULL,
     ),
     "unforeseen": Cause(
         "regtools cannot handle what the source sent",

@@ -70,5 +70,5 @@ def _digest_hint(source: Source) -> str | None:
     origin = source.entry.location if source.entry else "the registry"
     return (
         f"a copy of one architecture has another digest than the index at {origin}: copy the image with "
-        "skopeo copy --all"
+        "skopeo copy --all --preserve-digests"
     )

@@ -19,7 +19,7 @@ from regtools.errors import RegtoolsError
 from regtools.reference import Reference, physical_host
 
 from .hints import login_hint
-from .http.fetch import Lane, fetch, renew
+from .http.fetch import Lane, fetch, renew, web_page
 from .http.logins import Login
 from .http.receiving import Body, Wanted
 from .http.tokens import Authorizer
@@ -165,7 +165,10 @@ class Repository:
         body = Body(wanted, kept)
         with self._about_login():
             answer = fetch(lane, wanted, body, self.trust, self._authorizer)
-        return read_manifest(kept.getvalue(), answer.headers.get("content-type", ""), body.hashed())
+        raw, content_type = kept.getvalue(), answer.headers.get("content-type", "")
+        if page := web_page(content_type, raw):
+            raise pull_error("not-a-registry", f"it answers with {page}, not with a manifest")
+        return read_manifest(raw, content_type, body.hashed())
 
     def _url(self, document: str) -> str:
         query = f"?ns={quote_plus(self.namespace)}" if self.namespace else ""

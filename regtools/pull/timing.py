@@ -43,6 +43,8 @@ def time_pull(
     engine: str = "builtin",
     timeout_s: float | None = None,
     meter: Meter | None = None,
+    tls_verify: bool | None = None,
+    plain_http: bool = False,
 ) -> Pull:
     """Pull an image over the network, verify every byte of it, and measure where the time goes.
 
@@ -64,6 +66,9 @@ def time_pull(
             is removed afterwards. ``workers``, ``into`` and ``limits`` do not apply to them.
         timeout_s: seconds after which podman or skopeo is killed; None for half an hour.
         meter: counts the progress of the pull, for a progress bar.
+        tls_verify: for this pull: False asks every source over https unverified, then over http; True asks
+            over https only; None as configured.
+        plain_http: for this pull: ask every source over http only; a login is sent unencrypted.
 
     Returns:
         A :class:`~regtools.pull.records.Pull`. If the pull fails on the network, its ``ok`` is False.
@@ -71,8 +76,11 @@ def time_pull(
     Raises:
         RegtoolsError: the name or the configuration is wrong, ``into`` cannot be used, or the program is
             missing.
-        ValueError: ``workers`` is out of range.
+        ValueError: ``workers`` is out of range, or ``plain_http`` is combined with ``tls_verify`` or an
+            engine.
     """
+    if plain_http and (tls_verify or engine != "builtin"):
+        raise ValueError("plain_http is for the builtin engine, and without tls_verify")
     if not 1 <= workers <= _MOST_WORKERS:
         raise ValueError(f"workers must be 1 to {_MOST_WORKERS}, not {workers}")
     wanted = host_platform() if platform is None else parse_platform(platform)
@@ -83,11 +91,13 @@ def time_pull(
 
         if into is not None:
             raise pull_error("usage", f"{engine} does not keep the image; only the builtin engine takes into")
-        return time_engine(engine, image, conf, resolution, wanted, place=place, timeout_s=timeout_s)
+        given = (engine, image, conf, resolution, wanted)
+        return time_engine(*given, place=place, timeout_s=timeout_s, tls_verify=tls_verify)
     layout = None if into is None else Layout(into)
     try:
         run = Run(limits or Limits(), meter)
-        return _Walk(resolution, wanted, workers, run, layout).measured(image, place)
+        resolution = resolution if tls_verify is None else _insecure(resolution, not tls_verify)
+        return _Walk(resolution, wanted, workers, run, layout, plain_http).measured(image, place)
     finally:
         if layout is not None:
             layout.abandon()
@@ -112,6 +122,15 @@ def time_resolution(
     """
     run = Run(limits or Limits(), meter)
     return _Walk(resolution, platform or host_platform(), workers, run).measured(resolution.image, "")
+
+
+def _insecure(resolution: Resolution, insecure: bool) -> Resolution:
+    """Return a resolution whose sources may all be insecure, or none, whatever the configuration says."""
+    candidates = (
+        each.replace(sources=tuple(source.replace(insecure=insecure) for source in each.sources))
+        for each in resolution.candidates
+    )
+    return resolution.replace(candidates=tuple(candidates))
 
 
 @dataclass(eq=False, repr=False)

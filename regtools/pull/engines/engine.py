@@ -52,12 +52,13 @@ def time_engine(
     *,
     place: str = "",
     timeout_s: float | None = None,
+    tls_verify: bool | None = None,
 ) -> Pull:
     """Pull with ``podman pull`` or ``skopeo copy`` into empty storage, and remove the storage.
 
     podman tries the candidates of a short name itself; skopeo takes full names only and is run once for each
     candidate. A program that takes longer than ``timeout_s`` seconds (None for half an hour) is killed, and
-    the pull fails with kind ``timeout``.
+    the pull fails with kind ``timeout``. ``tls_verify`` is passed on unless it is None.
 
     Raises:
         RegtoolsError: ``program-missing``; ``engine`` if it reads configuration files other than ours.
@@ -72,7 +73,7 @@ def time_engine(
     served: Served | None = None
     for name in names:
         with EngineHome(conf, by_variable=variable_is_alone(engine), environ=os.environ) as home:
-            command = _command(engine, name, platform, home, driver)
+            command = _command(engine, name, platform, home, driver, tls_verify)
             left = (TIMEOUT_S if timeout_s is None else timeout_s) - (time.perf_counter() - origin)
             runs.append(run_engine(command, home, max(left, 0.001)))
             _check_files(engine, runs[-1].story, home)
@@ -162,12 +163,17 @@ def _podman(home: EngineHome, driver: str) -> list[str]:
     ]
 
 
-def _command(engine: str, name: str, platform: Platform, home: EngineHome, driver: str) -> list[str]:
+def _command(
+    engine: str, name: str, platform: Platform, home: EngineHome, driver: str, tls_verify: bool | None
+) -> list[str]:
+    verify = "tls-verify" if engine == "podman" else "src-tls-verify"
+    given = [] if tls_verify is None else [f"--{verify}={str(tls_verify).lower()}"]
     if engine == "podman":
-        return [*_podman(home, driver), "--log-level", "debug", "pull", "--platform", str(platform), name]
+        pull = ["pull", *given, "--platform", str(platform), name]
+        return [*_podman(home, driver), "--log-level", "debug", *pull]
     variant = ("--override-variant", platform.variant) if platform.variant else ()
     wanted = ("--override-os", platform.os, "--override-arch", platform.architecture, *variant)
-    return ["skopeo", "--debug", *wanted, "copy", f"docker://{name}", f"dir:{home.path}/image"]
+    return ["skopeo", "--debug", *wanted, "copy", *given, f"docker://{name}", f"dir:{home.path}/image"]
 
 
 def _check_files(engine: str, story: Story, home: EngineHome) -> None:
