@@ -21,7 +21,7 @@ from regtools.campaigns.hosts.local import LocalFleet, connect
 from regtools.campaigns.survey import Bench, Tried, bench, source_places
 from regtools.display import seconds, size, text_table
 from regtools.pull.manifests import parse_platform
-from regtools.pull.records import Meter
+from regtools.pull.records import Meter, explained
 from regtools.registries.conf import RegistriesConf
 
 from .options import configuration, load, misuse, pulling, release
@@ -137,6 +137,7 @@ def _text(found: Bench) -> str:
     for at, each in enumerate(found.tried, 1):
         if each.failure is not None:
             lines += wrapped(f"{at}. {each.failure.message} [{each.failure.kind}]", "  ", "     ")
+            lines += wrapped(f"cure: {dict(explained([each.failure], ok=found.ok))['cure']}", "     ")
     for sentence in (*_verdict(found), *_order(found)):
         lines += wrapped(sentence)
     return "\n".join(lines)

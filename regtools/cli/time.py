@@ -10,8 +10,8 @@ from functools import partial
 
 import regtools
 from regtools.campaigns.journal import append
-from regtools.display import seconds
-from regtools.pull.records import Meter, Pull
+from regtools.display import seconds, terminal_width, text_table
+from regtools.pull.records import Meter, Pull, explained
 from regtools.pull.timing import time_pull
 
 from .options import configuration, load, misuse, pulling, release, transport
@@ -60,6 +60,11 @@ def run(options: Namespace) -> int:
         say_json({"format": 1, "pulls": [pull.to_dict() for pull in pulls]})
     elif options.rounds > 1:
         say(_summary(pulls))
+        failures = dict.fromkeys(each for pull in pulls for each in pull.failures)
+        why = explained(list(failures), ok=any(pull.ok for pull in pulls))
+        rows = [(f"{name}:", text) for name, text in why]
+        for line in text_table(rows, indent="  ", width=terminal_width()):
+            say(line)
     if options.plot is not None:
         save_chart(partial(_draw, pulls), options.plot)
     return OK if all(pull.ok for pull in pulls) else NO
