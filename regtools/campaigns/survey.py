@@ -194,6 +194,8 @@ def bench(
     platform: Platform | None = None,
     workers: int = 4,
     meter: Meter | None = None,
+    tls_verify: bool | None = None,
+    plain_http: bool = False,
 ) -> Bench:
     """Ask every source of ``image`` for the whole image, one after the other; nothing is kept.
 
@@ -203,6 +205,7 @@ def bench(
         platform: which image of an index; None for this machine's platform.
         workers: number of layers that are fetched at the same time.
         meter: shows progress while the pulls run.
+        tls_verify, plain_http: as for :func:`regtools.time_pull`.
 
     Raises:
         RegtoolsError: the name is wrong or cannot be resolved.
@@ -217,6 +220,8 @@ def bench(
             workers=workers,
             limits=Limits(retries=0),
             meter=meter,
+            tls_verify=tls_verify,
+            plain_http=plain_http,
         )
         tried.append(Tried(candidate.name, source, pull))
     return Bench(resolution, tuple(tried))

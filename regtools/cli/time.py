@@ -84,7 +84,7 @@ def _pulls(options: Namespace) -> Iterator[Pull]:
                 engine=options.engine,
                 timeout_s=options.timeout,
                 meter=meter if sys.stderr.isatty() else None,
-                tls_verify=None if options.tls_verify is None else options.tls_verify == "true",
+                tls_verify=options.tls_verify,
                 plain_http=options.plain_http,
             )
         yield replace(pull, round=at)

@@ -96,8 +96,8 @@ def time_pull(
     layout = None if into is None else Layout(into)
     try:
         run = Run(limits or Limits(), meter)
-        resolution = resolution if tls_verify is None else _insecure(resolution, not tls_verify)
-        return _Walk(resolution, wanted, workers, run, layout, plain_http).measured(image, place)
+        asked = _verified(resolution, tls_verify)
+        return _Walk(asked, wanted, workers, run, layout, plain_http).measured(image, place)
     finally:
         if layout is not None:
             layout.abandon()
@@ -110,6 +110,8 @@ def time_resolution(
     workers: int = 4,
     limits: Limits | None = None,
     meter: Meter | None = None,
+    tls_verify: bool | None = None,
+    plain_http: bool = False,
 ) -> Pull:
     """Pull an image whose resolution is known, or has been narrowed; otherwise like :func:`time_pull`.
 
@@ -119,15 +121,19 @@ def time_resolution(
         workers: number of layers that are fetched at the same time.
         limits: timeouts and retries; None for the defaults.
         meter: shows progress while the pull runs.
+        tls_verify, plain_http: as for :func:`time_pull`.
     """
-    run = Run(limits or Limits(), meter)
-    return _Walk(resolution, platform or host_platform(), workers, run).measured(resolution.image, "")
+    run, wanted = Run(limits or Limits(), meter), platform or host_platform()
+    asked = _verified(resolution, tls_verify)
+    return _Walk(asked, wanted, workers, run, plain=plain_http).measured(resolution.image, "")
 
 
-def _insecure(resolution: Resolution, insecure: bool) -> Resolution:
-    """Return a resolution whose sources may all be insecure, or none, whatever the configuration says."""
+def _verified(resolution: Resolution, verify: bool | None) -> Resolution:
+    """Return a resolution whose sources are all verified, or none; unchanged for None."""
+    if verify is None:
+        return resolution
     candidates = (
-        each.replace(sources=tuple(source.replace(insecure=insecure) for source in each.sources))
+        each.replace(sources=tuple(source.replace(insecure=not verify) for source in each.sources))
         for each in resolution.candidates
     )
     return resolution.replace(candidates=tuple(candidates))

@@ -117,6 +117,9 @@ def test_one_call_may_use_http_and_nothing_is_written(server: Server, tmp_path: 
         assert done.returncode == 0, done.stderr
         [pulled] = json.loads(done.stdout)["pulls"]
         schemes[option] = [each["scheme"] for each in pulled["requests"] if each["kind"] == "ping"]
+    [tried] = json.loads(regtools("bench", *words[1:], "--plain-http").stdout)["images"][0]["sources"]
+    assert tried["layers_ok"]
+    assert regtools("bench", *words[1:4], "--rounds", "1", "--plain-http").returncode == 2
     assert schemes == {"--tls-verify=false": ["https", "http"], "--plain-http": ["http"]}
     assert file.read_text() == f'[[registry]]\nlocation = "{server.host}"\n'
     conf = RegistriesConf.from_toml(f'[[registry]]\nlocation = "{server.host}"\ninsecure = true\n')
