@@ -119,7 +119,7 @@ class Failover:
                 run.enter("manifest")
                 image = repository.image(asking, platform)
             except Exception as error:
-                self._fail(asking, source, repository, error)
+                self.fail(asking, source, error, repository)
                 if opened and isinstance(error, RegtoolsError) and error.kind in _FINAL:
                     self._left.clear()
                 if run.failures[-1:] and run.failures[-1].kind == "resources":
@@ -169,7 +169,7 @@ class Failover:
                     repository.open(asking)
                     self._open.append((repository, attempt))
                 except Exception as error:
-                    self._fail(asking, source, repository, error)
+                    self.fail(asking, source, error, repository)
             return self._open[number] if number < len(self._open) else None
 
     def _find(self, source: Source, lane: Lane, *, patient_blobs: bool) -> Repository:
@@ -178,8 +178,17 @@ class Failover:
             self._conf, source, lane, patient=last, patient_blobs=patient_blobs, plain=self._plain
         )
 
-    def _fail(self, lane: Lane, source: Source, repository: Repository | None, error: Exception) -> None:
-        """Record why a source did not deliver, with the cure that concerns this source."""
+    def fail(
+        self, lane: Lane, source: Source, error: Exception, repository: Repository | None = None
+    ) -> None:
+        """Record why a source did not deliver, with the cure that concerns this source.
+
+        Args:
+            lane: the worker that asked, with the source's number.
+            source: the source.
+            error: how it failed.
+            repository: the source, if its login and certificates were found.
+        """
         if repository is not None and repository.refused:
             self.refused[lane.attempt] = repository
         if isinstance(error, RegtoolsError) and error.hint is None:

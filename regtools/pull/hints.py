@@ -11,9 +11,15 @@ from regtools.registries.resolution import Source
 
 from .http.logins import Login
 
+# What a mirror fails of by itself, whatever this machine is configured to do.
+_ITS_FAULT = ("connect", "digest-mismatch", "dns", "size-mismatch", "timeout")
+
 
 def hint_for(kind: str, source: Source) -> str | None:
     """Return the cure for a source that failed, where its configuration decides; None where it does not."""
+    if kind in _ITS_FAULT and source.entry is not None and source.mirror != PRIMARY:
+        where = source.conf.place(source.entry.prefix, "mirror", source.mirror, "location")
+        return f"repair this mirror, or delete its table at {where}"
     if kind == "http-404":
         return _digest_hint(source)
     if kind == "http-429":
@@ -21,8 +27,9 @@ def hint_for(kind: str, source: Source) -> str | None:
     if kind == "certificate" and not source.insecure:
         looked = certificates(source.reference, source.conf.surroundings)
         return (
-            f"put the authority's certificate into {looked.searched[0]}/ca.crt; one that has expired, or is "
-            f"for another name than {looked.host}, only the registry can replace"
+            f"put the authority's certificate into {looked.searched[0]}/ca.crt (where the registry asks for "
+            "yours: NAME.cert and NAME.key beside it); one that has expired, or is for another name than "
+            f"{looked.host}, only the registry can replace"
         )
     if kind in ("plain-http", "tls") and not source.insecure:
         once = "for one call: --plain-http, or --tls-verify=false"

@@ -226,7 +226,7 @@ class _Walk:
         try:
             self._blobs(failover, lanes, self.image, candidate)
         except Exception as error:
-            run.fail(attempt, error)
+            failover.fail(replace(lanes[0], attempt=attempt), source, error)
             return run.cancelled or run.failures[-1].kind in ("disk", "file-unwritable", "resources")
         self.reference, self.served_by = candidate.name, source.reference
         return True

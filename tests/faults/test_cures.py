@@ -255,16 +255,26 @@ def test_an_image_that_no_source_has_is_a_wrong_name_and_no_broken_mirror(server
     assert "repair" not in told and "remove" not in told
 
 
-def test_a_mirror_with_wrong_bytes_is_taken_out(server: Server) -> None:
+@pytest.mark.parametrize("kind", ["digest-mismatch", "connect"])
+def test_a_broken_mirror_is_taken_out_at_the_line_that_the_hint_names(
+    server: Server, tmp_path: Path, kind: str
+) -> None:
+    file = tmp_path / "registries.conf"
     with Server() as mirror:
         mirror.script.put("team/small", "1", IMAGE)
         mirror.script.fault(BLOB, *[scripted.body(wrong_byte)] * ALWAYS)
-        origin = f'[[registry]]\nlocation = "{server.host}"\ninsecure = true\n'
-        text = f'{origin}[[registry.mirror]]\nlocation = "{mirror.host}"\ninsecure = true\n'
-        failed = pull(f"{server.host}/team/small:1", RegistriesConf.from_toml(text))
-    assert failed.error_kind == "digest-mismatch"
-    assert "take the mirror out" in str(failed)
-    assert pull(f"{server.host}/team/small:1", RegistriesConf.from_toml(origin)).ok
+        host = mirror.host if kind == "digest-mismatch" else "127.0.0.1:1"
+        file.write_text(
+            f'[[registry]]\nlocation = "{server.host}"\ninsecure = true\n'
+            f'\n[[registry.mirror]]\nlocation = "{host}"\ninsecure = true\n'
+        )
+        first = pull(f"{server.host}/team/small:1", RegistriesConf.load(file)).failures[0]
+    assert first.kind == kind
+    line = re.fullmatch(rf"repair this mirror, or delete its table at {file}:(\d+):\d+", first.hint or "")
+    assert line
+    file.write_text("\n".join(file.read_text().splitlines()[: int(line[1]) - 2]))
+    pulled = pull(f"{server.host}/team/small:1", RegistriesConf.load(file))
+    assert (pulled.ok, pulled.attempts) == (True, (f"{server.host}/team/small:1",))
 
 
 def indexed(server: Server) -> str:
