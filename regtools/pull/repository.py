@@ -107,6 +107,9 @@ class Repository:
         try:
             yield
         except RegtoolsError as error:
+            if error.kind == "http-404":  # registries hide private images from those who may not pull them
+                sent = self._authorizer is not None and self._authorizer.header is not None
+                error.message += f" (with the login from {self.login.where})" if self.login and sent else ""
             if error.kind in ("http-401", "http-403"):
                 used = self._authorizer
                 bearer = used is not None and used.challenged

@@ -23,6 +23,7 @@ from tests.support import certificates, images, scripted
 from tests.support.command import regtools
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.logins import PAIR, PASSWORD, TOKEN, USER, Home, everything_shown, found_in
+from tests.support.podman import engine
 from tests.support.rows import check
 from tests.support.scripted import Answer, Handler, Server
 
@@ -223,6 +224,35 @@ def test_a_stale_login_that_fails_a_public_image_is_recognised(
     assert ("--authfile" in command) == (where != "run/containers/auth.json")
     carry_out(command, home)
     assert pull(name, conf).ok
+
+
+@pytest.mark.needs("podman", "skopeo")
+@pytest.mark.parametrize(
+    "release", ["4.3", *(pytest.param(each, marks=pytest.mark.long) for each in ("5.4", "6.1"))]
+)
+def test_podman_and_skopeo_fail_with_a_stale_login_and_pull_without(server: Server, release: str) -> None:
+    server.script.token = TOKEN
+    server.script.token_answer = json.dumps({"token": TOKEN}).encode()
+    server.script.fault(TOKENS, *[knows_nobody] * ALWAYS)
+    name = f"{server.host}/team/small:1"
+    with engine(release) as real:
+        real.configure(f'[[registry]]\nlocation = "{server.host}"\ninsecure = true\n')
+        file = real.work / ".config/containers/auth.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps({"auths": {server.host: {"auth": OTHER}}}))
+        copy = ("copy", f"docker://{name}", f"dir:{real.inside / 'copy'}")
+        stale = [real.podman("pull", name, check=False), real.skopeo(*copy, check=False)]
+        file.unlink()
+        gone = [real.podman("pull", name, check=False), real.skopeo(*copy, check=False)]
+    assert all(done.returncode for done in stale)
+    assert not any(done.returncode for done in gone), [done.stderr for done in gone]
+
+
+def test_a_missing_image_tells_which_login_was_sent(server: Server, home: Home) -> None:
+    server.script.login = f"Basic {PAIR}"
+    file = home.login(server.host)
+    failed = pull(f"{server.host}/team/hidden:1", home.conf(server.host))
+    assert failed.failures[0].message.endswith(f"manifest unknown (with the login from {file})")
 
 
 def test_a_login_that_may_not_pull_is_not_called_refused(server: Server, home: Home) -> None:
