@@ -326,7 +326,9 @@ def _https_first(pull: Pull) -> Iterator[str]:
         if secure and plain:
             lost, spent = (seconds(sum(each.total_s for each in ways)) for ways in (secure, plain))
             host = source.partition("/")[0]
-            yield f"{host}: {lost} over HTTPS failed [{secure[-1].error_kind}], then {spent} over HTTP"
+            kind = secure[-1].error_kind
+            longer = "; podman 4.3 waits 20 s for HTTPS, 5.4 and 6.1 10 s" if kind == "timeout" else ""
+            yield f"{host}: {lost} over HTTPS failed [{kind}], then {spent} over HTTP{longer}"
 
 
 class Meter:

@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import BinaryIO
 from urllib.parse import quote_plus
 
+from regtools.display import visible
 from regtools.errors import RegtoolsError
 from regtools.reference import Reference, physical_host
 
@@ -170,7 +171,7 @@ class Repository:
             answer = fetch(lane, wanted, body, self.trust, self._authorizer)
         raw, content_type = kept.getvalue(), answer.headers.get("content-type", "")
         if page := web_page(content_type, raw):
-            raise pull_error("not-a-registry", f"it answers with {page}, not with a manifest")
+            raise pull_error("not-a-registry", f"it answers with {visible(page)}, not with a manifest")
         return read_manifest(raw, content_type, body.hashed())
 
     def _url(self, document: str) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,8 @@ from regtools.pull.http.transport import Limits
 from regtools.pull.records import Pull
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
-from tests.faults.places import ALWAYS, BLOB, IMAGE, TOKENS, wrong_byte
-from tests.support import certificates, images, scripted
+from tests.faults.places import ALWAYS, BLOB, IMAGE, TOKENS, page, wrong_byte
+from tests.support import certificates, images, scripted, tcp
 from tests.support.command import regtools
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.logins import PAIR, PASSWORD, TOKEN, USER, Home, everything_shown, found_in
@@ -150,6 +151,33 @@ def test_https_before_http_is_two_attempts_with_two_times(server: Server) -> Non
     assert first.t0_s + first.total_s <= second.t0_s
     told = next(line for line in str(pulled).splitlines() if "https first" in line)
     assert f"{server.host}: " in told and "over HTTPS failed [tls]" in told
+
+
+def test_podman_waits_longer_for_silent_https_than_a_pull_of_ours(server: Server) -> None:
+    def silent_over_tls(sock: socket.socket) -> None:
+        if sock.recv(1, socket.MSG_PEEK) == b"\x16":
+            while sock.recv(4096):
+                pass
+        while sock.recv(4096):
+            sock.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    with tcp.serving(silent_over_tls) as host:
+        text = f'[[registry]]\nlocation = "{server.host}"\ninsecure = true\n'
+        conf = RegistriesConf.from_toml(f'{text}[[registry.mirror]]\nlocation = "{host}"\ninsecure = true\n')
+        limits = Limits(connect_s=0.2, retries=0)
+        pulled = check(time_pull(f"{server.host}/team/small:1", conf, limits=limits, platform="linux/amd64"))
+    assert pulled.ok
+    assert "no connection within 0.2 s" in pulled.failures[0].message
+    assert "podman 4.3 waits 20 s for HTTPS" in " ".join(str(pulled).split())
+
+
+def test_a_page_is_told_with_its_title(server: Server) -> None:
+    server.script.fault("/manifests/", page(200))
+    conf = RegistriesConf.from_toml(f'[[registry]]\nlocation = "{server.host}"\ninsecure = true\n')
+    failed = pull(f"{server.host}/team/small:1", conf)
+    assert failed.error_kind == "not-a-registry"
+    assert 'a web page ("Sign in' in failed.failures[0].message
+    assert "\x1b" not in failed.failures[0].message + str(failed)
 
 
 # -- logins ----------------------------------------------------------------------------------------------

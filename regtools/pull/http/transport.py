@@ -303,7 +303,8 @@ def trouble_of(curl: pycurl.Curl, error: int, words: str, limits: Limits, *, sta
     connected = stalled or curl.getinfo(pycurl.PRETRANSFER_TIME_T) > 0
     if error == pycurl.E_OPERATION_TIMEDOUT or (error == pycurl.E_ABORTED_BY_CALLBACK and stalled):
         slow = f"it sent less than {limits.low_speed} bytes a second for {limits.low_speed_s:g} s"
-        return Trouble("timeout", slow if connected else f"no connection within {limits.connect_s:g} s", True)
+        begun = stalled or "too slow" in words  # a handshake that times out has a "pretransfer time", too
+        return Trouble("timeout", slow if begun else f"no connection within {limits.connect_s:g} s", True)
     if error == pycurl.E_UNSUPPORTED_PROTOCOL and connected:
         return _NONSENSE  # libcurl takes it for HTTP/0.9
     found = _TROUBLES.get(error) or Trouble("transport", f"the transfer failed (error {error} of libcurl)")
