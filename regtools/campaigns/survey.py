@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from regtools.pull.failover import FINAL
 from regtools.pull.http.transport import Limits
 from regtools.pull.manifests import Platform
 from regtools.pull.records import Failure, Meter, Pull
@@ -46,6 +47,12 @@ class Tried:
     def has_image(self) -> bool:
         """Whether it delivered the manifest."""
         return self.pull.digest is not None
+
+    @property
+    def ends(self) -> bool:
+        """Whether podman asks no further source after this one: its manifest arrives and makes no sense."""
+        asked = self.pull.requests[-1].kind if self.pull.requests else ""
+        return not self.has_image and asked == "manifest" and self.pull.error_kind in FINAL
 
     @property
     def manifest_s(self) -> float | None:
@@ -105,7 +112,12 @@ class Bench:
     @property
     def chosen(self) -> Tried | None:
         """The source that podman takes today: the first that delivers the manifest."""
-        return next((each for each in self.tried if each.has_image), None)
+        for candidate in self.resolution.candidates:
+            mine = [each for each in self.tried if each.candidate == candidate.name]
+            first = next((each for each in mine if each.has_image or each.ends), None)
+            if first is not None and first.has_image:
+                return first
+        return None
 
     @property
     def served(self) -> Tried | None:
@@ -117,8 +129,8 @@ class Bench:
         moves_on = self.resolution.conf.release.blobs_move_on
         for candidate in self.resolution.candidates:
             mine = [each for each in self.tried if each.candidate == candidate.name]
-            first = next((index for index, each in enumerate(mine) if each.has_image), None)
-            if first is None:
+            first = next((index for index, each in enumerate(mine) if each.has_image or each.ends), None)
+            if first is None or not mine[first].has_image:
                 continue
             if mine[first].pull.ok:
                 return mine[first]

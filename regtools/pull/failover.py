@@ -33,7 +33,7 @@ from .manifests import Blob, Image, Platform
 from .repository import Repository
 
 # What is wrong with a manifest that has arrived: podman asks no further source then.
-_FINAL = ("bad-manifest", "digest-mismatch", "no-platform", "not-a-registry", "unsupported-manifest")
+FINAL = ("bad-manifest", "digest-mismatch", "no-platform", "not-a-registry", "unsupported-manifest")
 
 
 def find_source(
@@ -120,7 +120,7 @@ class Failover:
                 image = repository.image(asking, platform)
             except Exception as error:
                 self.fail(asking, source, error, repository)
-                if opened and isinstance(error, RegtoolsError) and error.kind in _FINAL:
+                if opened and isinstance(error, RegtoolsError) and error.kind in FINAL:
                     self._left.clear()
                 if run.failures[-1:] and run.failures[-1].kind == "resources":
                     run.cancel()  # the next source would fail in the same way

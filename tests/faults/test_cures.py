@@ -180,6 +180,19 @@ def test_a_page_is_told_with_its_title(server: Server) -> None:
     assert "\x1b" not in failed.failures[0].message + str(failed)
 
 
+def test_bench_knows_that_podman_stops_at_a_page_and_goes_on_after_a_404(server: Server) -> None:
+    with Server() as mirror:
+        text = f'[[registry]]\nlocation = "{server.host}"\ninsecure = true\n'
+        conf = RegistriesConf.from_toml(
+            f'{text}[[registry.mirror]]\nlocation = "{mirror.host}"\ninsecure = true\n'
+        )
+        for answer, chosen in ((page(200), None), (page(404), f"{server.host}/team/small:1")):
+            mirror.script.fault("/manifests/", answer)
+            found = bench(f"{server.host}/team/small:1", conf)
+            assert (found.chosen and found.chosen.source.reference) == chosen
+            assert found.ok == (chosen is not None)
+
+
 # -- logins ----------------------------------------------------------------------------------------------
 
 
