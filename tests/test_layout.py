@@ -93,7 +93,7 @@ DOORS = {
     "regtools.registries.conf": ("regtools.registries.checks",),
     # Logins and certificates: 1 ms, needed where a source has another host than the name, and with -v.
     "regtools.cli.explain": ("regtools.registries.reading.credentials",),
-    "regtools.pull.records": ("regtools.pull.frames",),
+    "regtools.pull.records": ("regtools.pull.frames", "regtools.pull.failures"),
     "regtools.pull.timing": ("regtools.pull.engines.engine.",),
     "regtools.campaigns.campaign": ("regtools.campaigns.hosts.",),
 }

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from regtools.pull.failures import cause_of
 from regtools.pull.records import Pull, frames
 
 from .measurements import pulls_frame
 
-COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds", "followed")
+COLUMNS = ("run_id", "place", "attempt", "source", "host", "kind", "seconds", "followed", "means", "cure")
 
 
 def failed_attempts(
@@ -25,7 +26,8 @@ def failed_attempts(
 
     Returns: ``run_id``, ``place``, ``attempt`` (from 0), ``source`` (the reference that was asked for),
         ``host``, ``kind`` (what went wrong), ``seconds`` (until the next source was asked, or until the pull
-        gave up), ``followed`` (whether another source was tried after it). Pulls whose requests are not
+        gave up), ``followed`` (whether another source was tried after it), ``means`` and ``cure`` (what the
+        table of :mod:`regtools.pull.failures` says of the kind). Pulls whose requests are not
         recorded, such as podman's own, have no rows.
     """
     given = pulls if isinstance(pulls, pd.DataFrame) else list(pulls)
@@ -58,15 +60,19 @@ def _of_pull(pull: dict[Any, Any], wire: pd.DataFrame) -> Iterator[dict[str, Any
         later = begun[begun.index > number]
         until = float(later.iloc[0]) if len(later) else float(pull["total_s"])
         mine = wire[wire["attempt"] == number].sort_values("seq").iloc[-1]
+        kind = _kind(mine)
+        cause = cause_of(kind)
         yield {
             "run_id": pull["run_id"],
             "place": pull["place"],
             "attempt": number,
             "source": sources[number],
             "host": str(mine["url_host"]),
-            "kind": _kind(mine),
+            "kind": kind,
             "seconds": until - float(moment),
             "followed": number < last,
+            "means": cause.means,
+            "cure": cause.cure,
         }
 
 

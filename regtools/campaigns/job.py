@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from regtools.errors import RegtoolsError
-from regtools.pull.failover import open_source
+from regtools.pull.failover import find_source
 from regtools.pull.http.fetch import Lane, fetch
 from regtools.pull.http.receiving import Body, Wanted
 from regtools.pull.http.transport import Client, Limits
@@ -200,7 +200,7 @@ def _probe(job: Job) -> Row:
     client = Client(run.origin, limits=run.limits, environ=job.conf.surroundings.environ)
     lane = Lane(0, client, run)
     try:
-        open_source(job.conf, source, lane, patient=False)
+        find_source(job.conf, source, lane, patient=False).open(lane)
         last = run.requests()[-1]
         scheme = "https" if last.tls_version else "http"
         wanted = Wanted("ping", f"{scheme}://{_pings(run)[-1].url_host}/v2/", limit=1 << 16, patient=False)

@@ -7,10 +7,11 @@ source a configuration that leads to it alone, so that a campaign can compare th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from regtools.pull.failover import FINAL
 from regtools.pull.http.transport import Limits
 from regtools.pull.manifests import Platform
 from regtools.pull.records import Failure, Meter, Pull
@@ -48,6 +49,12 @@ class Tried:
         return self.pull.digest is not None
 
     @property
+    def ends(self) -> bool:
+        """Whether podman asks no further source after this one: its manifest arrives and makes no sense."""
+        asked = self.pull.requests[-1].kind if self.pull.requests else ""
+        return not self.has_image and asked == "manifest" and self.pull.error_kind in FINAL
+
+    @property
     def manifest_s(self) -> float | None:
         """Seconds until the manifest arrived, connecting and token included."""
         return self.pull.auth_s + self.pull.manifest_s if self.has_image else None
@@ -75,6 +82,7 @@ class Tried:
             "reachable": self.reachable,
             "has_image": self.has_image,
             "digest": self.pull.digest,
+            "index_digest": self.pull.index_digest,
             "manifest_s": self.manifest_s,
             "layers_ok": self.pull.ok,
             "bytes_per_s": self.rate,
@@ -104,7 +112,12 @@ class Bench:
     @property
     def chosen(self) -> Tried | None:
         """The source that podman takes today: the first that delivers the manifest."""
-        return next((each for each in self.tried if each.has_image), None)
+        for candidate in self.resolution.candidates:
+            mine = [each for each in self.tried if each.candidate == candidate.name]
+            first = next((each for each in mine if each.has_image or each.ends), None)
+            if first is not None and first.has_image:
+                return first
+        return None
 
     @property
     def served(self) -> Tried | None:
@@ -116,8 +129,8 @@ class Bench:
         moves_on = self.resolution.conf.release.blobs_move_on
         for candidate in self.resolution.candidates:
             mine = [each for each in self.tried if each.candidate == candidate.name]
-            first = next((index for index, each in enumerate(mine) if each.has_image), None)
-            if first is None:
+            first = next((index for index, each in enumerate(mine) if each.has_image or each.ends), None)
+            if first is None or not mine[first].has_image:
                 continue
             if mine[first].pull.ok:
                 return mine[first]
@@ -129,6 +142,36 @@ class Bench:
     def digests(self) -> set[str]:
         """The digests that were delivered; if there are several, the sources hold different images."""
         return {each.pull.digest for each in self.tried if each.pull.digest}
+
+    @property
+    def indexes(self) -> set[str]:
+        """The digests of the indexes that led to the image; a copy of one architecture has none."""
+        return {each.pull.index_digest for each in self.tried if each.pull.index_digest}
+
+    @property
+    def single_copies(self) -> tuple[Tried, ...]:
+        """The sources that hold the image for one platform only, where another one has the whole index."""
+        having = (each for each in self.tried if each.has_image and self.indexes)
+        return tuple(each for each in having if each.pull.index_digest is None)
+
+    def agreement(self) -> Iterator[str]:
+        """Yield in sentences whether all sources deliver the same image, and what to do where they do not."""
+        having = [each for each in self.tried if each.has_image]
+        if len(self.digests) == 1:
+            alone = "The one source that has it delivers" if len(having) == 1 else "All that have it deliver"
+            yield f"{alone} the digest {next(iter(self.digests))}."
+        elif having:
+            told = "; ".join(f"{each.source.reference} {each.pull.digest}" for each in having)
+            yield f"The sources deliver different images: {told}."
+            yield 'Where a mirror is old, pull-from-mirror = "digest-only" takes the tags from the origin.'
+        if len(self.indexes) > 1:
+            yield "Their indexes differ, so the digest of one is missing at the others."
+        for each in self.single_copies:
+            yield (
+                f"{each.source.reference} is a copy of one architecture, without the index's digest: copy "
+                "it with skopeo copy --all --preserve-digests, or write "
+                'pull-from-mirror = "digest-only" for this mirror.'
+            )
 
     @property
     def fastest(self) -> tuple[Tried, ...]:
@@ -163,6 +206,8 @@ def bench(
     platform: Platform | None = None,
     workers: int = 4,
     meter: Meter | None = None,
+    tls_verify: bool | None = None,
+    plain_http: bool = False,
 ) -> Bench:
     """Ask every source of ``image`` for the whole image, one after the other; nothing is kept.
 
@@ -172,6 +217,7 @@ def bench(
         platform: which image of an index; None for this machine's platform.
         workers: number of layers that are fetched at the same time.
         meter: shows progress while the pulls run.
+        tls_verify, plain_http: as for :func:`regtools.time_pull`.
 
     Raises:
         RegtoolsError: the name is wrong or cannot be resolved.
@@ -186,6 +232,8 @@ def bench(
             workers=workers,
             limits=Limits(retries=0),
             meter=meter,
+            tls_verify=tls_verify,
+            plain_http=plain_http,
         )
         tried.append(Tried(candidate.name, source, pull))
     return Bench(resolution, tuple(tried))

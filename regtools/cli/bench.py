@@ -21,10 +21,10 @@ from regtools.campaigns.hosts.local import LocalFleet, connect
 from regtools.campaigns.survey import Bench, Tried, bench, source_places
 from regtools.display import seconds, size, text_table
 from regtools.pull.manifests import parse_platform
-from regtools.pull.records import Meter
+from regtools.pull.records import Meter, explained
 from regtools.registries.conf import RegistriesConf
 
-from .options import configuration, load, misuse, pulling, release
+from .options import configuration, load, misuse, pulling, release, transport
 from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
 from .parser import ending, file, number
 
@@ -51,6 +51,7 @@ def configure(parser: ArgumentParser) -> None:
     add("images", metavar="IMAGE", nargs="+", help="name as you would give it to podman pull")
     configuration(parser)
     pulling(parser)
+    transport(parser)
     add("--json", action="store_true", help="print the answer as JSON")
     add = parser.add_argument_group("a campaign: every source, many times, in shuffled order").add_argument
     add("--rounds", type=number(1, MANY), metavar="N", help="pulls from every source; 10 for a verdict")
@@ -102,6 +103,8 @@ def run(options: Namespace) -> int:
         raise misuse(f"{', '.join(given)}: only with --scheduler or --local-cluster")
     conf = load(options, release(options))
     if many or options.rounds is not None or options.journal is not None:
+        if options.plain_http or options.tls_verify is not None:
+            raise misuse("a campaign asks as configured", "leave out --plain-http and --tls-verify")
         return _campaign(options, conf)
     if options.engine != "builtin":
         raise misuse("only a campaign takes --engine", "add --rounds 10")
@@ -123,6 +126,8 @@ def _look(options: Namespace, image: str, conf: RegistriesConf) -> Bench:
             platform=parse_platform(options.platform) if options.platform else None,
             workers=options.workers,
             meter=meter if sys.stderr.isatty() else None,
+            tls_verify=options.tls_verify,
+            plain_http=options.plain_http,
         )
     if not options.json:
         say(_text(found))
@@ -137,6 +142,7 @@ def _text(found: Bench) -> str:
     for at, each in enumerate(found.tried, 1):
         if each.failure is not None:
             lines += wrapped(f"{at}. {each.failure.message} [{each.failure.kind}]", "  ", "     ")
+            lines += wrapped(f"cure: {dict(explained([each.failure], ok=found.ok))['cure']}", "     ")
     for sentence in (*_verdict(found), *_order(found)):
         lines += wrapped(sentence)
     return "\n".join(lines)
@@ -173,13 +179,7 @@ def _verdict(found: Bench) -> Iterator[str]:
         yield f"podman {release.name} would choose {reference} today, and the pull would fail at its layers."
     if not release.blobs_move_on:
         yield "It moves on to another source only before or at the manifest, never at a layer."
-    asked = [each for each in found.tried if each.has_image]
-    if len(found.digests) == 1:
-        alone = "The one source that has it delivers" if len(asked) == 1 else "All that have it deliver"
-        yield f"{alone} the digest {next(iter(found.digests))}."
-    else:
-        told = "; ".join(f"{each.source.reference} {each.pull.digest}" for each in asked)
-        yield f"The sources deliver different images: {told}."
+    yield from found.agreement()
 
 
 def _order(found: Bench) -> Iterator[str]:

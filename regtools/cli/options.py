@@ -67,6 +67,21 @@ def pulling(parser: ArgumentParser) -> None:
     add("--engine", choices=("builtin", "podman", "skopeo"), default="builtin", help=text)
 
 
+def _truth(text: str) -> bool:
+    """Read the value of ``--tls-verify``."""
+    if text not in ("true", "false"):
+        raise ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+def transport(parser: ArgumentParser) -> None:
+    """Add ``--tls-verify --plain-http``, which change how sources are asked for one call only."""
+    add = parser.add_mutually_exclusive_group().add_argument
+    text = "false: HTTPS unverified, then HTTP; true: HTTPS verified (default: as configured)"
+    add("--tls-verify", metavar="BOOL", type=_truth, help=text)
+    add("--plain-http", action="store_true", help="ask over HTTP only; a login is sent unencrypted")
+
+
 def surroundings(options: Namespace) -> Surroundings:
     """Return the machine that the options name.
 

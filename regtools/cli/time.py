@@ -10,11 +10,11 @@ from functools import partial
 
 import regtools
 from regtools.campaigns.journal import append
-from regtools.display import seconds
-from regtools.pull.records import Meter, Pull
+from regtools.display import seconds, terminal_width, text_table
+from regtools.pull.records import Meter, Pull, explained
 from regtools.pull.timing import time_pull
 
-from .options import configuration, load, misuse, pulling, release
+from .options import configuration, load, misuse, pulling, release, transport
 from .output import NO, OK, progress, pull_line, save_chart, say, say_json
 from .parser import ending, file, number
 
@@ -25,6 +25,7 @@ def configure(parser: ArgumentParser) -> None:
     add("image", metavar="IMAGE", help="name as you would give it to podman pull")
     configuration(parser)
     pulling(parser)
+    transport(parser)
     limit = number(0, 1_000_000, whole=False, above=True)
     add("--timeout", type=limit, metavar="S", help="kill podman or skopeo after S seconds (default 1800)")
     add("--rounds", type=number(1, 100_000), default=1, metavar="N", help="pull so many times (default 1)")
@@ -46,6 +47,8 @@ def run(options: Namespace) -> int:
         raise misuse("one folder cannot take several pulls", "leave out --into or --rounds")
     if options.into is not None and options.engine != "builtin":
         raise misuse("only the builtin engine takes --into", "leave out --into or --engine")
+    if options.plain_http and options.engine != "builtin":
+        raise misuse(f"{options.engine} has no --plain-http", "write --tls-verify=false")
     pulls = []
     for pull in _pulls(options):
         if options.journal is not None:
@@ -57,6 +60,11 @@ def run(options: Namespace) -> int:
         say_json({"format": 1, "pulls": [pull.to_dict() for pull in pulls]})
     elif options.rounds > 1:
         say(_summary(pulls))
+        failures = dict.fromkeys(each for pull in pulls for each in pull.failures)
+        why = explained(list(failures), ok=any(pull.ok for pull in pulls))
+        rows = [(f"{name}:", text) for name, text in why]
+        for line in text_table(rows, indent="  ", width=terminal_width()):
+            say(line)
     if options.plot is not None:
         save_chart(partial(_draw, pulls), options.plot)
     return OK if all(pull.ok for pull in pulls) else NO
@@ -76,6 +84,8 @@ def _pulls(options: Namespace) -> Iterator[Pull]:
                 engine=options.engine,
                 timeout_s=options.timeout,
                 meter=meter if sys.stderr.isatty() else None,
+                tls_verify=options.tls_verify,
+                plain_http=options.plain_http,
             )
         yield replace(pull, round=at)
 

@@ -1,10 +1,10 @@
 """Try the sources of one candidate in order, as podman does.
 
-The first source that delivers the manifest also delivers the blobs. From podman 6.1 on, a blob that it does
-not deliver comes from the next source: after a 5xx (asked for twice), a timeout, and a 4xx whose error body
-has the code ``BLOB_UNKNOWN`` or ``TOOMANYREQUESTS``. Any other answer fails the candidate (a 429 without
-such a code is repeated before), and so does a body that breaks after its first byte, which is resumed where
-it began.
+The first source that delivers the manifest also delivers the blobs, and if the manifest makes no sense the
+candidate has failed. From podman 6.1 on, a blob that it does not deliver comes from the next source: after a
+5xx (asked for twice), a timeout, and a 4xx whose error body has the code ``BLOB_UNKNOWN`` or
+``TOOMANYREQUESTS``. Any other answer fails the candidate (a 429 without such a code is repeated before), and
+so does a body that breaks after its first byte, which is resumed where it began.
 
 The order of the sources is podman's, its pauses are not. Podman 6.1.1 asks again for a blob one second after
 a 5xx; after a 429 it asks five times, which takes 30 seconds, before it moves on; and it repeats a failed
@@ -20,9 +20,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
+from regtools.errors import RegtoolsError
 from regtools.registries.resolution import Source
 from regtools.registries.settings import Settings
 
+from .hints import hint_for
 from .http.fetch import FetchError, Lane
 from .http.logins import find_login
 from .http.trust import find_trust, proxy_secrets
@@ -30,20 +32,30 @@ from .http.values import pull_error
 from .manifests import Blob, Image, Platform
 from .repository import Repository
 
+# What is wrong with a manifest that has arrived: podman asks no further source then.
+FINAL = ("bad-manifest", "digest-mismatch", "no-platform", "not-a-registry", "unsupported-manifest")
 
-def open_source(
-    conf: Settings, source: Source, lane: Lane, *, patient: bool, patient_blobs: bool = True
+
+def find_source(
+    conf: Settings,
+    source: Source,
+    lane: Lane,
+    *,
+    patient: bool,
+    patient_blobs: bool = True,
+    plain: bool = False,
 ) -> Repository:
-    """Find login and certificates for a source, ping it, and get a token if it asks for one.
+    """Find login and certificates for a source, before its first request.
 
     Args:
         conf: the configuration.
         source: the source.
-        lane: the worker that asks.
+        lane: the worker that will ask.
         patient, patient_blobs: see :class:`~regtools.pull.repository.Repository`.
+        plain: whether to ask over http only.
 
     Raises:
-        RegtoolsError: the source cannot be used: ``blocked``, ``credentials``, ``connect``, …
+        RegtoolsError: the source cannot be used: ``blocked``, ``credentials``, ``certificate``.
     """
     if source.blocked_by is not None:
         raise pull_error("blocked", f"blocked by the configuration of {source.blocked_by}")
@@ -53,18 +65,16 @@ def open_source(
     login = find_login(conf, source.reference)
     if login is not None:
         lane.run.hide(login.password, login.identity_token, login.basic())
-    repository = Repository(
+    schemes = ("http",) if plain else ("https", "http") if source.insecure else ("https",)
+    return Repository(
         source.parsed,
-        insecure=source.insecure,
+        schemes=schemes,
         patient=patient,
         patient_blobs=patient_blobs,
         trust=find_trust(conf, source.reference, insecure=source.insecure),
         login=login,
         namespace=source.namespace_proxy,
     )
-    repository.ping(lane)
-    repository.authorize(lane)
-    return repository
 
 
 class Failover:
@@ -73,10 +83,16 @@ class Failover:
     Args:
         conf: the configuration.
         sources: in the order in which they are tried.
+        plain: whether to ask over http only.
+
+    Attributes:
+        refused: the number of each source whose login was refused, and its repository.
     """
 
-    def __init__(self, conf: Settings, sources: Sequence[Source]) -> None:
+    def __init__(self, conf: Settings, sources: Sequence[Source], *, plain: bool = False) -> None:
+        self.refused: dict[int, Repository] = {}
         self._conf = conf
+        self._plain = plain
         self._left = deque(sources)
         self._open: list[tuple[Repository, int]] = []
         self._lock = threading.Lock()
@@ -96,17 +112,18 @@ class Failover:
             attempt = run.begin(source.reference)
             run.meter.begin(source.reference)
             moves_on = self._conf.release.blobs_move_on and bool(self._left)
+            asking, repository, opened = replace(lane, attempt=attempt), None, False
             try:
                 run.enter("auth")
-                asking = replace(lane, attempt=attempt)
-                patient = not self._left
-                repository = open_source(
-                    self._conf, source, asking, patient=patient, patient_blobs=not moves_on
-                )
+                repository = self._find(source, asking, patient_blobs=not moves_on)
+                repository.open(asking)
+                opened = True
                 run.enter("manifest")
                 image = repository.image(asking, platform)
             except Exception as error:
-                run.fail(attempt, error)
+                self.fail(asking, source, error, repository)
+                if opened and isinstance(error, RegtoolsError) and error.kind in FINAL:
+                    self._left.clear()
                 if run.failures[-1:] and run.failures[-1].kind == "resources":
                     run.cancel()  # the next source would fail in the same way
                 continue
@@ -148,10 +165,34 @@ class Failover:
             while number == len(self._open) and self._left:
                 source = self._left.popleft()
                 attempt = lane.run.begin(source.reference)
+                asking, repository = replace(lane, attempt=attempt), None
                 try:
-                    asking, patient = replace(lane, attempt=attempt), not self._left
-                    opened = open_source(self._conf, source, asking, patient=patient, patient_blobs=patient)
-                    self._open.append((opened, attempt))
+                    repository = self._find(source, asking, patient_blobs=not self._left)
+                    repository.open(asking)
+                    self._open.append((repository, attempt))
                 except Exception as error:
-                    lane.run.fail(attempt, error)
+                    self.fail(asking, source, error, repository)
             return self._open[number] if number < len(self._open) else None
+
+    def _find(self, source: Source, lane: Lane, *, patient_blobs: bool) -> Repository:
+        last = not self._left
+        return find_source(
+            self._conf, source, lane, patient=last, patient_blobs=patient_blobs, plain=self._plain
+        )
+
+    def fail(
+        self, lane: Lane, source: Source, error: Exception, repository: Repository | None = None
+    ) -> None:
+        """Record why a source did not deliver, with the cure that concerns this source.
+
+        Args:
+            lane: the worker that asked, with the source's number.
+            source: the source.
+            error: how it failed.
+            repository: the source, if its login and certificates were found.
+        """
+        if repository is not None and repository.refused:
+            self.refused[lane.attempt] = repository
+        if isinstance(error, RegtoolsError) and error.hint is None:
+            error.hint = hint_for(error.kind, source)
+        lane.run.fail(lane.attempt, error)

@@ -60,13 +60,14 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """The manifest of one image: its bytes, and what they declare."""
+    """The manifest of one image: its bytes, what they declare, and the digest of the index that led to it."""
 
     raw: bytes
     media_type: str
     digest: str
     config: Blob
     layers: tuple[Blob, ...]
+    index: str | None = None
 
     @property
     def blobs(self) -> tuple[Blob, ...]:
@@ -86,6 +87,7 @@ class Image:
 class Index:
     """An index (Docker: manifest list); each member has a digest, a size and perhaps a platform."""
 
+    digest: str
     members: tuple[dict[str, Any], ...]
 
 
@@ -121,7 +123,7 @@ def read_manifest(raw: bytes, content_type: str, digest: str) -> Image | Index:
     if "manifests" in value and ("layers" in value or "config" in value):
         raise _bad("the manifest is an image and an index at once (see CVE-2021-41190)")
     if media_type in _INDEXES:
-        return Index(tuple(_member(each) for each in _list(value, "manifests")))
+        return Index(digest, tuple(_member(each) for each in _list(value, "manifests")))
     if media_type not in _IMAGES:
         raise pull_error("unsupported-manifest", f"manifests of the type {media_type!r} are not supported")
     layers = tuple(_blob(each, number) for number, each in enumerate(_list(value, "layers")))

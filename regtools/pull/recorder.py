@@ -130,7 +130,7 @@ class Run:
             kind = "resources"  # of ours: no fault of the source
             failure = Failure(reference, kind, limit)
         elif isinstance(error, RegtoolsError):
-            failure = Failure(reference, kind, error.message)
+            failure = Failure(reference, kind, error.message, error.hint)
         else:
             message = (
                 f"regtools cannot handle what this source sent ({type(error).__name__}); please report it"
@@ -141,6 +141,16 @@ class Run:
                 self._failed.add((attempt, kind))
                 self._failures.append(failure)
 
+    def advise(self, attempt: int, hint: str) -> None:
+        """Replace the hint of a refused source, once more is known about it."""
+        reference = self.attempts[attempt]
+        self._failures = [
+            replace(each, hint=hint)
+            if each.reference == reference and each.kind.startswith("http-40")
+            else each
+            for each in self._failures
+        ]
+
     def give_up(self, failure: Failure) -> None:
         """Record why a candidate has no source."""
         self._failures.append(failure)
@@ -148,7 +158,10 @@ class Run:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Why sources and candidates did not deliver; without secrets."""
-        return tuple(replace(each, message=self._censor(each.message)) for each in self._failures)
+        clean = self._clean
+        return tuple(
+            replace(each, message=clean(each.message), hint=clean(each.hint)) for each in self._failures
+        )
 
     def wait(self, seconds: float) -> None:
         """Pause; a stop ends the pause and raises an error of kind ``cancelled``."""
@@ -295,6 +308,7 @@ def conclude(
     return Pull(
         started_at=utc(before.when),
         digest=manifest.digest if manifest else None,
+        index_digest=manifest.index if manifest else None,
         n_layers=len(manifest.layers) if manifest else None,
         bytes_declared=manifest.layers_size if manifest else None,
         other_cpu=_other_cpu(before, after),

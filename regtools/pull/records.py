@@ -15,11 +15,11 @@ counts from the start of the pull.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from regtools.display import html_table, printable, seconds, size, visible
+from regtools.display import html_table, seconds, size, terminal_width, text_table, visible
 from regtools.errors import RegtoolsError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Request:
         cache_header: headers in which a cache reports a hit or a miss.
         samples: at most 64 pairs: seconds since the start of the request, bytes received by then.
         rate_limit: ``RateLimit-*`` headers, in which a registry reports its limits.
+        scheme: https or http; podman asks a registry that may be insecure over https first.
     """
 
     run_id: str
@@ -93,6 +94,7 @@ class Request:
     error_kind: str | None
     samples: tuple[tuple[float, int], ...] | None
     rate_limit: str | None = None
+    scheme: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain data; ``samples`` only if there are any."""
@@ -108,13 +110,15 @@ class Request:
 class Failure:
     """Why one source, or one candidate, did not deliver the image.
 
-    ``cause`` is the exception, with its traceback, if the failure is one that regtools does not foresee
-    (kind ``unforeseen``): material for a bug report, shown nowhere.
+    ``hint`` is the cure for this source: a command, or a line of a file. ``cause`` is the exception, with its
+    traceback, if the failure is one that regtools does not foresee (kind ``unforeseen``): material for a bug
+    report, shown nowhere.
     """
 
     reference: str
     kind: str
     message: str
+    hint: str | None = None
     cause: Exception | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -132,6 +136,9 @@ class Pull:
         attempts: the sources tried, in order.
         error_kind: kind of the last failure; None if ``ok``.
         bytes_fetched: bytes in the bodies of all blob requests, including repeated ones.
+        digest: of the manifest of the image for the platform.
+        asked_digest: the digest in ``image``; None if it names a tag.
+        index_digest: of the index that led to the platform's manifest; None if there is none.
     """
 
     run_id: str
@@ -169,6 +176,8 @@ class Pull:
     attempts: tuple[str, ...]
     start_s: float | None = None
     store_s: float | None = None
+    asked_digest: str | None = None
+    index_digest: str | None = None
     requests: tuple[Request, ...] = ()
     failures: tuple[Failure, ...] = ()
 
@@ -182,7 +191,7 @@ class Pull:
             **self.row(),
             "requests": [request.to_dict() for request in self.requests],
             "failures": [
-                {"reference": each.reference, "kind": each.kind, "message": each.message}
+                {name: getattr(each, name) for name in ("reference", "kind", "message", "hint")}
                 for each in self.failures
             ],
         }
@@ -210,9 +219,9 @@ class Pull:
         return frames([], [request.to_dict() for request in self.requests])[1]
 
     def __str__(self) -> str:
-        lines = [f"{self.reference or self.image}: {self._verdict}"]
-        lines += [f"  {name + ':':<11}{value}" for name, value in _facts(self)]
-        return printable("\n".join(lines))
+        facts = [(f"{name}:" if name else "", value) for name, value in _facts(self)]
+        lines = text_table(facts, indent="  ", width=terminal_width())
+        return "\n".join([visible(f"{self.reference or self.image}: {self._verdict}"), *lines])
 
     def _repr_html_(self) -> str:
         caption = f"{self.reference or self.image}: {self._verdict}"
@@ -225,7 +234,12 @@ class Pull:
 
 PULL_COLUMNS = _columns(Pull, but=("requests", "failures"))
 REQUEST_COLUMNS = _columns(Request)
-_LATER = ("start_s", "store_s")  # columns that the first records of this format lack
+_LATER = (
+    "start_s",
+    "store_s",
+    "asked_digest",
+    "index_digest",
+)  # columns that the first records of this format lack
 
 
 def _request(row: Mapping[str, Any]) -> Request:
@@ -252,8 +266,10 @@ def _facts(pull: Pull) -> list[tuple[str, str]]:
     found = [("total", seconds(pull.total_s))]
     if pull.served_by:
         found.append(("served by", pull.served_by))
-    if pull.digest:
-        found.append(("digest", pull.digest))
+    for name, digest in (("index", pull.index_digest), ("digest", pull.digest)):
+        if digest:
+            asked = " (as asked for)" if digest == pull.asked_digest else ""
+            found.append((name, f"{digest}{asked}"))
     if pull.ok:
         fetched = pull.bytes_fetched or 0
         rate = f" at {size(fetched / pull.transfer_s)}/s" if pull.transfer_s > 0 else ""
@@ -269,12 +285,50 @@ def _facts(pull: Pull) -> list[tuple[str, str]]:
         ("storing", pull.store_s or 0.0),
     ]
     found.append(("time", ", ".join(f"{name} {seconds(value)}" for name, value in phases if value > 0)))
+    found += [("https first", told) for told in _https_first(pull)]
     if pull.client != "builtin":
         memory = size(pull.max_rss_kb * 1024)
         found.append(("client", f"{pull.client} {pull.client_version}, peak memory {memory}"))
     repeated = f", {pull.n_retries} of them repeated" if pull.n_retries else ""
     found.append(("requests", f"{pull.n_requests}{repeated}"))
-    return [*found, *(("failed", str(failure)) for failure in pull.failures)]
+    return [*found, *explained(pull.failures, ok=pull.ok)]
+
+
+def explained(failures: Sequence[Failure], *, ok: bool) -> Iterator[tuple[str, str]]:
+    """Yield what to tell of failures, as pairs of a word and a sentence; each kind is explained once.
+
+    Args:
+        failures: of one pull.
+        ok: whether another source delivered the image.
+    """
+    if not failures:
+        return
+    from .failures import FAILURES, cause_of  # not before there is something to explain
+
+    nowhere = not ok and {each.kind for each in failures} == {"http-404"}
+    for kind in dict.fromkeys(each.kind for each in failures):
+        mine = [each for each in failures if each.kind == kind]
+        cause = FAILURES["nowhere"] if nowhere else cause_of(kind)
+        yield from (("failed", str(each)) for each in mine)
+        yield "means", cause.means
+        yield "because", cause.because
+        hints = dict.fromkeys(each.hint for each in mine if each.hint)
+        yield from (("cure", hint) for hint in hints or (cause.cure,))
+        yield "podman", cause.tools
+        yield "see", cause.see
+
+
+def _https_first(pull: Pull) -> Iterator[str]:
+    """Yield what the attempt over https cost where http answered, source by source."""
+    for attempt, source in enumerate(pull.attempts):
+        pings = [each for each in pull.requests if (each.attempt, each.kind) == (attempt, "ping")]
+        secure, plain = ([each for each in pings if each.scheme == way] for way in ("https", "http"))
+        if secure and plain:
+            lost, spent = (seconds(sum(each.total_s for each in ways)) for ways in (secure, plain))
+            host = source.partition("/")[0]
+            kind = secure[-1].error_kind
+            longer = "; podman 4.3 waits 20 s for HTTPS, 5.4 and 6.1 10 s" if kind == "timeout" else ""
+            yield f"{host}: {lost} over HTTPS failed [{kind}], then {spent} over HTTP{longer}"
 
 
 class Meter:

@@ -10,15 +10,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import BinaryIO
 from urllib.parse import quote_plus
 
+from regtools.display import visible
 from regtools.errors import RegtoolsError
 from regtools.reference import Reference, physical_host
 
-from .http.fetch import Lane, fetch, renew
+from .hints import login_hint
+from .http.fetch import Lane, fetch, renew, web_page
 from .http.logins import Login
 from .http.receiving import Body, Wanted
 from .http.tokens import Authorizer
@@ -32,6 +34,7 @@ Keep = Callable[[Blob], AbstractContextManager[BinaryIO | None]]
 
 
 DOCUMENT_LIMIT = 4 << 20  # bytes of a manifest or a config
+_ALONE = " (no login was found for it)"
 INDEX_DEPTH = 4  # an index may lead to an index; real ones are not nested deeper
 
 
@@ -41,23 +44,36 @@ class Repository:
 
     Args:
         name: the image's full name there.
-        insecure: whether to try https without verification first and then http, as podman does.
+        schemes: in the order in which they are tried: podman tries https and then http where that is allowed.
         trust: certificates for the connection.
         login: for a registry that asks for one; None for an anonymous pull.
         patient: whether to repeat a request after a failure that may be temporary.
         patient_blobs: the same for blobs.
         namespace: what is sent as ``?ns=`` with requests for manifests and blobs; empty for none.
+
+    Attributes:
+        refused: whether the registry has refused the login.
     """
 
     name: Reference
-    insecure: bool
+    schemes: tuple[str, ...]
     trust: Trust
     login: Login | None
     patient: bool
     patient_blobs: bool
     namespace: str = ""
+    refused: bool = field(default=False, init=False)
     _base: str = field(default="", init=False)  # scheme and host
     _authorizer: Authorizer | None = field(default=None, init=False)
+
+    def open(self, lane: Lane) -> None:
+        """Ping the registry, and get a token if it asks for one.
+
+        Raises:
+            RegtoolsError: stage ``pull``, kinds ``connect``, ``certificate``, ``http-401`` and the like.
+        """
+        self.ping(lane)
+        self.authorize(lane)
 
     def ping(self, lane: Lane) -> None:
         """Find out whether the registry answers over https or http, and what login it asks for.
@@ -65,15 +81,16 @@ class Repository:
         Raises:
             RegtoolsError: the failure over http if that was tried; its message includes the one over https.
         """
+        scheme, *more = self.schemes
         try:
-            answer = self._ping(lane, "https", self.patient and not self.insecure)
+            answer = self._ping(lane, scheme, self.patient and not more)
         except RegtoolsError as first:
-            if not self.insecure or first.kind == "cancelled":
+            if not more or first.kind == "cancelled":
                 raise
             try:
-                answer = self._ping(lane, "http", self.patient)
+                answer = self._ping(lane, more[0], self.patient)
             except RegtoolsError as second:
-                second.message = f"{second.message} (and over https: {first.message})"
+                second.message = f"{second.message} (and over {scheme}: {first.message})"
                 raise second from first
         here = read_url(self._base)
         self._authorizer = Authorizer(here, f"repository:{self.name.path}:pull", self.login)
@@ -87,14 +104,34 @@ class Repository:
 
     @contextmanager
     def _about_login(self) -> Iterator[None]:
-        """Add to the message of a 401 which login was not sufficient, or that there was none."""
+        """Add to a 401 or 403 what became of the login: refused, accepted but not enough, or not there."""
         try:
             yield
         except RegtoolsError as error:
-            if error.kind == "http-401":
-                used = self.login and f"the login from {self.login.where} was not sufficient"
-                error.message += f" ({used or 'no login was found; podman login would store one'})"
+            if error.kind == "http-404":  # registries hide private images from those who may not pull them
+                sent = self._authorizer is not None and self._authorizer.header is not None
+                error.message += f" (with the login from {self.login.where})" if self.login and sent else ""
+            if error.kind in ("http-401", "http-403"):
+                used = self._authorizer
+                bearer = used is not None and used.challenged
+                accepted = used is not None and (
+                    used.header is not None if bearer else error.kind == "http-403"
+                )
+                fate = "was accepted, but may not pull this image" if accepted else "was refused"
+                error.message += f" (the login from {self.login.where} {fate})" if self.login else _ALONE
+                error.hint = login_hint(self.login, self.name.domain or "", accepted=accepted)
+                self.refused = self.login is not None and not accepted
             raise
+
+    def is_public(self, lane: Lane, platform: Platform) -> bool:
+        """Return whether the image is delivered without a login, as far as its manifest goes."""
+        anonymous = replace(self, login=None, patient=False)
+        try:
+            anonymous.open(lane)
+            anonymous.image(lane, platform)
+        except RegtoolsError:
+            return False
+        return True
 
     def authorize(self, lane: Lane) -> None:
         """Get the token that the ping's 401 asked for, before it is needed."""
@@ -109,11 +146,12 @@ class Repository:
         Raises:
             RegtoolsError: ``http-404``, ``digest-mismatch``, ``bad-manifest``, ``no-platform`` and the like.
         """
-        reference, size = self.name.digest or self.name.tag or "latest", None
+        reference, size, index = self.name.digest or self.name.tag or "latest", None, None
         for _ in range(INDEX_DEPTH):
             found = self._manifest(lane, reference, size)
             if isinstance(found, Image):
-                return found
+                return replace(found, index=index)
+            index = index or found.digest
             member = choose(found.members, platform)
             if member is None:
                 have = sorted({_platform_of(each) for each in found.members} - {""})
@@ -131,7 +169,10 @@ class Repository:
         body = Body(wanted, kept)
         with self._about_login():
             answer = fetch(lane, wanted, body, self.trust, self._authorizer)
-        return read_manifest(kept.getvalue(), answer.headers.get("content-type", ""), body.hashed())
+        raw, content_type = kept.getvalue(), answer.headers.get("content-type", "")
+        if page := web_page(content_type, raw):
+            raise pull_error("not-a-registry", f"it answers with {visible(page)}, not with a manifest")
+        return read_manifest(raw, content_type, body.hashed())
 
     def _url(self, document: str) -> str:
         query = f"?ns={quote_plus(self.namespace)}" if self.namespace else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pycurl
 
@@ -17,6 +17,7 @@ from regtools.registries.resolution import Candidate, Resolution
 from regtools.version import __version__
 
 from .failover import Failover
+from .hints import public_hint
 from .http.fetch import Lane
 from .http.transport import Client, Limits
 from .http.values import exhausted, pull_error
@@ -24,7 +25,7 @@ from .layout import Layout
 from .manifests import Image, Platform, host_platform, parse_platform
 from .recorder import Run, Usage, conclude
 from .records import Failure, Meter, Pull, Request
-from .repository import discard, pull_blobs
+from .repository import Repository, discard, pull_blobs
 
 CLIENT_VERSION = f"{__version__} libcurl/{pycurl.version_info()[1]}"
 _MOST_WORKERS = 64
@@ -42,6 +43,8 @@ def time_pull(
     engine: str = "builtin",
     timeout_s: float | None = None,
     meter: Meter | None = None,
+    tls_verify: bool | None = None,
+    plain_http: bool = False,
 ) -> Pull:
     """Pull an image over the network, verify every byte of it, and measure where the time goes.
 
@@ -63,6 +66,9 @@ def time_pull(
             is removed afterwards. ``workers``, ``into`` and ``limits`` do not apply to them.
         timeout_s: seconds after which podman or skopeo is killed; None for half an hour.
         meter: counts the progress of the pull, for a progress bar.
+        tls_verify: for this pull: False asks every source over https unverified, then over http; True asks
+            over https only; None as configured.
+        plain_http: for this pull: ask every source over http only; a login is sent unencrypted.
 
     Returns:
         A :class:`~regtools.pull.records.Pull`. If the pull fails on the network, its ``ok`` is False.
@@ -70,8 +76,11 @@ def time_pull(
     Raises:
         RegtoolsError: the name or the configuration is wrong, ``into`` cannot be used, or the program is
             missing.
-        ValueError: ``workers`` is out of range.
+        ValueError: ``workers`` is out of range, or ``plain_http`` is combined with ``tls_verify`` or an
+            engine.
     """
+    if plain_http and (tls_verify or engine != "builtin"):
+        raise ValueError("plain_http is for the builtin engine, and without tls_verify")
     if not 1 <= workers <= _MOST_WORKERS:
         raise ValueError(f"workers must be 1 to {_MOST_WORKERS}, not {workers}")
     wanted = host_platform() if platform is None else parse_platform(platform)
@@ -82,11 +91,13 @@ def time_pull(
 
         if into is not None:
             raise pull_error("usage", f"{engine} does not keep the image; only the builtin engine takes into")
-        return time_engine(engine, image, conf, resolution, wanted, place=place, timeout_s=timeout_s)
+        given = (engine, image, conf, resolution, wanted)
+        return time_engine(*given, place=place, timeout_s=timeout_s, tls_verify=tls_verify)
     layout = None if into is None else Layout(into)
     try:
         run = Run(limits or Limits(), meter)
-        return _Walk(resolution, wanted, workers, run, layout).measured(image, place)
+        asked = _verified(resolution, tls_verify)
+        return _Walk(asked, wanted, workers, run, layout, plain_http).measured(image, place)
     finally:
         if layout is not None:
             layout.abandon()
@@ -99,6 +110,8 @@ def time_resolution(
     workers: int = 4,
     limits: Limits | None = None,
     meter: Meter | None = None,
+    tls_verify: bool | None = None,
+    plain_http: bool = False,
 ) -> Pull:
     """Pull an image whose resolution is known, or has been narrowed; otherwise like :func:`time_pull`.
 
@@ -108,9 +121,22 @@ def time_resolution(
         workers: number of layers that are fetched at the same time.
         limits: timeouts and retries; None for the defaults.
         meter: shows progress while the pull runs.
+        tls_verify, plain_http: as for :func:`time_pull`.
     """
-    run = Run(limits or Limits(), meter)
-    return _Walk(resolution, platform or host_platform(), workers, run).measured(resolution.image, "")
+    run, wanted = Run(limits or Limits(), meter), platform or host_platform()
+    asked = _verified(resolution, tls_verify)
+    return _Walk(asked, wanted, workers, run, plain=plain_http).measured(resolution.image, "")
+
+
+def _verified(resolution: Resolution, verify: bool | None) -> Resolution:
+    """Return a resolution whose sources are all verified, or none; unchanged for None."""
+    if verify is None:
+        return resolution
+    candidates = (
+        each.replace(sources=tuple(source.replace(insecure=not verify) for source in each.sources))
+        for each in resolution.candidates
+    )
+    return resolution.replace(candidates=tuple(candidates))
 
 
 @dataclass(eq=False, repr=False)
@@ -126,6 +152,8 @@ class _Walk:
     workers: int
     run: Run
     layout: Layout | None = None
+    plain: bool = False
+    refused: dict[int, Repository] = field(default_factory=dict)
     image: Image | None = None
     reference: str | None = None
     served_by: str | None = None
@@ -166,8 +194,20 @@ class _Walk:
             self.unexpected = error
         finally:
             self.spent = run.stages()
+            self._look_again(lanes[0])
             for client in clients:
                 client.close()
+
+    def _look_again(self, lane: Lane) -> None:
+        """Find out, after the pull and outside its rows, whether a refused login was needed at all."""
+        aside = replace(lane, run=Run(replace(self.run.limits, retries=0)))
+        for attempt, repository in self.refused.items():
+            if (
+                repository.login is not None
+                and not self.run.stopped
+                and repository.is_public(aside, self.platform)
+            ):
+                self.run.advise(attempt, public_hint(repository.login))
 
     def _candidate(self, candidate: Candidate, lanes: list[Lane]) -> bool:
         """Try one candidate; return whether the pull is over."""
@@ -177,15 +217,16 @@ class _Walk:
             return False
         run.resume()
         self.image = None
-        failover = Failover(self.resolution.conf, candidate.sources)
+        failover = Failover(self.resolution.conf, candidate.sources, plain=self.plain)
         found = failover.image(lanes[0], self.platform)
+        self.refused |= failover.refused
         if found is None:
             return run.cancelled
         self.image, source, attempt = found
         try:
             self._blobs(failover, lanes, self.image, candidate)
         except Exception as error:
-            run.fail(attempt, error)
+            failover.fail(replace(lanes[0], attempt=attempt), source, error)
             return run.cancelled or run.failures[-1].kind in ("disk", "file-unwritable", "resources")
         self.reference, self.served_by = candidate.name, source.reference
         return True
@@ -210,6 +251,7 @@ class _Walk:
             run_id=run.id,
             place=place,
             image=image,
+            asked_digest=self.resolution.pull.reference.digest,
             reference=self.reference,
             client="builtin",
             client_version=CLIENT_VERSION,

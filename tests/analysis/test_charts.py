@@ -74,6 +74,16 @@ def test_a_waterfall_has_a_lane_for_each_worker_and_a_bar_for_each_phase() -> No
     assert "2.00 s" in ax.get_title()
 
 
+def test_a_waterfall_marks_where_http_follows_https_and_where_a_source_follows() -> None:
+    secure = replace(REQUEST, kind="ping", layer=None, scheme="https", error_kind="tls")
+    plain = replace(secure, seq=1, scheme="http", t0_s=0.25, error_kind=None)
+    blob = replace(plain, seq=2, kind="blob", t0_s=0.5)
+    ax = rt.charts.waterfall(pull(total_s=2.0, requests=(secure, plain, blob, FAILED)))
+    marks = {text.get_text().strip(): text.get_position()[0] for text in ax.texts}
+    assert marks["HTTP"] == pytest.approx(0.25)
+    assert marks["source 2"] == pytest.approx(1.6)
+
+
 def test_a_waterfall_has_one_legend_of_lanes_parts_and_says_what_failed() -> None:
     ax = rt.charts.waterfall(pull(requests=(REQUEST, REUSED, FAILED)))
     legend = ax.get_legend()

@@ -21,6 +21,7 @@ from matplotlib.colors import to_rgb
 
 import regtools as rt
 from regtools.analysis.failures import failed_attempts
+from regtools.pull.failures import FAILURES
 from regtools.pull.records import Pull, frames
 from tests.analysis.test_charts import FAILED, REQUEST, REUSED, pull
 from tests.support.synthetic import campaign
@@ -186,6 +187,7 @@ def test_failed_attempts_cost_the_time_until_the_next_one() -> None:
     (row,) = failed_attempts([TWO_SOURCES]).to_dict("records")
     assert (row["source"], row["host"], row["kind"]) == ("dead.example/x:latest", "dead.example", "connect")
     assert row["seconds"] == pytest.approx(0.4)
+    assert (row["means"], row["cure"]) == (FAILURES["connect"].means, FAILURES["connect"].cure)
     lost = replace(TWO_SOURCES, ok=False, error_kind="connect", served_by=None)
     assert failed_attempts([lost])["seconds"].tolist() == pytest.approx([0.4, 1.6])  # the last one to the end
     assert failed_attempts([pull("a")]).empty

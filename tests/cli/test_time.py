@@ -61,6 +61,9 @@ def test_rounds_are_lines_with_a_median_and_all_in_the_journal(
     lines = done.stdout.splitlines()
     assert [line[:7] for line in lines[:3]] == ["round 1", "round 2", "round 3"]
     assert lines[3].startswith("2 of 3 pulled: median ")
+    assert [line.split()[0] for line in lines[4:] if line[2] != " "] == [
+        *("failed:", "means:", "because:", "cure:", "podman:", "see:"),
+    ]
     pulls, requests = read_journal(journal)
     assert list(pulls["round"]) == [1, 2, 3]
     assert list(pulls["ok"]) == [False, True, True]

@@ -98,7 +98,10 @@ def manifest(name: str, raw: bytes, kind: str | None, media_type: str = images.O
         for tag in ("1", sha256(raw)):
             world.place.script.manifests[f"/v2/team/small/manifests/{tag}"] = (raw, media_type)
 
-    return Case(name, (), kind, None, set_up=set_up, stays=kind is None)
+    beside = (
+        None if kind == "too-large" else kind
+    )  # podman asks the next source only for one that is too large
+    return Case(name, (), kind, None, beside, set_up=set_up, stays=kind is None)
 
 
 # -- places that are no registry -------------------------------------------------------------------------
@@ -133,6 +136,16 @@ def unknown_name(world: World) -> None:
     world.host = "nowhere.invalid"
 
 
+def in_the_clear(world: World) -> None:
+    """What Go's HTTP servers answer to a TLS hello on a plain port."""
+
+    def refuse(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n")
+
+    world.host = world.stack.enter_context(tcp.serving(refuse))
+
+
 def over_tls(certificate: str) -> Callable[[World], None]:
     def set_up(world: World) -> None:
         world.serve(certificate)
@@ -141,6 +154,12 @@ def over_tls(certificate: str) -> Callable[[World], None]:
 
 
 # -- answers ---------------------------------------------------------------------------------------------
+
+
+def page(status: int) -> Fault:
+    """Answer with a web page, as a proxy or the login of a network does."""
+    raw = b"<html><head><title>Sign in \x1b[31m</title></head></html>"
+    return lambda handler, _: handler.reply(Answer(status, {"Content-Type": "text/html; charset=utf-8"}, raw))
 
 
 def in_two_seconds(handler: Handler, answer: Answer) -> None:
@@ -236,6 +255,8 @@ CASES = (
     # Nobody there, or nobody who says anything
     Case("refused", (), "connect", "connect", set_up=refused),
     Case("swallowed", (), "timeout", "timeout", set_up=swallowed, long=True, short=True),
+    Case("plain HTTP", (), "tls", "tls", insecure=False),
+    Case("plain HTTP that answers", (), "plain-http", "plain-http", set_up=in_the_clear, insecure=False),
     Case("dns", (), "dns", "dns", set_up=unknown_name),
     Case("silent after accept", (), "timeout", "timeout", set_up=accepted_only, short=True),
     always("silent before the manifest", MANIFEST, scripted.silent(30), "timeout", short=True),
@@ -251,7 +272,7 @@ CASES = (
     always("body too long", BLOB, scripted.body(lambda data: data + b"x"), "size-mismatch", beside="size-mismatch"),
     always("endless body", BLOB, scripted.endless, "size-mismatch", beside="size-mismatch"),
     always("wrong digest", BLOB, scripted.body(wrong_byte), "digest-mismatch", beside="digest-mismatch"),
-    always("wrong manifest", MANIFEST, scripted.body(lambda data: data + b" "), "digest-mismatch"),
+    always("wrong manifest", MANIFEST, scripted.body(lambda data: data + b" "), "digest-mismatch", beside="digest-mismatch"),
     # Answers
     always("404", MANIFEST, scripted.status(404), "http-404"),
     always("401 without challenge", PING, scripted.status(401), "http-401"),
@@ -265,6 +286,8 @@ CASES = (
     passes("503 then fine", MANIFEST, scripted.status(503), "http-503"),
     always("a bomb as explanation", MANIFEST, bomb, "http-500"),
     always("an endless explanation", MANIFEST, lambda handler, _: scripted.endless(handler, Answer(403, {}, b"")), "http-403"),
+    always("a page for a manifest", MANIFEST, page(200), "not-a-registry", row=None, beside="not-a-registry"),
+    always("a page for a ping", PING, page(404), "not-a-registry"),
     # Redirects
     Case("to another host", (), None, None, set_up=elsewhere(BLOB, "/blob", Answer(200, {}, LAYER)), stays=True),
     always("round and round", BLOB, scripted.redirect(BLOB), "redirect-loop", beside="redirect-loop"),
@@ -272,12 +295,12 @@ CASES = (
     # Manifests
     manifest("too large", b" " * (4 << 20) + b" ", "too-large"),
     manifest("not JSON", b"<html>", "bad-manifest"),
-    manifest("wrong type", b'{"schemaVersion":2,"mediaType":"text/html"}', "unsupported-manifest", "text/html"),
+    manifest("wrong type", b'{"schemaVersion":2,"mediaType":"text/html"}', "unsupported-manifest", "text/plain"),
     manifest("schema 1", SCHEMA_1, "unsupported-manifest", "application/vnd.docker.distribution.manifest.v1+json"),
     manifest("10,000 layers", manifest_with(many_layers), None),
     manifest("zstd layers", manifest_with(zstd), None),
-    replace(manifest("foreign layers", manifest_with(foreign), "bad-url"), beside="bad-url"),
-    Case("indexes without end", (), "bad-manifest", None, set_up=looping_index),
+    manifest("foreign layers", manifest_with(foreign), "bad-url"),
+    Case("indexes without end", (), "bad-manifest", None, "bad-manifest", set_up=looping_index),
     # Tokens
     Case("token service slow", (), "timeout", "timeout", set_up=tokens(scripted.silent(30)), short=True),
     Case("token service failing", (), "http-500", "http-500", set_up=tokens(scripted.status(500))),

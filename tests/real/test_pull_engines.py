@@ -245,7 +245,7 @@ def test_logins_and_certificates_are_links_and_other_files_are_switched_off(tmp_
         ("dial tcp 127.0.0.1:1: connect: connection refused", "connect"),
         ("dial tcp 192.0.2.1:443: i/o timeout", "timeout"),
         ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "certificate"),
-        ("http: server gave HTTP response to HTTPS client", "tls"),
+        ("http: server gave HTTP response to HTTPS client", "plain-http"),
         ("read: connection reset by peer", "cut"),
         ("reading manifest 1 in x/y: manifest unknown", "http-404"),
         ("reading manifest 1 in x/y: unauthorized: authentication required", "http-401"),

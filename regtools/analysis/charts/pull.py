@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -29,22 +29,18 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
         pull: a :class:`~regtools.pull.records.Pull`.
         ax: where to draw; None makes a figure.
 
-    A cross ends a request that failed; a dotted line marks where a further source was asked.
+    A cross ends a request that failed; a dotted line marks where a further source was asked, and where the
+    same source was asked over HTTP because HTTPS had failed.
     """
     lanes = {worker: at for at, worker in enumerate(sorted({each.worker for each in pull.requests}))}
     ax = ax if ax is not None else style.axes(1.7 + 0.55 * max(2, len(lanes)))
     unit, factor = ("s", 1.0) if pull.total_s >= 1 else ("ms", 1000.0)
     longest = max(pull.total_s, 1e-6) * factor
-    sources: dict[int, float] = {}
     for request in pull.requests:
         _bar(ax, request, lanes[request.worker], factor, longest)
-        sources.setdefault(request.attempt, request.t0_s * factor)
-    for attempt, moment in sources.items():
-        if attempt > 0:
-            ax.axvline(moment, color=style.LINE, linestyle=":", linewidth=1)
-            ax.text(
-                moment, -0.62, f" source {attempt + 1}", fontsize=style.NOTE, va="center", color=style.DIM
-            )
+    for text, moment in _turns(pull.requests):
+        ax.axvline(moment * factor, color=style.LINE, linestyle=":", linewidth=1)
+        ax.text(moment * factor, -0.62, f" {text}", fontsize=style.NOTE, va="center", color=style.DIM)
     ax.set_yticks(list(lanes.values()), [f"worker {worker}" for worker in lanes])
     ax.set_ylim(max(len(lanes), 1) - 0.4, -0.8)
     ax.set_xlim(0, longest * 1.02)
@@ -59,6 +55,18 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
     if handles:
         style.below(ax, handles, columns=len(handles))
     return style.finished(ax)
+
+
+def _turns(requests: Sequence[Request]) -> Iterator[tuple[str, float]]:
+    """Yield where a pull turns to a further source, or from https to http, and the seconds until then."""
+    before: Request | None = None
+    for request in sorted(requests, key=lambda each: each.t0_s):
+        if before is not None and request.attempt > before.attempt:
+            yield f"source {request.attempt + 1}", request.t0_s
+        elif before is not None and (before.kind, before.scheme, request.scheme) == ("ping", "https", "http"):
+            yield "HTTP", request.t0_s
+        if before is None or request.attempt >= before.attempt:
+            before = request
 
 
 def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -> None:

@@ -18,11 +18,13 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 from regtools.errors import RegtoolsError
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.resolution import Candidate, Resolution
 
+from ..hints import hint_for
 from ..http.logins import find_login
 from ..http.trust import proxy_secrets
 from ..http.values import Censor, Secret, pull_error
@@ -47,12 +49,13 @@ def time_engine(
     *,
     place: str = "",
     timeout_s: float | None = None,
+    tls_verify: bool | None = None,
 ) -> Pull:
     """Pull with ``podman pull`` or ``skopeo copy`` into empty storage, and remove the storage.
 
     podman tries the candidates of a short name itself; skopeo takes full names only and is run once for each
     candidate. A program that takes longer than ``timeout_s`` seconds (None for half an hour) is killed, and
-    the pull fails with kind ``timeout``.
+    the pull fails with kind ``timeout``. ``tls_verify`` is passed on unless it is None.
 
     Raises:
         RegtoolsError: ``program-missing``; ``engine`` if it reads configuration files other than ours.
@@ -67,7 +70,7 @@ def time_engine(
     served: Served | None = None
     for name in names:
         with EngineHome(conf, by_variable=variable_is_alone(engine), environ=os.environ) as home:
-            command = _command(engine, name, platform, home, driver)
+            command = _command(engine, name, platform, home, driver, tls_verify)
             left = (TIMEOUT_S if timeout_s is None else timeout_s) - (time.perf_counter() - origin)
             runs.append(run_engine(command, home, max(left, 0.001)))
             _check_files(engine, runs[-1].story, home)
@@ -79,15 +82,19 @@ def time_engine(
         "client": engine,
         "client_version": f"{version} {driver}".strip(),
         "image": image,
+        "asked_digest": resolution.pull.reference.digest,
         "place": place,
     }
     pull = _pull(runs, served, hopeless, before, **about)
     if not pull.failures:
         return pull
     censor = Censor(*_logins(conf, resolution))  # the program's message may quote what a server repeats
-    return replace(
-        pull, failures=tuple(replace(each, message=censor(each.message)) for each in pull.failures)
-    )
+    sources = {source.reference: source for each in resolution.candidates for source in each.sources}
+    failures = []
+    for each in pull.failures:
+        hint = hint_for(each.kind, sources[each.reference]) if each.reference in sources else each.hint
+        failures.append(replace(each, message=censor(each.message), hint=hint))
+    return replace(pull, failures=tuple(failures))
 
 
 def _logins(conf: RegistriesConf, resolution: Resolution) -> Iterator[Secret]:
@@ -116,12 +123,17 @@ def _podman(home: EngineHome, driver: str) -> list[str]:
     ]
 
 
-def _command(engine: str, name: str, platform: Platform, home: EngineHome, driver: str) -> list[str]:
+def _command(
+    engine: str, name: str, platform: Platform, home: EngineHome, driver: str, tls_verify: bool | None
+) -> list[str]:
+    verify = "tls-verify" if engine == "podman" else "src-tls-verify"
+    given = [] if tls_verify is None else [f"--{verify}={str(tls_verify).lower()}"]
     if engine == "podman":
-        return [*_podman(home, driver), "--log-level", "debug", "pull", "--platform", str(platform), name]
+        pull = ["pull", *given, "--platform", str(platform), name]
+        return [*_podman(home, driver), "--log-level", "debug", *pull]
     variant = ("--override-variant", platform.variant) if platform.variant else ()
     wanted = ("--override-os", platform.os, "--override-arch", platform.architecture, *variant)
-    return ["skopeo", "--debug", *wanted, "copy", f"docker://{name}", f"dir:{home.path}/image"]
+    return ["skopeo", "--debug", *wanted, "copy", *given, f"docker://{name}", f"dir:{home.path}/image"]
 
 
 def _check_files(engine: str, story: Story, home: EngineHome) -> None:
@@ -149,7 +161,11 @@ def _stored(engine: str, home: EngineHome, driver: str) -> Image | None:
 
 
 def _pull(
-    runs: list[Ended], served: Served | None, hopeless: Sequence[Candidate], before: Usage, **about: str
+    runs: list[Ended],
+    served: Served | None,
+    hopeless: Sequence[Candidate],
+    before: Usage,
+    **about: Any,
 ) -> Pull:
     own = Usage.now()
     user, sys = sum(run.user_s for run in runs), sum(run.sys_s for run in runs)
@@ -161,7 +177,11 @@ def _pull(
         for run in runs
         for each in _failures(about["client"], run)
     ]
-    failures += [Failure(each.name, each.error.kind, each.error.message) for each in hopeless if each.error]
+    failures += [
+        Failure(each.name, each.error.kind, each.error.message, each.error.hint)
+        for each in hopeless
+        if each.error
+    ]
     attempts = [each for run in runs for each in run.story.attempts]
     spent = Counter[str]()
     for run in runs:

@@ -37,6 +37,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _REPEATABLE = (408, 429)
 # The codes in the error body of a 4xx with which podman 6.1.1 asks the next source for a blob.
 _LEADS_ON = ("BLOB_UNKNOWN", "TOOMANYREQUESTS")
+_TITLE = re.compile(rb"<title[^>]*+>([^<]++)", re.IGNORECASE)
 _RANGE = re.compile(r"bytes ([0-9]++)-[0-9]++/(?:[0-9]++|\*)")
 
 
@@ -203,8 +204,13 @@ def _judge(exchange: Exchange, wanted: Wanted, body: Body, offset: int) -> Fault
         return "bad-range", f"the server did not go on at byte {offset}"
     if wanted.kind == "ping" and exchange.status == 401:
         return None
+    page = web_page(exchange.headers.get("content-type", ""), exchange.body)
+    if page and wanted.kind == "ping":
+        return "not-a-registry", f"it answers {exchange.status} with {visible(page)}, not as a registry"
     code, message = _said(exchange)
-    said = message or code
+    said = message or code or page
+    if exchange.status == 429 and (pause := _retry_after(exchange)) is not None:
+        said = f"{said or 'too many requests'}; it asks to wait {pause:.0f} s (Retry-After)"
     told = f": {clipped(visible(said), 200)}" if said else ""
     return f"http-{exchange.status}", f"the registry answers {exchange.status}{told}"
 
@@ -269,6 +275,15 @@ def _record(
         attempt=lane.attempt,
         error_kind=kind,
     )
+
+
+def web_page(content_type: str, body: bytes) -> str | None:
+    """Return "a web page" with its title if an answer is one, else None."""
+    if not content_type.lower().startswith("text/html"):
+        return None
+    title = _TITLE.search(body[:4096])
+    named = " ".join(title[1].decode("utf-8", "replace").split()) if title else ""
+    return f'a web page ("{clipped(named, 80)}")' if named else "a web page (text/html)"
 
 
 def _said(exchange: Exchange) -> tuple[str | None, str | None]:

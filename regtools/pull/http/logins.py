@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any, TypeGuard
 
 from regtools.errors import RegtoolsError
-from regtools.registries.reading.credentials import Step, credentials
+from regtools.registries.reading.credentials import Credentials, Step, credentials
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.settings import Settings
 
@@ -31,12 +31,16 @@ _NOT_FOUND = "credentials not found in native keychain"
 
 
 class Login:
-    """A user with a password, an identity token, or both; its repr shows only where it was found."""
+    """A user with a password, an identity token, or both; its repr shows only where it was found.
 
-    __slots__ = ("identity_token", "password", "user", "where")
+    ``where`` is the file or the program that has it, ``removal`` what removes it there, mostly a command.
+    """
+
+    __slots__ = ("identity_token", "password", "removal", "user", "where")
 
     def __init__(self, user: str, password: str, identity_token: str = "", where: str = "") -> None:
         self.where = where
+        self.removal = ""
         self.user = user
         self.password = Secret(password)
         self.identity_token = Secret(identity_token)
@@ -68,12 +72,23 @@ def find_login(conf: Settings, reference: str) -> Login | None:
             for step in steps:
                 login = _ask(step, looked.registry, around)
                 if login is not None:
+                    login.removal = _removal(step, looked)
                     return login
         except RegtoolsError as error:
             first = first or error
     if first is not None:
         raise first
     return None
+
+
+def _removal(step: Step, looked: Credentials) -> str:
+    """Return the command that removes a login; it names the file if that is not podman's own."""
+    if step.helper is not None:
+        return f"podman logout {looked.registry}"
+    if step.where.endswith("/.dockercfg") or "://" in (step.key or ""):
+        return f"deleting the entry {step.key} in {step.where}"
+    own = next(each.where for each in looked.steps if each.helper is None or each.where != each.helper)
+    return f"podman logout {step.key}" + ("" if step.where == own else f" --authfile {step.where}")
 
 
 def _turns(steps: tuple[Step, ...]) -> Iterator[list[Step]]:

@@ -50,6 +50,7 @@ class Trouble:
 
 _CUT = Trouble("cut", "the connection ended before the whole answer had arrived", True)
 _TLS = Trouble("tls", "TLS cannot be set up: it speaks something else, or another version", True)
+_PLAIN = Trouble("plain-http", "it does not speak TLS, but plain HTTP")
 _PAIR = Trouble("certificate", "our client certificate, or its key, cannot be used (see certs.d)")
 _REFUSED = Trouble("certificate", "it wants a client certificate that it trusts (see certs.d)")
 _NONSENSE = Trouble("transport", "its answer is not HTTP", True)
@@ -88,6 +89,9 @@ _UNTRUSTED = {
 
 # What a server objects to in our certificate, or its absence; with TLS 1.3 this arrives instead of an answer.
 _ALERTS = ("alert certificate required", "alert unknown ca", "alert bad certificate", "certificate expired")
+
+# What OpenSSL makes of an answer in the clear, by its first bytes ("HTTP/" instead of a version of TLS).
+_CLEAR = ("wrong version number", "packet length too long", "http request")
 
 _HTTP_VERSIONS = {1: "1.0", 2: "1.1", 3: "2", 30: "3"}
 
@@ -269,6 +273,7 @@ class Client:
         connections = int(info(pycurl.NUM_CONNECTS))
         reused = None if not connections and status is None and not receiver.received else connections == 0
         wire = {
+            "scheme": address.scheme,
             "url_host": address.shown,
             "remote_ip": info(pycurl.PRIMARY_IP) or None,
             "http_version": _HTTP_VERSIONS.get(int(info(pycurl.INFO_HTTP_VERSION))),
@@ -298,10 +303,13 @@ def trouble_of(curl: pycurl.Curl, error: int, words: str, limits: Limits, *, sta
     connected = stalled or curl.getinfo(pycurl.PRETRANSFER_TIME_T) > 0
     if error == pycurl.E_OPERATION_TIMEDOUT or (error == pycurl.E_ABORTED_BY_CALLBACK and stalled):
         slow = f"it sent less than {limits.low_speed} bytes a second for {limits.low_speed_s:g} s"
-        return Trouble("timeout", slow if connected else f"no connection within {limits.connect_s:g} s", True)
+        begun = stalled or "too slow" in words  # a handshake that times out has a "pretransfer time", too
+        return Trouble("timeout", slow if begun else f"no connection within {limits.connect_s:g} s", True)
     if error == pycurl.E_UNSUPPORTED_PROTOCOL and connected:
         return _NONSENSE  # libcurl takes it for HTTP/0.9
     found = _TROUBLES.get(error) or Trouble("transport", f"the transfer failed (error {error} of libcurl)")
+    if found is _TLS and any(each in words for each in _CLEAR):
+        return _PLAIN
     if found is _CUT and any(each in words for each in _ALERTS):
         return _REFUSED
     if error == pycurl.E_COULDNT_CONNECT and (number := curl.getinfo(pycurl.OS_ERRNO)):
