@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from regtools.display import columns, escape, html_table, terminal_width, text_table, visible
+from regtools.display import columns, escape, html_table, one_unit, terminal_width, text_table, visible
 
 from .cautions import Caution
 from .pairing import named, plural
@@ -32,6 +32,7 @@ class Comparison:
     Attributes:
         keys: the columns by which groups are kept apart; ``client`` and ``cache_state`` are the last.
         cautions: reasons to doubt a verdict, each with the group that it is about (key → value).
+        registry: the place that is the registry itself, if known: the verdict says if no mirror is faster.
         facts: how it was measured: numbers of pulls, rounds, places, images, times of begin and end, seed.
     """
 
@@ -41,6 +42,7 @@ class Comparison:
     _places: pd.DataFrame = field(repr=False)
     _pairs: pd.DataFrame = field(repr=False)
     _fits: pd.DataFrame = field(repr=False)
+    registry: str | None = None
 
     def places(self) -> pd.DataFrame:
         """Return one row a place (and group): counts, success, quartiles, how often fastest.
@@ -81,14 +83,10 @@ class Comparison:
         """What the pulls say, in one sentence a group: the fastest place and the next, with both times."""
         return "\n".join(self.headlines())
 
-    def headlines(self, registry: str | None = None) -> list[str]:
-        """Return the sentence of each group.
-
-        Args:
-            registry: the place that is the registry itself; where no mirror is faster, the sentence says so.
-        """
+    def headlines(self) -> list[str]:
+        """Return the sentence of each group."""
         groups = list(self._groups())
-        told = [headline(each.places, each.pairs, registry) for each in groups]
+        told = [headline(each.places, each.pairs, self.registry) for each in groups]
         if len(groups) == 1:
             return told
         return [f"{each.title}: {text}" for each, text in zip(groups, told, strict=True)]
@@ -221,14 +219,7 @@ def _place_lines(places: pd.DataFrame, unit_after: str = "\n") -> list[tuple[str
         unit_after: what separates the unit from the name of a column: a line feed makes a row of units.
     """
     rows = places.sort_values(["total_median_s", "place"]).to_dict("records")
-    times = [value for row in rows for name, value in row.items() if str(name).startswith("total_")]
-    least = min(filter(math.isfinite, times), default=1.0)
-    unit, factor = ("ms", 1e3) if least < 1 else ("s", 1.0)
-    digits = 2 if unit == "s" else 1 if least < 0.1 else 0
-
-    def time(value: float) -> str:
-        return "" if math.isnan(value) else "never" if math.isinf(value) else f"{value * factor:.{digits}f}"
-
+    unit, time = one_unit(row[f"total_{each}_s"] for row in rows for each in ("q1", "median", "q3"))
     cells = [
         (
             named(row["place"]),

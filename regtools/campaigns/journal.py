@@ -100,7 +100,7 @@ def locked(journal: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            message = "another campaign is writing to this journal"
+            message = "another run is writing to this journal"
             hint = "wait for it, stop it, or name another journal"
             raise pull_error("journal-in-use", message, hint, file=journal) from None
         yield

@@ -11,12 +11,13 @@ of them would pull from the same place at the same time.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 from regtools.errors import Place, RegtoolsError
+from regtools.pull.http.values import clipped
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
@@ -84,9 +85,10 @@ class Plan:
         for name, high in BOUNDS.items():
             low, value = 1 if name in ("rounds", "workers") else 0, getattr(self, name, self.how.workers)
             if not low <= value <= high:
-                raise bad_campaign(f"{name} must be {low} to {high}, not {value}")
+                whole = "a whole number" if name in ("rounds", "probes", "workers") else "a number"
+                raise bad_campaign(f"{name} must be {whole} from {low} to {high}, not {value}")
         if not self.images or not self.places:
-            raise bad_campaign("a campaign needs an image and a place at least")
+            raise bad_campaign("a run needs an image and a place at least")
         if len(set(self.images)) < len(self.images):
             raise bad_campaign("an image is named twice", "to pull it more often, ask for more rounds")
         states = self.cache_states
@@ -201,10 +203,11 @@ def named_places(places: Places) -> dict[str, RegistriesConf | Mapping[str, Regi
     return found
 
 
-def another_plan(journal: str, told: Iterable[str]) -> RegtoolsError:
-    """Return the error for a journal that belongs to another campaign."""
-    message = f"this journal belongs to another campaign: {'; '.join(told)}"
-    hint = "name another journal, or measure the same again; journals can be read together"
+def another_plan(journal: str, told: Sequence[str]) -> RegtoolsError:
+    """Return the error for a journal that belongs to another campaign; it names the first difference."""
+    more = f"; {len(told) - 1} more" if len(told) > 1 else ""
+    message = f"this journal belongs to another run ({clipped(told[0], 60)}{more})"
+    hint = "name another journal, or measure the same again; compare reads several"
     return RegtoolsError(message, kind="another-campaign", stage="pull", where=Place(journal), hint=hint)
 
 

@@ -7,10 +7,13 @@ source a configuration that leads to it alone, so that a campaign can compare th
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from regtools.display import escape, html_table, terminal_width, text_table, visible
 from regtools.pull.http.transport import Limits
 from regtools.pull.manifests import Platform
 from regtools.pull.records import Failure, Meter, Pull
@@ -20,6 +23,7 @@ from regtools.registries.entries import Registry
 from regtools.registries.resolution import Candidate, Resolution, Source
 from regtools.registries.writing import document_toml
 
+from . import answer
 from .plan import bad_campaign
 
 
@@ -28,11 +32,13 @@ class Tried:
     """One source, and the pull from it.
 
     Attributes:
+        name: of the link, where the configuration has one, else its host.
         candidate: the full name that it is a source of.
         source: the source as resolved.
         pull: the pull from this source alone.
     """
 
+    name: str
     candidate: str
     source: Source = field(repr=False)
     pull: Pull
@@ -126,6 +132,24 @@ class Bench:
         return None
 
     @property
+    def nowhere(self) -> bool:
+        """Whether every source that is asked says that it has no such image."""
+        asked = [each for each in self.tried if not each.source.blocked]
+        return bool(asked) and all(
+            each.failure is not None and each.failure.kind == "http-404" for each in asked
+        )
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds until podman has the image: those of the sources that it asks without success, too."""
+        asked = 0.0
+        for each in self.tried:
+            asked += each.pull.total_s
+            if each is self.served:
+                break
+        return asked
+
+    @property
     def digests(self) -> set[str]:
         """The digests that were delivered; if there are several, the sources hold different images."""
         return {each.pull.digest for each in self.tried if each.pull.digest}
@@ -155,6 +179,34 @@ class Bench:
             "fastest": [each.source.reference for each in self.fastest],
         }
 
+    def __str__(self) -> str:
+        wrap = partial(textwrap.wrap, width=min(terminal_width(), 100), break_on_hyphens=False)
+        about = f"{self.resolution.image}, by the rules of podman {self.resolution.conf.podman}"
+        failures = (
+            f"{at}. {each.failure.message} [{each.failure.kind}]"
+            for at, each in enumerate(self.tried, 1)
+            if each.failure is not None
+        )
+        lines = [
+            *wrap(visible(answer.verdict(self))),
+            "",
+            *(line for text in answer.order(self) for line in wrap(visible(text))),
+            "",
+            *wrap(visible(f"{about}:")),
+            *text_table(answer.table(self), right=range(4, 7), indent="  "),
+            "",
+            *(line for text in failures for line in wrap(visible(text), subsequent_indent="   ")),
+            *(line for text in answer.facts(self) for line in wrap(visible(text))),
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        (heads, units, *rows), texts = answer.table(self), [*answer.order(self), *answer.facts(self)]
+        named = tuple(f"{head} {unit}".strip() for head, unit in zip(heads, units, strict=True))
+        items = "".join(f"<li>{escape(visible(text))}</li>" for text in texts)
+        shown = html_table([named, *rows], right=range(4, 7), caption=self.resolution.image)
+        return f"<div><p><b>{escape(visible(answer.verdict(self)))}</b></p>{shown}<ul>{items}</ul></div>"
+
 
 def bench(
     image: str,
@@ -178,7 +230,9 @@ def bench(
     """
     resolution = conf.resolve(image)
     tried = []
-    for candidate, source in [(each, source) for each in resolution.candidates for source in each.sources]:
+    pairs = [(each, source) for each in resolution.candidates for source in each.sources]
+    names = answer.source_names(source for _, source in pairs)
+    for (candidate, source), name in zip(pairs, names, strict=True):
         alone = candidate.replace(sources=(source,))
         pull = time_resolution(
             resolution.replace(candidates=(alone,)),
@@ -187,15 +241,15 @@ def bench(
             limits=Limits(retries=0),
             meter=meter,
         )
-        tried.append(Tried(candidate.name, source, pull))
+        tried.append(Tried(name, candidate.name, source, replace(pull, place=name)))
     return Bench(resolution, tuple(tried))
 
 
 def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str], dict[str, RegistriesConf]]:
     """Return the images' full names, and a name → configuration for each source, which all of them share.
 
-    A place has the name of its host; a second one at the same host has ``#2`` after it. If a short name has
-    several full names, the first one counts. Blocked sources are left out.
+    A place has the name of its link, else of its host (:func:`~regtools.campaigns.answer.source_names`). If a
+    short name has several full names, the first one counts. Blocked sources are left out.
 
     Raises:
         RegtoolsError: a name is wrong or cannot be resolved; ``bad-campaign`` if the images have different
@@ -210,7 +264,7 @@ def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str
             entry = Registry(candidate.repository, source.parsed.name, source.insecure)
             entries.setdefault(place, []).append(entry)
     if any(len(each) != len(names) for each in entries.values()) or not entries:
-        message = "these images do not have the same sources, so they cannot be compared in one campaign"
+        message = "these images do not have the same sources, so they cannot be compared in one run"
         hint = "measure them one after the other, each with its own journal"
         raise bad_campaign(message, hint)
     files = {
@@ -223,11 +277,5 @@ def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str
 
 
 def _named(candidate: Candidate) -> dict[str, Source]:
-    named: dict[str, Source] = {}
-    for source in candidate.sources:
-        if source.blocked:
-            continue
-        host = source.reference.partition("/")[0]
-        number = 1 + sum(each.partition("#")[0] == host for each in named)
-        named[host if number == 1 else f"{host}#{number}"] = source
-    return named
+    sources = [source for source in candidate.sources if not source.blocked]
+    return dict(zip(answer.source_names(sources), sources, strict=True))
