@@ -308,7 +308,7 @@ def _list(lines: Iterable[str]) -> str:
 
 def _scrolled(table: str) -> str:
     """Return a table that a narrow page can move sideways."""
-    return f'<div style="overflow-x:auto">{table}</div>'
+    return f'<div style="overflow-x:auto;white-space:nowrap">{table}</div>'
 
 
 def _cell(text: str) -> str:

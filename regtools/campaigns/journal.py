@@ -158,6 +158,19 @@ def read_probes(path: Pathlike) -> pd.DataFrame:
     return _tables(path, "probe")[0]["probe"].frame()
 
 
+def read_plan(path: Pathlike) -> Row | None:
+    """Return the plan of a journal, which also says on which machine it began; None for a file without one.
+
+    Raises:
+        RegtoolsError: kind ``file-missing`` or ``file-unreadable``.
+    """
+    for _, line in _lines(path):
+        if b'"row":"campaign"' in line:
+            with suppress(RegtoolsError):
+                return row_of(line)
+    return None
+
+
 def read_vantages(path: Pathlike) -> pd.DataFrame:
     """Read which hosts took part in a campaign on many hosts: a row for each host and start.
 

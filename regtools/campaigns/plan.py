@@ -10,16 +10,21 @@ of them would pull from the same place at the same time.
 
 from __future__ import annotations
 
+import os
+import platform
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from regtools.errors import Place, RegtoolsError
 from regtools.pull.http.values import clipped
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
+from regtools.version import __version__
 
 from .job import CACHE_STATES, How, Job
 from .rows import Row
@@ -159,6 +164,7 @@ class Plan:
             **{name: getattr(self.how, name) for name in ("engine", "platform", "workers")},
             "cache_states": list(self.cache_states),
             **({} if self.vantages == ("",) else {"many_hosts": True}),
+            "machine": _machine(),
         }
 
     def differences(self, row: Row) -> list[str]:
@@ -214,6 +220,17 @@ def another_plan(journal: str, told: Sequence[str]) -> RegtoolsError:
 def bad_campaign(message: str, hint: str | None = None) -> RegtoolsError:
     """Return the error for a campaign, or hosts for one, that cannot be used as they are."""
     return RegtoolsError(message, kind="bad-campaign", stage="pull", hint=hint)
+
+
+def _machine() -> dict[str, str]:
+    """Return what a report says of this machine; nothing in it decides whether a campaign is the same."""
+    cpu = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
+    versions = f"regtools {__version__}, Python {platform.python_version()}"
+    told = {"host": platform.node(), "CPU": f"{cpu}, {os.cpu_count()} cores", "versions": versions}
+    return {**told, "system": f"{platform.system()} {platform.release()}"}
 
 
 def _fingerprint(conf: RegistriesConf | Mapping[str, RegistriesConf]) -> str:

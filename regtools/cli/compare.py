@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from regtools.analysis.compare import compare
 from regtools.analysis.measurements import read_measurements
-from regtools.analysis.report import overview, report
+from regtools.analysis.report import measured_on, overview, report
 
 from .output import OK, complain, draw_without_window, save_chart, say, say_json, say_verdict, write
 from .parser import ending, file
@@ -49,6 +49,6 @@ def run(options: Namespace) -> int:
         save_chart(lambda: overview(pulls), options.plot)
     if options.report is not None:
         draw_without_window()
-        write(report(comparison, pulls), options.report, what="the report")
+        write(report(comparison, pulls, measured_on(options.files)), options.report, what="the report")
         complain(f"report: {options.report}")
     return OK
