@@ -107,13 +107,7 @@ def facts(found: Bench) -> Iterator[str]:
         yield f"podman {release.name} would take {served.name} today: the first that gives the manifest."
     if not release.blobs_move_on:
         yield "It moves on to another source only before or at the manifest, never at a layer."
-    asked = [each for each in found.tried if each.has_image]
-    if len(found.digests) == 1:
-        alone = "The one source that has it delivers" if len(asked) == 1 else "All that have it deliver"
-        yield f"{alone} the digest {next(iter(found.digests))}."
-    else:
-        told = "; ".join(f"{each.name} {each.pull.digest}" for each in asked)
-        yield f"The sources deliver different images: {told}."
+    yield from found.agreement()
     for each in found.dead:
         if each.source.kind == "mirror" and each.failure is not None:
             yield _cost(each, each.failure.kind)

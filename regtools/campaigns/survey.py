@@ -8,7 +8,7 @@ source a configuration that leads to it alone, so that a campaign can compare th
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -153,6 +153,16 @@ class Bench:
     def digests(self) -> set[str]:
         """The digests that were delivered; if there are several, the sources hold different images."""
         return {each.pull.digest for each in self.tried if each.pull.digest}
+
+    def agreement(self) -> Iterator[str]:
+        """Yield in sentences whether all sources deliver the same image."""
+        having = [each for each in self.tried if each.has_image]
+        if len(self.digests) == 1:
+            alone = "The one source that has it delivers" if len(having) == 1 else "All that have it deliver"
+            yield f"{alone} the digest {next(iter(self.digests))}."
+        elif having:
+            told = "; ".join(f"{each.name} {each.pull.digest}" for each in having)
+            yield f"The sources deliver different images: {told}."
 
     @property
     def fastest(self) -> tuple[Tried, ...]:

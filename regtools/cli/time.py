@@ -49,7 +49,8 @@ def run(options: Namespace) -> int:
     pulls = []
     for pull in _pulls(options):
         if options.journal is not None:
-            append(options.journal, pull)
+            where = (pull.served_by or (*pull.attempts, pull.image)[0]).partition("/")[0]
+            append(options.journal, replace(pull, place=where))
         if not options.json:
             say(pull if options.rounds == 1 else _line(pull))
         pulls.append(pull)

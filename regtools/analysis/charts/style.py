@@ -275,7 +275,7 @@ def ends(ax: Axes, series: Sequence[tuple[float, str, str, Look]]) -> None:
     """
     bottom, top = ax.get_ylim()
     wide, high = points_wide(ax), float(ax.get_window_extent().height / ax.figure.dpi * 72)
-    gap = min(2.6 * NOTE / high, 1 / max(len(series), 1))
+    gap = min(3.3 * NOTE / high, 1 / max(len(series), 1))
     room = max(int(wide * 0.3 / (NOTE * LETTER)), 12)
     at = 1.0 + gap
     for end, name, note, look in sorted(series, key=lambda each: -each[0]):
