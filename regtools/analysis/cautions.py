@@ -49,7 +49,7 @@ def _rounds(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
         yield "no-rounds", "the pulls belong to no round, so there are no pairs: measure all places in rounds"
         return
     if alone:
-        yield "no-rounds", f"{alone} of {len(table)} pulls belong to no round and are in no pair"
+        yield "no-rounds", f"without a round, and so in no pair: {alone} of {plural(len(table), 'pull')}"
     if blocks.n_rounds < MIN_ROUNDS and len(blocks.places) > 1:
         have = plural(blocks.n_rounds, "round")
         yield "few-rounds", f"{have} measured, a verdict needs at least {MIN_ROUNDS}"

@@ -16,12 +16,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import regtools
-from regtools.campaigns.answer import source_names
 from regtools.campaigns.campaign import Progress, run_campaign
 from regtools.campaigns.hosts.fleet import Fleet
 from regtools.campaigns.hosts.local import LocalFleet, connect
 from regtools.campaigns.journal import append, read_journal
-from regtools.campaigns.survey import Bench, bench, source_places
+from regtools.campaigns.sources import source_names, source_places
+from regtools.campaigns.survey import Bench, bench
 from regtools.display import size
 from regtools.pull.manifests import parse_platform
 from regtools.pull.records import Meter

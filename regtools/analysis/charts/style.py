@@ -195,7 +195,8 @@ def looks(places: Iterable[str]) -> dict[str, Look]:
 
 def points(look: Look) -> dict[str, Any]:
     """Return how the points of a place are drawn, its median included."""
-    return {"marker": look.marker, "color": look.colour, "linestyle": "none", "markersize": 3.4, "zorder": 3}
+    size: dict[str, Any] = {"markersize": 3.6, "markeredgewidth": 0}
+    return {"marker": look.marker, "color": look.colour, "linestyle": "none", "zorder": 3, **size}
 
 
 def key(label: str, **options: Any) -> Line2D:
