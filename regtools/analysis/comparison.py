@@ -135,8 +135,8 @@ class Comparison:
         groups = list(self._groups())
         parts = [_wrapped(self.headlines(), width, hang="  "), textwrap.wrap(_measured(self.facts), width)]
         for each in groups:
-            parts.append(_wrapped([each.title] if each.title else [], width, hang="  "))
-            parts.append(_wrapped(filter(None, [order(each.places, each.pairs)]), width, hang="  "))
+            heads = filter(None, (each.title, order(each.places, each.pairs)))
+            parts.append(_wrapped(heads, width, hang="  "))
             parts.append(_fitting(_place_lines(each.places), width))
             parts.append(_wrapped(each.verdicts, width, hang="    "))
         parts.append(_wrapped([_RATIO], width, hang="") if len(self._pairs) else [])

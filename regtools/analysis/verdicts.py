@@ -35,7 +35,7 @@ def headline(places: pd.DataFrame, pairs: pd.DataFrame, registry: str | None = N
     if pair is None or pair["rounds"] < MIN_ROUNDS:
         have = plural(0 if pair is None else pair["rounds"], "round")
         return (
-            f"No verdict yet: {named(best)} {both} ({named(second)}), from {have} in common; "
+            f"No verdict yet: {named(best)} takes {both} ({named(second)}), from {have} in common; "
             f"{MIN_ROUNDS} are needed."
         )
     if not pair["differs"]:

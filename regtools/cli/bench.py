@@ -146,7 +146,7 @@ def _look(options: Namespace, image: str, conf: RegistriesConf) -> Bench:
             meter=meter if sys.stderr.isatty() else None,
         )
     if not options.json:
-        say_verdict(str(found))
+        say_verdict(str(found), good=found.ok)
     if options.journal is not None:
         _keep(found, options.journal)
     return found
@@ -223,7 +223,8 @@ def _report(options: Namespace, conf: RegistriesConf, pulls: pd.DataFrame, journ
         compared = regtools.compare(
             pulls, by=None if one else "vantage"
         )  # loaded here: a look needs no pandas
-        say_verdict(str(replace(compared, registry=_registry(options.images[0], conf))))
+        shown = replace(compared, registry=_registry(options.images[0], conf))
+        say_verdict(str(shown), good=bool(compared.pairs()["differs"].any()))
         say(f"{len(pulls)} pull{'' if len(pulls) == 1 else 's'} in {journal}, seed {seed}")
     for at, (times, why) in pulls.attrs["refused"].items():
         complain(f"{at}: {times} {'result' if times == 1 else 'results'} refused, at last: {why}")

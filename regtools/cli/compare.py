@@ -44,7 +44,7 @@ def run(options: Namespace) -> int:
     elif options.format == "markdown":
         say(comparison.to_markdown())
     else:
-        say_verdict(str(comparison))
+        say_verdict(str(comparison), good=bool(comparison.pairs()["differs"].any()))
     if options.plot is not None:
         save_chart(lambda: overview(pulls), options.plot)
     if options.report is not None:

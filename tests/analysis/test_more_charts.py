@@ -228,8 +228,8 @@ def test_throughput_is_bytes_between_samples_over_their_time() -> None:
     assert list(values) == pytest.approx([1.0, 4.0])  # MB/s
     whole = [line for line in ax.lines if line.get_marker() == "None"]
     assert list(whole[0].get_ydata()) == pytest.approx([2.0, 2.0])
-    assert ends(ax) == ["layer 3\n4.00 MB, 2 MB/s,\n3 samples"]
-    assert ax.get_title() == "The largest blob, layer 3, arrives at 2 MB/s"
+    assert ends(ax) == ["layer 3, 4.00 MB\n2 MB/s, 3 samples"]
+    assert ax.get_title() == "The largest blob, layer 3, 4.00 MB, arrives at 2 MB/s"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time since the blob was asked for (s)", "rate (MB/s)")
     assert ax.get_xlim()[0] == ax.get_ylim()[0] == 0
 
@@ -258,7 +258,7 @@ def test_of_many_blobs_the_largest_are_drawn() -> None:
     ax = rt.charts.throughput(pull("a", requests=blobs))
     assert len(ax.patches) == 7
     assert "n = 20 blobs, the 7 largest drawn" in detail(ax)
-    assert ends(ax)[0].startswith("layer 20\n")
+    assert ends(ax)[0].startswith("layer 20, ")
 
 
 # -- side by side ----------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def test_a_campaign_ends_in_a_verdict_and_the_same_command_goes_on(
     options = ("--conf", conf, "--journal", str(journal), "--pause", "0", "--probes", "1")
     done = run(bed.image("hello"), *options, "--rounds", "6")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.match(r"No verdict yet: \S+ [\d.]+ ms against ", done.stdout)
+    assert re.match(r"No verdict yet: \S+ takes [\d.]+ ms against ", done.stdout)
     assert f"18 pulls in {journal}, seed " in done.stdout
     pulls, _ = read_journal(journal)
     hosts = pulls["place"].map({**bed.addresses, bed.addresses["origin"]: bed.addresses["origin"]})

@@ -8,7 +8,7 @@ speed. The registry itself stays last, where podman asks it in any case.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -73,9 +73,10 @@ def advise(
         raise no_advice(refused)
     orders = {prefix: best([case]) for prefix, case in judged.items()}
     made, kept = _choices(judged, orders, seed)
+    slower = list(_slower(judged, orders, seed))
     if not made:
-        return _unchanged(found, judged, [*kept, *_slower(judged, orders, seed)], refused)
-    return _dropin(found, made, [*kept, *refused, *_slower(judged, orders, seed)], conf)
+        return _unchanged(found, judged, [*slower, *(f"No change: {reason}." for reason in kept)], refused)
+    return _dropin(found, made, [*refused, *kept], conf, slower)
 
 
 def _choices(
@@ -98,8 +99,8 @@ def _slower(judged: Mapping[str, Case], orders: Mapping[str, list[int]], seed: i
         if times := without_mirrors(case, orders[prefix], seed=seed):
             alone, mirrored = times
             yield (
-                f"{prefix}: no mirror is faster than none: {alone:.3g} s a pull without mirrors against "
-                f"{mirrored:.3g} s with the best order"
+                f"No mirror of {prefix} is faster than none: {alone:.3g} s a pull without mirrors against "
+                f"{mirrored:.3g} s with the best order."
             )
 
 
@@ -130,10 +131,12 @@ def _each(found: Evidence, conf: RegistriesConf, seed: int) -> Advice:
 # -- the file --------------------------------------------------------------------------------------------
 
 
-def _dropin(found: Evidence, made: list[Choice], refused: list[str], conf: RegistriesConf) -> str:
+def _dropin(
+    found: Evidence, made: list[Choice], refused: list[str], conf: RegistriesConf, slower: Sequence[str] = ()
+) -> str:
     """Write the chosen entries, each whole, since a drop-in replaces an entry as a whole."""
     lines = [
-        *(line for choice in made for line in _comment(_verdict(choice))),
+        *(line for text in (*slower, *map(_verdict, made)) for line in _comment(text)),
         *_comment(f"Made by regtools {__version__} from measurements: {_origin(found)}."),
         *_comment(
             f"Expected times count failures: one by silence costs podman {SILENCE_S:g} s, another kind what "
@@ -153,9 +156,9 @@ def _verdict(choice: Choice) -> str:
     return f"{choice.entry.prefix}: with {first} first, {both} are expected."
 
 
-def _unchanged(found: Evidence, judged: Mapping[str, Case], kept: list[str], refused: list[str]) -> str:
+def _unchanged(found: Evidence, judged: Mapping[str, Case], results: list[str], refused: list[str]) -> str:
     """Write what was compared, where nothing needs to change."""
-    lines = [line for reason in kept for line in _comment(f"No change: {reason}.")]
+    lines = [line for text in results for line in _comment(text)]
     lines += _comment(f"Compared by regtools {__version__}: {_origin(found)}.")
     for case in judged.values():
         told = described(case, [*case.now, *ending([case])])

@@ -169,5 +169,5 @@ def _rate(
     ax.stairs(rates, moments, color=colour, linestyle=dash, baseline=None)
     ax.plot((moments[:-1] + moments[1:]) / 2, rates, **{**style.points(look), "markersize": 3.5})
     ax.plot(moments[[0, -1]], [whole, whole], color=colour, linewidth=0.8, linestyle=dash, alpha=0.7)
-    note = f"{size(counts[-1])}, {whole:.3g} MB/s,\n{plural(len(samples), 'sample')}"
+    name, note = f"{name}, {size(counts[-1])}", f"{whole:.3g} MB/s, {plural(len(samples), 'sample')}"
     return name, float(whole), float(rates[-1]), note, look
