@@ -119,7 +119,7 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """Return the verdict, the table of each group and what to know before you believe it, as Markdown."""
-        lines = [f"**{each}**" for each in self.headlines()]
+        lines = [f"**{_cell(each)}**" for each in self.headlines()]
         lines += ["", _measured(self.facts) + "."]
         for group in self._groups():
             heads, *rows = _place_lines(group.places, " ")

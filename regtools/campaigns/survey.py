@@ -12,8 +12,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from regtools.display import escape, html_table, one_unit, seconds, terminal_width, text_table, visible
+from regtools.display import (
+    columns,
+    escape,
+    html_table,
+    one_unit,
+    seconds,
+    terminal_width,
+    text_table,
+    visible,
+)
 from regtools.pull.http.transport import Limits
+from regtools.pull.http.values import clipped
 from regtools.pull.manifests import Platform
 from regtools.pull.records import Failure, Meter, Pull
 from regtools.pull.timing import time_resolution
@@ -199,7 +209,7 @@ class Bench:
             *(line for text in _order(self) for line in wrap(visible(text))),
             "",
             *wrap(visible(f"{about}:")),
-            *text_table(_table(self), right=range(4, 7), indent="  "),
+            *_fitting(_table(self), min(terminal_width(), 100)),
             "",
             *(line for text in failures for line in wrap(visible(text), subsequent_indent="   ")),
             *(line for text in _facts(self) for line in wrap(visible(text))),
@@ -305,6 +315,17 @@ def _table(found: Bench) -> list[tuple[str, ...]]:
         total = "-" if each.source.blocked else time(each.pull.total_s)
         rows.append((f"{at}.", each.source.kind, each.name, result, manifest, rate, total))
     return rows
+
+
+def _fitting(rows: list[tuple[str, ...]], width: int) -> list[str]:
+    """Return the lines of the table; names are cut where the screen is too narrow for them."""
+    lines = text_table(rows, right=range(4, 7), indent="  ")
+    over = max(map(columns, lines)) - width
+    if over <= 0:
+        return lines
+    room = max(max(columns(row[2]) for row in rows) - over - 1, 8)
+    cut = ((*row[:2], clipped(row[2], room), *row[3:]) for row in rows)
+    return text_table(cut, right=range(4, 7), indent="  ")
 
 
 def _facts(found: Bench) -> Iterator[str]:

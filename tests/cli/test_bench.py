@@ -80,6 +80,16 @@ def test_a_dead_mirror_costs_and_should_be_removed(bed: Testbed, tmp_path: Path)
     assert re.search(r"dead costs [\d.]+ ms here on every pull: remove it, or repair it\.", said)
 
 
+def test_a_name_that_is_too_long_for_the_screen_is_cut_in_the_table(tmp_path: Path) -> None:
+    host = f"{'long-' * 12}name.invalid"
+    path = tmp_path / "long.conf"
+    path.write_text(f'[[registry]]\nprefix = "origin.test"\nlocation = "{host}/repository"\n')
+    lines = run("origin.test/small", "--conf", str(path)).stdout.splitlines()
+    row = next(line for line in lines if line.startswith("  1.  primary"))
+    assert len(row) <= 80
+    assert "…  " in row
+
+
 def test_a_journal_keeps_each_look_as_a_round(bed: Testbed, conf: str, tmp_path: Path) -> None:
     journal = tmp_path / "looks.jsonl"
     for number in (1, 2):
