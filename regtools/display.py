@@ -11,7 +11,8 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from math import isfinite
 from typing import TextIO
 
 LIMIT = 120  # columns of source text; longer lines are cut around the caret
@@ -263,6 +264,24 @@ def size(count: float) -> str:
             value = count / 10**power
             return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
     return f"{count:.0f} B"
+
+
+def one_unit(times: Iterable[float]) -> tuple[str, Callable[[float], str]]:
+    """Return the unit of a column of times, ms or s, and the function that writes a time in it.
+
+    A time that is infinite is "never", one that is not known is empty.
+
+    >>> unit, written = one_unit([0.0042, 1.5])
+    >>> unit, written(1.5), written(float("inf"))
+    ('ms', '1500.0', 'never')
+    """
+    least = min(filter(isfinite, times), default=1.0)
+    factor, digits = (1e3, 1 if least < 0.1 else 0) if least < 1 else (1.0, 2)
+
+    def written(time: float) -> str:
+        return "" if time != time else "never" if time == float("inf") else f"{time * factor:.{digits}f}"
+
+    return "ms" if least < 1 else "s", written
 
 
 def seconds(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from regtools.display import visible
+from regtools.display import seconds, visible
 
 from .pairing import MIN_ROUNDS, Blocks, image_conflicts, plural
 
@@ -16,6 +16,7 @@ _BUSY = 0.2  # share of the host's CPU that others use; less disturbs a pull les
 _OFTEN = 0.1  # share of the pulls
 _NAMED = 4  # examples in a message
 _MANY_PAIRS = 10
+_COLD = 3.0  # times a place's usual pull; a cache that has to fetch the image first is slower than that
 
 
 class Caution(NamedTuple):
@@ -30,7 +31,7 @@ class Caution(NamedTuple):
 
 def cautions(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:
     """Yield the reasons to doubt the verdicts on one group of prepared pulls."""
-    for look in (_rounds, _balance, _order, _load, _digests, _versions, _vantages, _images, _number):
+    for look in (_rounds, _balance, _first, _order, _load, _digests, _versions, _vantages, _images, _number):
         for code, text in look(table, blocks):
             yield Caution(code, text)
 
@@ -48,7 +49,7 @@ def _rounds(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
         yield "no-rounds", "the pulls belong to no round, so there are no pairs: measure all places in rounds"
         return
     if alone:
-        yield "no-rounds", f"{alone} of {len(table)} pulls belong to no round and are in no pair"
+        yield "no-rounds", f"without a round, and so in no pair: {alone} of {plural(len(table), 'pull')}"
     if blocks.n_rounds < MIN_ROUNDS and len(blocks.places) > 1:
         have = plural(blocks.n_rounds, "round")
         yield "few-rounds", f"{have} measured, a verdict needs at least {MIN_ROUNDS}"
@@ -68,6 +69,22 @@ def _balance(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
             f"unbalanced: only {whole} of {len(there)} rounds have every place ({rare} is in {fewest}, "
             f"{common} in {most}); medians of places compare different rounds, pairs do not",
         )
+
+
+def _first(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
+    """Look for places whose first pull filled a cache; known states of the caches are kept apart anyway."""
+    if (table["cache_state"] != "unknown").all():
+        return
+    done = table[table["ok"] & table["round"].notna()].sort_values("round", kind="stable")
+    for (place, _), times in done.groupby(["place", "image"], observed=True, sort=True)["seconds"]:
+        first, later = float(times.iloc[0]), float(times.iloc[1:].median())
+        if len(times) > 2 and first > _COLD * later:
+            yield (
+                "cold-at-first",
+                f"the first pull from {place} took {seconds(first)}, later ones {seconds(later)}: its cache "
+                "was probably empty at first; bench --cache-state cold measures what a first pull costs",
+            )
+            return
 
 
 def _order(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:

@@ -71,11 +71,11 @@ def compare(
         warned += [(key, caution) for caution in cautions(group, blocks)]
     if count := table.attrs["left_out"]:
         warned.append(({}, left_out(count)))
-    tables = (
+    places, pairs, fits = (
         pd.DataFrame(rows[name], columns=list(rows[name][0] if rows[name] else [*keys, *columns]))
         for name, columns in _COLUMNS.items()
     )
-    return Comparison(tuple(keys), tuple(warned), _facts(table, seed), *tables)
+    return Comparison(tuple(keys), tuple(warned), _facts(table, seed), places, pairs, fits)
 
 
 def _check(table: pd.DataFrame, by: list[str], baseline: str | None) -> None:

@@ -6,17 +6,23 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from regtools.display import columns, escape, html_table, seconds, size, terminal_width, text_table, visible
+from regtools.display import columns, escape, html_table, one_unit, terminal_width, text_table, visible
 
 from .cautions import Caution
 from .pairing import named, plural
+from .verdicts import headline, order
 
-_HEADS = ("place", "done", "median", "quartiles", "fastest in", "first byte", "rate")
+# The table of places: heading and unit of each column; the last ones are left out where they do not fit.
+_HEADS = ("place", "done", "of all", "median", "quartiles", "fastest in", "rate", "first byte")
+_NEEDED = 5
+_NUMBERS = range(1, len(_HEADS))
 _SHOWN_PAIRS = 30
+_RATIO = "2× faster means that the other place takes 2 times as long; in brackets is the 95 % interval."
+_MODEL = "Cost model: time = setup + round trips × round trip + bytes / rate, with 95 % intervals."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +32,7 @@ class Comparison:
     Attributes:
         keys: the columns by which groups are kept apart; ``client`` and ``cache_state`` are the last.
         cautions: reasons to doubt a verdict, each with the group that it is about (key → value).
+        registry: the place that is the registry itself, if known: the verdict says if no mirror is faster.
         facts: how it was measured: numbers of pulls, rounds, places, images, times of begin and end, seed.
     """
 
@@ -35,6 +42,7 @@ class Comparison:
     _places: pd.DataFrame = field(repr=False)
     _pairs: pd.DataFrame = field(repr=False)
     _fits: pd.DataFrame = field(repr=False)
+    registry: str | None = None
 
     def places(self) -> pd.DataFrame:
         """Return one row a place (and group): counts, success, quartiles, how often fastest.
@@ -71,6 +79,19 @@ class Comparison:
         return self._fits.copy()
 
     @property
+    def verdict(self) -> str:
+        """What the pulls say, in one sentence a group: the fastest place and the next, with both times."""
+        return "\n".join(self.headlines())
+
+    def headlines(self) -> list[str]:
+        """Return the sentence of each group."""
+        groups = list(self._groups())
+        told = [headline(each.places, each.pairs, self.registry) for each in groups]
+        if len(groups) == 1:
+            return told
+        return [f"{each.title}: {text}" for each, text in zip(groups, told, strict=True)]
+
+    @property
     def verdicts(self) -> tuple[str, ...]:
         """The sentences of :meth:`pairs`, in its order."""
         return tuple(self._pairs["verdict"])
@@ -96,34 +117,61 @@ class Comparison:
             ],
         }
 
+    def to_markdown(self) -> str:
+        """Return the verdict, the table of each group and what to know before you believe it, as Markdown."""
+        lines = [f"**{_cell(each)}**" for each in self.headlines()]
+        lines += ["", _measured(self.facts) + "."]
+        for group in self._groups():
+            heads, *rows = _place_lines(group.places, " ")
+            marks = ["---", *["---:"] * (len(heads) - 1)]
+            lines += ["", *([f"### {group.title}", ""] if group.title else [])]
+            lines += [f"| {' | '.join(map(_cell, row))} |" for row in (heads, marks, *rows)]
+            lines += ["", *(f"- {_cell(text)}" for text in group.verdicts), "", _RATIO]
+        lines += ["", *(f"- note: {_cell(text)}" for text in self.warnings)] if self.warnings else []
+        return "\n".join(lines)
+
     def __str__(self) -> str:
         width = terminal_width()
-        parts = [textwrap.wrap(_measured(self.facts), width)]
-        for title, places, verdicts, fits in self._groups():
-            parts.append([*([title] if title else []), *_folded(places, width)])
-            parts.append(_wrapped(verdicts, width, hang="    "))
-            parts.append(["made of", *_folded(fits, width)] if fits else [])
+        groups = list(self._groups())
+        parts = [_wrapped(self.headlines(), width, hang="  "), textwrap.wrap(_measured(self.facts), width)]
+        for each in groups:
+            heads = filter(None, (each.title, order(each.places, each.pairs)))
+            parts.append(_wrapped(heads, width, hang="  "))
+            parts.append(_fitting(_place_lines(each.places), width))
+            parts.append(_wrapped(each.verdicts, width, hang="    "))
+        parts.append(_wrapped([_RATIO], width, hang="") if len(self._pairs) else [])
+        parts += [
+            [
+                *_wrapped([_MODEL, each.title] if len(groups) > 1 else [_MODEL], width, hang="  "),
+                *_folded(fits, width),
+            ]
+            for each in groups
+            if (fits := list(_fit_lines(each.fits)))
+        ]
         parts.append(_wrapped((f"note: {text}" for text in self.warnings), width, hang="      "))
         return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
     def _repr_html_(self) -> str:
-        parts = [f"<p>{escape(_measured(self.facts))}</p>"]
-        for title, places, verdicts, fits in self._groups():
-            parts += [f"<p><b>{escape(title)}</b></p>"] if title else []
-            parts += [html_table(places), _list(verdicts)]
-            parts += [html_table([("made of",), *fits])] if fits else []
+        parts = [f"<p><b>{escape(visible(text))}</b></p>" for text in self.headlines()]
+        parts.append(f"<p>{escape(_measured(self.facts))}</p>")
+        for each in self._groups():
+            parts += [f"<p><b>{escape(each.title)}</b></p>"] if each.title else []
+            parts += [f"<p>{escape(visible(text))}</p>" for text in [order(each.places, each.pairs)] if text]
+            parts += [
+                _scrolled(html_table(_place_lines(each.places, " "), right=_NUMBERS)),
+                _list(each.verdicts),
+            ]
+            if fits := list(_fit_lines(each.fits)):
+                parts += [f"<p>{escape(_MODEL)}</p>", _scrolled(html_table(fits, right=_NUMBERS))]
+        parts += [f"<p>{escape(_RATIO)}</p>"] if len(self._pairs) else []
         parts += ["<p>Before you believe it:</p>", _list(self.warnings)] if self.warnings else []
         return f"<div>{''.join(parts)}</div>"
 
-    def _groups(self) -> Iterator[tuple[str, list[tuple[str, ...]], list[str], list[tuple[str, ...]]]]:
-        """Yield each group: its title, the table of its places, its verdicts, what the times are made of."""
+    def _groups(self) -> Iterator[Group]:
+        """Yield each group of pulls that are compared with each other."""
         keys = list(self.keys)
         for values in self._places[keys].drop_duplicates().itertuples(index=False):
-            title = ", ".join(
-                f"{value} cache" if key == "cache_state" else str(value)
-                for key, value in zip(keys, values, strict=True)
-                if value not in ("", "unknown")
-            )
+            title = ", ".join(filter(None, map(_words, keys, values)))
             places, pairs, fits = (
                 table[table[keys].eq(list(values)).all(axis=1)]
                 for table in (self._places, self._pairs, self._fits)
@@ -131,7 +179,24 @@ class Comparison:
             verdicts = list(pairs["verdict"])
             more = len(verdicts) - _SHOWN_PAIRS
             verdicts[_SHOWN_PAIRS:] = [f"… and {plural(more, 'more pair')}"] if more > 0 else []
-            yield visible(title), _place_lines(places), verdicts, list(_fit_lines(fits))
+            yield Group(visible(title), places, pairs, fits, verdicts)
+
+
+class Group(NamedTuple):
+    """The rows of one group, its title, and the sentences about its pairs."""
+
+    title: str
+    places: pd.DataFrame
+    pairs: pd.DataFrame
+    fits: pd.DataFrame
+    verdicts: list[str]
+
+
+def _words(key: str, value: object) -> str:
+    """Return what the title of a group says of one key."""
+    if key == "cache_state":
+        return "" if value == "unknown" else f"{value} cache"
+    return str(value)
 
 
 def _measured(facts: Mapping[str, Any]) -> str:
@@ -147,45 +212,74 @@ def _measured(facts: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _place_lines(places: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return the table of places with its heading, without columns that are empty."""
-    rows = []
-    for row in places.sort_values(["total_median_s", "place"]).to_dict("records"):
-        done, rate = f"{row['n_ok']} of {row['n']}", row["rate_median_bytes_s"]
-        rows.append(
-            (
-                named(row["place"]),
-                done if row["n_ok"] == row["n"] else f"{done}, {_share(row, 'success')}",
-                _time(row["total_median_s"]),
-                f"{_time(row['total_q1_s'])} – {_time(row['total_q3_s'])}",
-                "" if math.isnan(row["fastest"]) else _share(row, "fastest"),
-                _time(row["ttfb_median_s"]),
-                "" if math.isnan(rate) else f"{size(rate)}/s",
-            )
+def _place_lines(places: pd.DataFrame, unit_after: str = "\n") -> list[tuple[str, ...]]:
+    """Return the table of places with its heading, without columns that are empty; one unit a column.
+
+    Args:
+        unit_after: what separates the unit from the name of a column: a line feed makes a row of units.
+    """
+    rows = places.sort_values(["total_median_s", "place"]).to_dict("records")
+    unit, time = one_unit(row[f"total_{each}_s"] for row in rows for each in ("q1", "median", "q3"))
+    cells = [
+        (
+            named(row["place"]),
+            f"{row['n_ok']} of {row['n']}",
+            _interval(row, "success"),
+            time(row["total_median_s"]),
+            f"{time(row['total_q1_s'])}–{time(row['total_q3_s'])}",
+            ""
+            if math.isnan(row["fastest"])
+            else f"{row['fastest']:.0%}"[:-1] + f" ({_interval(row, 'fastest')})",
+            "" if math.isnan(row["rate_median_bytes_s"]) else f"{row['rate_median_bytes_s'] / 1e6:.2f}",
+            time(row["ttfb_median_s"]),
         )
-    kept = [column for column in zip(_HEADS, *rows, strict=True) if any(column[1:])]
+        for row in rows
+    ]
+    units = ("", "", "%", unit, unit, "%", "MB/s", unit)
+    heads = tuple(
+        f"{name}{unit_after}{each}" if each else name for name, each in zip(_HEADS, units, strict=True)
+    )
+    kept = [column for column in zip(heads, *cells, strict=True) if any(column[1:])]
     return list(zip(*kept, strict=True))
 
 
-def _share(row: Mapping[Any, Any], name: str) -> str:
-    return f"{row[name]:.0%} ({row[f'{name}_low']:.0%}–{row[f'{name}_high']:.0%})"
+def _fitting(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Return a table's lines with a row of units; the last columns are left out where there is no room."""
+    heads, *cells = rows
+    pairs = [head.partition("\n") for head in heads]
+    whole = [tuple(name for name, _, _ in pairs), tuple(unit for _, _, unit in pairs), *cells]
+    fits = len(heads)
+    while (
+        fits > _NEEDED
+        and max(map(columns, text_table((row[:fits] for row in whole), right=_NUMBERS))) > width
+    ):
+        fits -= 1
+    return _folded([row[:fits] for row in whole], width)
 
 
-def _time(value: float) -> str:
-    return "" if math.isnan(value) else "never" if math.isinf(value) else seconds(value)
+def _interval(row: Mapping[Any, Any], name: str) -> str:
+    """Return the interval of a share in percent."""
+    return f"{100 * row[f'{name}_low']:.0f}–{100 * row[f'{name}_high']:.0f}"
 
 
 def _fit_lines(fits: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    """Yield what each place's time is made of, where it can be determined."""
-    for row in fits[fits["setup_s"].notna()].to_dict("records"):
-        rate = "no limit seen" if math.isinf(row["rate_bytes_s"]) else f"{size(row['rate_bytes_s'])}/s"
+    """Yield what each place's time is made of, if that can be told apart for one of them."""
+    known = fits[fits["told_apart"].astype(bool)].to_dict("records")
+    if known:
+        yield "place", "setup (ms)", "round trip (ms)", "rate (MB/s)", "median error (%)"
+    for row in known:
         yield (
             named(row["place"]),
-            f"{seconds(row['setup_s'])} of setup",
-            f"{seconds(row['rtt_s'])} a round trip",
-            rate,
-            f"median error {row['residual']:.1%}",
+            _part(row, "setup", "s", 1e3),
+            _part(row, "rtt", "s", 1e3),
+            _part(row, "rate", "bytes_s", 1e-6),
+            f"{100 * row['residual']:.1f}",
         )
+
+
+def _part(row: Mapping[Any, Any], name: str, unit: str, factor: float) -> str:
+    value, low, high = (factor * row[f"{name}_{each}{unit}"] for each in ("", "low_", "high_"))
+    return f"{value:.3g}" if low == high else f"{value:.3g} ({low:.3g}–{high:.3g})"
 
 
 def _folded(rows: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -197,7 +291,9 @@ def _folded(rows: Sequence[Sequence[str]], width: int) -> list[str]:
         if taken - 2 > width and len(parts[-1]) > 1:
             parts.append([first])
         parts[-1].append(column)
-    return [line for part in parts for line in text_table(zip(*part, strict=True), width=width)]
+    return [
+        line for part in parts for line in text_table(zip(*part, strict=True), right=_NUMBERS, width=width)
+    ]
 
 
 def _wrapped(lines: Iterable[str], width: int, hang: str) -> list[str]:
@@ -208,6 +304,15 @@ def _wrapped(lines: Iterable[str], width: int, hang: str) -> list[str]:
 def _list(lines: Iterable[str]) -> str:
     items = "".join(f"<li>{escape(visible(line))}</li>" for line in lines)
     return f'<ul style="margin:4px 0">{items}</ul>' if items else ""
+
+
+def _scrolled(table: str) -> str:
+    """Return a table that a narrow page can move sideways."""
+    return f'<div style="overflow-x:auto;white-space:nowrap">{table}</div>'
+
+
+def _cell(text: str) -> str:
+    return visible(text).replace("|", "\\|")
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

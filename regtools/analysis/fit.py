@@ -14,7 +14,9 @@ fifth, where a dozen were beside one); with one worker nothing is hidden.
 
 Connecting costs the same for every image of a place, so it is part of ``setup``. Times are weighted by their
 inverse, because noise grows with them, and outliers get less weight (Huber, Ann. Math. Stat. 35 (1964) 73).
-None of the three parts can be negative.
+None of the three parts can be negative. Each has a 95 % interval, from the usual covariance of the weighted
+solution. Where one of them cannot be told apart from nothing (its interval reaches 0, or the rate's has no
+bound), the others took over what belongs to it: ``told_apart`` is then False, and none is shown to people.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .statistics import Floats
+from .statistics import Z95, Floats
 
 _HUBER = 1.345  # standard deviations; 95 % efficient where there are no outliers
 _TURNS = 30
@@ -36,7 +38,10 @@ _TOLD_APART = 50.0  # condition number, columns scaled, up to which size and rou
 
 
 class Fit(NamedTuple):
-    """What the pulls of a place were made of; the parts are NaN where they cannot be determined."""
+    """What the pulls of a place were made of; the parts are NaN where they cannot be determined.
+
+    ``told_apart`` says whether every part differs from nothing; the last six bound the parts (95 %).
+    """
 
     setup_s: float
     rtt_s: float
@@ -44,6 +49,13 @@ class Fit(NamedTuple):
     residual: float
     n: int
     note: str = ""
+    told_apart: bool = False
+    setup_low_s: float = math.nan
+    setup_high_s: float = math.nan
+    rtt_low_s: float = math.nan
+    rtt_high_s: float = math.nan
+    rate_low_bytes_s: float = math.nan
+    rate_high_bytes_s: float = math.nan
 
 
 def fit_rows(table: pd.DataFrame, rtt: Mapping[str, float] | None = None) -> Iterator[dict[str, Any]]:
@@ -98,9 +110,35 @@ def fit(seconds: Floats, trips: Floats, size: Floats, rtt: float | None = None) 
     if np.linalg.cond(weighted / norm) > _TOLD_APART:
         return Fit(*_UNKNOWN, n, "size and round trips go together: the parts cannot be told apart")
     found = _robust(scaled, target, seconds) / scale
-    residual = float(np.median(np.abs(target - design @ found) / seconds))
-    trip = float(rtt) if rtt is not None else float(found[2])
-    return Fit(float(found[0]), trip, 1 / float(found[1]) if found[1] > 0 else math.inf, residual, n)
+    off = (target - design @ found) / seconds
+    half = Z95 * _errors(weighted, off) / scale
+    low, high = np.maximum(found - half, 0.0), found + half
+    trips_s = [part[2] for part in (found, low, high)] if rtt is None else [rtt] * 3
+    with np.errstate(divide="ignore"):
+        rate, fastest, slowest = (float(1 / np.float64(part[1])) for part in (found, low, high))
+    return Fit(
+        float(found[0]),
+        float(trips_s[0]),
+        rate,
+        float(np.median(np.abs(off))),
+        n,
+        told_apart=bool((low > 0).all()),
+        setup_low_s=float(low[0]),
+        setup_high_s=float(high[0]),
+        rtt_low_s=float(trips_s[1]),
+        rtt_high_s=float(trips_s[2]),
+        rate_low_bytes_s=slowest,
+        rate_high_bytes_s=fastest,
+    )
+
+
+def _errors(weighted: Floats, off: Floats) -> Floats:
+    """Return each part's standard error; the pulls' spread comes from the median, so outliers weigh less."""
+    spread = (
+        1.4826 * float(np.median(np.abs(off))) * math.sqrt(len(off) / max(len(off) - weighted.shape[1], 1))
+    )
+    errors: Floats = spread * np.sqrt(np.diag(np.linalg.inv(weighted.T @ weighted)))
+    return errors
 
 
 def _robust(design: Floats, target: Floats, seconds: Floats) -> Floats:

@@ -29,7 +29,7 @@ MIN_ROUNDS = 10
 
 
 def verdict(pair: Mapping[str, Any]) -> str:
-    """Return a sentence that says what one row of ``pairs()`` means.
+    """Return a sentence that says what one row of ``pairs()`` means, the faster place first.
 
     >>> verdict({"place": "near", "baseline": "far", "ratio": 2.1, "low": 1.9, "high": 2.4, "rounds": 20})
     'near is 2.1× faster than far (1.9–2.4)'
@@ -44,17 +44,12 @@ def verdict(pair: Mapping[str, Any]) -> str:
     if low <= 1 <= high:
         return f"no difference shown between {one} and {other} {_between(low, high)}"
     if ratio < 1:
-        turned = (1 / each if each else math.inf for each in (ratio, high, low))
-        return _difference(one, other, "slower", *turned)
-    return _difference(one, other, "faster", ratio, low, high)
-
-
-def _difference(one: str, other: str, word: str, ratio: float, low: float, high: float) -> str:
+        one, other = other, one
+        ratio, low, high = (1 / each if each else math.inf for each in (ratio, high, low))
     if math.isinf(ratio):
-        failing = other if word == "faster" else one
         least = "" if math.isinf(low) else f"at least {_figure(low)}× "
-        return f"{one} is {least}{word} than {other}: {failing} failed too often for a ratio"
-    return f"{one} is {_figure(ratio)}× {word} than {other} {_between(low, high)}"
+        return f"{one} is {least}faster than {other}: {other} failed too often for a ratio"
+    return f"{one} is {_figure(ratio)}× faster than {other} {_between(low, high)}"
 
 
 def _between(low: float, high: float) -> str:

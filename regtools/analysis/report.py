@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from regtools.display import escape, html_table, visible
+from regtools.campaigns.journal import read_plan, read_probes
+from regtools.display import escape, html_table, seconds, visible
 from regtools.version import __version__
 
-from .charts import ecdf, phases, slopes, small_multiples
+from .charts import ecdf, phases, slopes, small_multiples, style
 from .charts.pulls import pulls_to_draw
-from .charts.style import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from .comparison import Comparison
 
 
-_BODY = "font-family:sans-serif;max-width:1160px;margin:2em auto;padding:0 1em;line-height:1.45;color:#222"
-_IMAGE = "max-width:100%;height:auto;border:1px solid #ddd"
+# Readable on a phone, in the colours of the reader's own theme; charts are as wide as a phone shows well.
+_PAGE = "color-scheme:light dark;font-family:system-ui,sans-serif;line-height:1.5"
+_BODY = "max-width:46rem;margin:1rem auto;padding:0 1rem"
+_IMAGE = "width:100%;max-width:640px;height:auto"
+_WIDTH = 4.4  # inches
 _PANEL = "panel"
 _VARYING = ("vantage", "client", "cache_state", "image")
 _MOST_PANELS = 12
@@ -43,71 +47,107 @@ _METHOD = (
     "over rounds (Wilson's where a place won always or never).",
     "Rates are bytes fetched over the time of their transfer. Different clients, and cold and warm "
     "caches, are never mixed.",
-    "“Made of” splits the time into setup, round trips and bytes by least squares over images of "
-    "different size; it needs at least three kinds of image.",
+    "The cost model splits the time into setup, round trips and bytes by least squares over images of "
+    "different size; it needs at least three kinds of image, and is shown for places where every part surely "
+    "differs from nothing.",
+    "A ratio is the time of the slower place over that of the faster one: 2× faster takes half the time.",
 )
 
 
-def report(comparison: Comparison, pulls: pd.DataFrame) -> str:
+def report(comparison: Comparison, pulls: pd.DataFrame, machine: Iterable[tuple[str, str]] = ()) -> str:
     """Return the HTML.
 
     Args:
         comparison: what :func:`~regtools.compare` made of ``pulls``.
         pulls: the same table, for the charts.
+        machine: what is known of the machine and the links, from :func:`measured_on`.
     """
     parts = [
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width"><title>Places to pull from, compared</title>',
-        f'</head><body style="{_BODY}"><h1>Places to pull from, compared</h1>',
+        f'<!DOCTYPE html><html lang="en" style="{_PAGE}"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f'<title>Places to pull from, compared</title></head><body style="{_BODY}">',
+        "<h1>Places to pull from, compared</h1>",
         comparison._repr_html_(),
         *_charts(pulls),
-        "<h2>How it was measured</h2>",
-        html_table(_facts(comparison), heading=False, named=True),
-        "<h2>How it was computed</h2>",
+        "<h2>Method</h2>",
+        html_table(
+            [*_facts(comparison), *machine, ("report", f"regtools {__version__}")], heading=False, named=True
+        ),
         *(f"<p>{escape(text)}</p>" for text in _METHOD),
-        f'<p style="color:#666">Made by regtools {escape(__version__)} from these measurements.</p>',
         "</body></html>\n",
     ]
     return "\n".join(parts)
 
 
+def measured_on(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, str]]:
+    """Yield what the journals among some files say of host, CPU, versions and the links' round trips."""
+    told: dict[str, dict[str, None]] = {}
+    for path in paths:
+        if not (plan := read_plan(path)):
+            continue
+        machine = plan.get("machine")
+        for name, value in machine.items() if isinstance(machine, dict) else ():
+            told.setdefault(str(name), {})[str(value)] = None
+        probes = read_probes(path)
+        for place, times in probes.dropna(subset=["rtt_s"]).groupby("place")["rtt_s"]:
+            told.setdefault("links", {})[f"{place} {seconds(float(times.median()))} a round trip"] = None
+    yield from ((name, ", ".join(values)) for name, values in told.items())
+
+
 def overview(pulls: pd.DataFrame) -> Figure:
     """Draw the one chart that shows a comparison: the spread of times, a panel for each kind of pull."""
-    return _panels(pulls, ecdf)
+    return style.figure_of(_panels(pulls, ecdf, None)[0])
 
 
 def _charts(pulls: pd.DataFrame) -> Iterator[str]:
+    import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    wanted: tuple[tuple[Callable[..., Axes], str], ...] = (
-        (ecdf, "How long pulls took, and how many were done"),
-        (slopes, "Round by round"),
-        (phases, "Where the time went"),
+    many = pulls["place"].nunique() if "place" in pulls.columns else 0
+    wanted: tuple[tuple[Callable[..., Axes], float, str], ...] = (
+        (ecdf, max(3.4, 0.9 + 0.33 * many), "How long pulls took, and how many were done"),
+        (slopes, 3.8, "Round by round"),
+        (phases, 1.8 + 0.6 * many, "Where the time went"),
     )
-    for chart, words in wanted:
+    for chart, height, words in wanted:
         try:
-            figure = _panels(pulls, chart)
+            panels = _panels(pulls, chart, height)
         except ValueError as error:  # the table lacks what this chart shows
             yield f"<!-- no chart “{words}”: {visible(str(error)).replace('--', '')} -->"
             continue
         drawn = BytesIO()
-        figure.savefig(drawn, format="png", metadata={"Software": None})
+        figure = style.figure_of(panels[0])
+        with mpl.rc_context({"svg.hashsalt": "regtools", "svg.fonttype": "none"}):  # words stay words
+            figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Creator", "Date")))
         plt.close(figure)
-        source = f"data:image/png;base64,{b64encode(drawn.getvalue()).decode()}"
-        yield f'<h2>{words}</h2><p><img alt="{words}" style="{_IMAGE}" src="{source}"></p>'
+        source = f"data:image/svg+xml;base64,{b64encode(drawn.getvalue()).decode()}"
+        finding = escape(panels[0].get_title().replace("\n", " "))
+        yield f'<h2>{words}</h2><p><img alt="{words}: {finding}" style="{_IMAGE}" src="{source}"></p>'
 
 
-def _panels(pulls: pd.DataFrame, chart: Callable[..., Axes]) -> Figure:
+def _panels(pulls: pd.DataFrame, chart: Callable[..., Axes], height: float | None) -> list[Axes]:
+    """Draw a chart for each kind of pull.
+
+    Args:
+        height: in inches, of each in one column that fits a phone; None for the charts' own size.
+    """
+    import matplotlib.pyplot as plt
+
     table = pulls_to_draw(pulls)
     varying = [name for name in _VARYING if name in table.columns and table[name].nunique() > 1]
     if not varying:
-        return figure_of(chart(table))
+        if height is None:
+            return [chart(table)]
+        return [chart(table, ax=plt.subplots(figsize=(_WIDTH, height), layout="constrained")[1])]
     kinds = table[varying[0]].astype("string").fillna("unknown")
     for name in varying[1:]:
         kinds = kinds + ", " + table[name].astype("string").fillna("unknown")
     often = kinds.value_counts().index[:_MOST_PANELS]  # more is too much to read
-    made = table.assign(**{_PANEL: kinds})
-    return figure_of(small_multiples(made[kinds.isin(often)], chart, by=_PANEL)[0])
+    made = table.assign(**{_PANEL: kinds})[kinds.isin(often)]
+    if height is None:
+        return small_multiples(made, chart, by=_PANEL)
+    figure = plt.figure(figsize=(_WIDTH, height * len(often)), layout="constrained")
+    return small_multiples(made, chart, by=_PANEL, columns=1, figure=figure)
 
 
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:
@@ -123,6 +163,9 @@ def _facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("images", listed("images", "not recorded")),
         ("clients", listed("clients", "not recorded")),
         ("vantage points", listed("vantages", "one machine")),
-        ("from, to", f"{facts['begun']}, {facts['ended']}" if facts["begun"] else "not recorded"),
+        (
+            "from, to",
+            f"{facts['begun'][:16]}, {facts['ended'][:16]} UTC" if facts["begun"] else "not recorded",
+        ),
         ("bootstrap's seed", str(facts["bootstrap_seed"])),
     ]

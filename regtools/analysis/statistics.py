@@ -164,8 +164,9 @@ def win_shares(wins: Floats, blocks: ArrayLike, seed: int) -> tuple[Floats, Floa
         seed: of the random draws; the same seed gives the same interval.
 
     Rounds are drawn whole, because the pulls within one are not independent. Beyond 2,000 rounds the
-    bootstrap distribution is almost normal, and the interval is computed from the standard error. If a place
-    won always or never, all draws are equal and show no uncertainty; the interval is then Wilson's.
+    bootstrap distribution is almost normal, and the interval is computed from the standard error. Where all
+    draws are equal (a place won always or never, or there is one round), they show no uncertainty; the
+    interval is then Wilson's.
     """
     weight = np.asarray(blocks, dtype=float)
     rounds, places = wins.shape
@@ -182,9 +183,9 @@ def win_shares(wins: Floats, blocks: ArrayLike, seed: int) -> tuple[Floats, Floa
         shares = (drawn @ wins) / np.maximum(drawn @ weight, 1e-12)[:, None]
         low, high = np.quantile(shares, [0.025, 0.975], axis=0)
     n = np.count_nonzero(weight)
-    sure_low, sure_high = wilson(np.rint(share) * n, n)
-    sure = np.isclose(share, np.rint(share), rtol=0, atol=1e-9)
-    return share, np.where(sure, sure_low, low), np.where(sure, sure_high, high)
+    sure_low, sure_high = wilson(share * n, n)
+    equal = np.isclose(low, high, rtol=0, atol=1e-9)
+    return share, np.where(equal, sure_low, low), np.where(equal, sure_high, high)
 
 
 def quantile(ordered: Floats, share: float) -> float:

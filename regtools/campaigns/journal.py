@@ -100,7 +100,7 @@ def locked(journal: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            message = "another campaign is writing to this journal"
+            message = "another run is writing to this journal"
             hint = "wait for it, stop it, or name another journal"
             raise pull_error("journal-in-use", message, hint, file=journal) from None
         yield
@@ -156,6 +156,19 @@ def read_probes(path: Pathlike) -> pd.DataFrame:
         RegtoolsError: kind ``file-missing`` or ``file-unreadable``.
     """
     return _tables(path, "probe")[0]["probe"].frame()
+
+
+def read_plan(path: Pathlike) -> Row | None:
+    """Return the plan of a journal, which also says on which machine it began; None for a file without one.
+
+    Raises:
+        RegtoolsError: kind ``file-missing`` or ``file-unreadable``.
+    """
+    for _, line in _lines(path):
+        if b'"row":"campaign"' in line:
+            with suppress(RegtoolsError):
+                return row_of(line)
+    return None
 
 
 def read_vantages(path: Pathlike) -> pd.DataFrame:

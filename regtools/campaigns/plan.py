@@ -10,15 +10,21 @@ of them would pull from the same place at the same time.
 
 from __future__ import annotations
 
+import os
+import platform
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from regtools.errors import Place, RegtoolsError
+from regtools.pull.http.values import clipped
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
+from regtools.version import __version__
 
 from .job import CACHE_STATES, How, Job
 from .rows import Row
@@ -84,9 +90,10 @@ class Plan:
         for name, high in BOUNDS.items():
             low, value = 1 if name in ("rounds", "workers") else 0, getattr(self, name, self.how.workers)
             if not low <= value <= high:
-                raise bad_campaign(f"{name} must be {low} to {high}, not {value}")
+                whole = "a whole number" if name in ("rounds", "probes", "workers") else "a number"
+                raise bad_campaign(f"{name} must be {whole} from {low} to {high}, not {value}")
         if not self.images or not self.places:
-            raise bad_campaign("a campaign needs an image and a place at least")
+            raise bad_campaign("a run needs an image and a place at least")
         if len(set(self.images)) < len(self.images):
             raise bad_campaign("an image is named twice", "to pull it more often, ask for more rounds")
         states = self.cache_states
@@ -157,6 +164,7 @@ class Plan:
             **{name: getattr(self.how, name) for name in ("engine", "platform", "workers")},
             "cache_states": list(self.cache_states),
             **({} if self.vantages == ("",) else {"many_hosts": True}),
+            "machine": _machine(),
         }
 
     def differences(self, row: Row) -> list[str]:
@@ -201,16 +209,28 @@ def named_places(places: Places) -> dict[str, RegistriesConf | Mapping[str, Regi
     return found
 
 
-def another_plan(journal: str, told: Iterable[str]) -> RegtoolsError:
-    """Return the error for a journal that belongs to another campaign."""
-    message = f"this journal belongs to another campaign: {'; '.join(told)}"
-    hint = "name another journal, or measure the same again; journals can be read together"
+def another_plan(journal: str, told: Sequence[str]) -> RegtoolsError:
+    """Return the error for a journal that belongs to another campaign; it names the first difference."""
+    more = f"; {len(told) - 1} more" if len(told) > 1 else ""
+    message = f"this journal belongs to another run ({clipped(told[0], 60)}{more})"
+    hint = "name another journal, or measure the same again; compare reads several"
     return RegtoolsError(message, kind="another-campaign", stage="pull", where=Place(journal), hint=hint)
 
 
 def bad_campaign(message: str, hint: str | None = None) -> RegtoolsError:
     """Return the error for a campaign, or hosts for one, that cannot be used as they are."""
     return RegtoolsError(message, kind="bad-campaign", stage="pull", hint=hint)
+
+
+def _machine() -> dict[str, str]:
+    """Return what a report says of this machine; nothing in it decides whether a campaign is the same."""
+    cpu = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
+    versions = f"regtools {__version__}, Python {platform.python_version()}"
+    told = {"host": platform.node(), "CPU": f"{cpu}, {os.cpu_count()} cores", "versions": versions}
+    return {**told, "system": f"{platform.system()} {platform.release()}"}
 
 
 def _fingerprint(conf: RegistriesConf | Mapping[str, RegistriesConf]) -> str:

@@ -1,27 +1,37 @@
-"""Every source of a name on its own: asked once for a look, or as a place of a campaign.
+"""A look at every source of a name: each asked once, and what that says of the order.
 
 podman stops at the first source that delivers. :func:`bench` asks each one, in the order of the resolution
-and without retries, and derives from the answers what podman would do. :func:`source_places` makes of each
-source a configuration that leads to it alone, so that a campaign can compare them.
+and without retries, and derives from the answers what podman would do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from regtools.display import (
+    columns,
+    escape,
+    html_table,
+    one_unit,
+    seconds,
+    terminal_width,
+    text_table,
+    visible,
+)
 from regtools.pull.failover import FINAL
 from regtools.pull.http.transport import Limits
+from regtools.pull.http.values import clipped
 from regtools.pull.manifests import Platform
-from regtools.pull.records import Failure, Meter, Pull
+from regtools.pull.records import Failure, Meter, Pull, explained
 from regtools.pull.timing import time_resolution
 from regtools.registries.conf import RegistriesConf
-from regtools.registries.entries import Registry
-from regtools.registries.resolution import Candidate, Resolution, Source
-from regtools.registries.writing import document_toml
+from regtools.registries.resolution import Resolution, Source
 
-from .plan import bad_campaign
+from .sources import source_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +39,13 @@ class Tried:
     """One source, and the pull from it.
 
     Attributes:
+        name: of the link, where the configuration has one, else its host.
         candidate: the full name that it is a source of.
         source: the source as resolved.
         pull: the pull from this source alone.
     """
 
+    name: str
     candidate: str
     source: Source = field(repr=False)
     pull: Pull
@@ -139,6 +151,24 @@ class Bench:
         return None
 
     @property
+    def nowhere(self) -> bool:
+        """Whether every source that is asked says that it has no such image."""
+        asked = [each for each in self.tried if not each.source.blocked]
+        return bool(asked) and all(
+            each.failure is not None and each.failure.kind == "http-404" for each in asked
+        )
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds until podman has the image: those of the sources that it asks without success, too."""
+        asked = 0.0
+        for each in self.tried:
+            asked += each.pull.total_s
+            if each is self.served:
+                break
+        return asked
+
+    @property
     def digests(self) -> set[str]:
         """The digests that were delivered; if there are several, the sources hold different images."""
         return {each.pull.digest for each in self.tried if each.pull.digest}
@@ -161,14 +191,14 @@ class Bench:
             alone = "The one source that has it delivers" if len(having) == 1 else "All that have it deliver"
             yield f"{alone} the digest {next(iter(self.digests))}."
         elif having:
-            told = "; ".join(f"{each.source.reference} {each.pull.digest}" for each in having)
+            told = "; ".join(f"{each.name} {each.pull.digest}" for each in having)
             yield f"The sources deliver different images: {told}."
             yield 'Where a mirror is old, pull-from-mirror = "digest-only" takes the tags from the origin.'
         if len(self.indexes) > 1:
             yield "Their indexes differ, so the digest of one is missing at the others."
         for each in self.single_copies:
             yield (
-                f"{each.source.reference} is a copy of one architecture, without the index's digest: copy "
+                f"{each.name} is a copy of one architecture, without the index's digest: copy "
                 "it with skopeo copy --all --preserve-digests, or write "
                 'pull-from-mirror = "digest-only" for this mirror.'
             )
@@ -198,6 +228,37 @@ class Bench:
             "fastest": [each.source.reference for each in self.fastest],
         }
 
+    def __str__(self) -> str:
+        wrap = partial(textwrap.wrap, width=min(terminal_width(), 100), break_on_hyphens=False)
+        about = f"{self.resolution.image}, by the rules of podman {self.resolution.conf.podman}"
+        lines = [
+            *wrap(visible(_verdict(self))),
+            "",
+            *(line for text in _order(self) for line in wrap(visible(text))),
+            "",
+            *wrap(visible(f"{about}:")),
+            *_fitting(_table(self), min(terminal_width(), 100)),
+            "",
+            *(line for text in _failed(self) for line in wrap(visible(text), subsequent_indent="   ")),
+            *(line for text in _facts(self) for line in wrap(visible(text))),
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        (heads, units, *rows), texts = _table(self), [*_order(self), *_failed(self), *_facts(self)]
+        named = tuple(f"{head} {unit}".strip() for head, unit in zip(heads, units, strict=True))
+        items = "".join(f"<li>{escape(visible(text))}</li>" for text in texts)
+        shown = html_table([named, *rows], right=range(4, 7), caption=self.resolution.image)
+        return f"<div><p><b>{escape(visible(_verdict(self)))}</b></p>{shown}<ul>{items}</ul></div>"
+
+
+def _failed(found: Bench) -> Iterator[str]:
+    """Yield why each source failed, and the cure."""
+    for at, each in enumerate(found.tried, 1):
+        if each.failure is not None:
+            yield f"{at}. {each.failure.message} [{each.failure.kind}]"
+            yield f"   cure: {dict(explained([each.failure], ok=found.ok))['cure']}"
+
 
 def bench(
     image: str,
@@ -224,7 +285,9 @@ def bench(
     """
     resolution = conf.resolve(image)
     tried = []
-    for candidate, source in [(each, source) for each in resolution.candidates for source in each.sources]:
+    pairs = [(each, source) for each in resolution.candidates for source in each.sources]
+    names = source_names(source for _, source in pairs)
+    for (candidate, source), name in zip(pairs, names, strict=True):
         alone = candidate.replace(sources=(source,))
         pull = time_resolution(
             resolution.replace(candidates=(alone,)),
@@ -235,47 +298,103 @@ def bench(
             tls_verify=tls_verify,
             plain_http=plain_http,
         )
-        tried.append(Tried(candidate.name, source, pull))
+        tried.append(Tried(name, candidate.name, source, replace(pull, place=name)))
     return Bench(resolution, tuple(tried))
 
 
-def source_places(images: Iterable[str], conf: RegistriesConf) -> tuple[list[str], dict[str, RegistriesConf]]:
-    """Return the images' full names, and a name → configuration for each source, which all of them share.
+# -- the answer in words ---------------------------------------------------------------------------------
 
-    A place has the name of its host; a second one at the same host has ``#2`` after it. If a short name has
-    several full names, the first one counts. Blocked sources are left out.
-
-    Raises:
-        RegtoolsError: a name is wrong or cannot be resolved; ``bad-campaign`` if the images have different
-            sources.
-    """
-    names: list[str] = []
-    entries: dict[str, list[Registry]] = {}
-    for image in images:
-        candidate = next(each for each in conf.resolve(image).candidates if each.sources)
-        names.append(candidate.name)
-        for place, source in _named(candidate).items():
-            entry = Registry(candidate.repository, source.parsed.name, source.insecure)
-            entries.setdefault(place, []).append(entry)
-    if any(len(each) != len(names) for each in entries.values()) or not entries:
-        message = "these images do not have the same sources, so they cannot be compared in one campaign"
-        hint = "measure them one after the other, each with its own journal"
-        raise bad_campaign(message, hint)
-    files = {
-        place: document_toml(dict.fromkeys(each), search=(), helpers=conf.credential_helpers)
-        for place, each in entries.items()
-    }
-    return names, {
-        place: RegistriesConf.from_toml(text, podman=conf.podman, file=place) for place, text in files.items()
-    }
+_CLEAR = 0.9  # of the time as configured; one pull of each shows no smaller gain
 
 
-def _named(candidate: Candidate) -> dict[str, Source]:
-    named: dict[str, Source] = {}
-    for source in candidate.sources:
-        if source.blocked:
-            continue
-        host = source.reference.partition("/")[0]
-        number = 1 + sum(each.partition("#")[0] == host for each in named)
-        named[host if number == 1 else f"{host}#{number}"] = source
-    return named
+def _verdict(found: Bench) -> str:
+    """Return the answer in one sentence, with both numbers where there are two."""
+    podman, chosen, served = f"podman {found.resolution.conf.release.name}", found.chosen, found.served
+    if chosen is None:
+        if found.nowhere:
+            return "No source has this image: check name and tag."
+        return f"No source delivers this image: {podman} would not get it."
+    if served is None:
+        return f"{podman} would choose {chosen.name} today, and the pull would fail at its layers."
+    now, (best, *others) = found.expected_s, found.fastest
+    if not others:
+        return f"{best.name} delivers in {seconds(now)}, and no other source does."
+    both = f"{seconds(best.pull.total_s)} against {seconds(now)} as configured"
+    if best.pull.total_s >= _CLEAR * now:
+        other = next(each for each in found.fastest if each is not served)
+        return (
+            f"The current order is as fast as any: {seconds(now)} from {served.name}, against "
+            f"{seconds(other.pull.total_s)} from {other.name}."
+        )
+    return f"{'Pull without mirrors' if best.source.kind == 'primary' else f'Put {best.name} first'}: {both}."
+
+
+def _order(found: Bench) -> Iterator[str]:
+    """Yield the order of the sources that deliver, and what its one pull of each is worth."""
+    mirrors = [each for each in found.fastest if each.source.kind == "mirror"]
+    if found.fastest:
+        told = ", ".join(f"{each.name} ({seconds(each.pull.total_s)})" for each in mirrors or found.fastest)
+        yield f"Fastest{' order of [[registry.mirror]]' if mirrors else ''}: {told}."
+    if len(found.fastest) > 1:
+        yield (
+            "The caches were as they were: a mirror that had to fetch the image first is faster next time. "
+            "One pull of each ranks little: --rounds 10 --journal FILE gives a verdict."
+        )
+
+
+def _table(found: Bench) -> list[tuple[str, ...]]:
+    """Return the table of the sources: a row of headings, a row of units, a row a source."""
+    unit, time = one_unit(each.pull.total_s for each in found.tried if not each.source.blocked)
+    rows: list[tuple[str, ...]] = [
+        ("", "source", "", "result", "manifest", "layers", "total"),
+        ("", "", "", "", unit, "MB/s", unit),
+    ]
+    for at, each in enumerate(found.tried, 1):
+        result = "blocked" if each.source.blocked else each.failure.kind if each.failure else "delivers"
+        rate = "-" if each.rate is None else f"{each.rate / 1e6:.3g}"
+        manifest = "-" if each.manifest_s is None else time(each.manifest_s)
+        total = "-" if each.source.blocked else time(each.pull.total_s)
+        rows.append((f"{at}.", each.source.kind, each.name, result, manifest, rate, total))
+    return rows
+
+
+def _fitting(rows: list[tuple[str, ...]], width: int) -> list[str]:
+    """Return the lines of the table; names are cut where the screen is too narrow for them."""
+    lines = text_table(rows, right=range(4, 7), indent="  ")
+    over = max(map(columns, lines)) - width
+    if over <= 0:
+        return lines
+    room = max(max(columns(row[2]) for row in rows) - over - 1, 8)
+    cut = ((*row[:2], clipped(row[2], room), *row[3:]) for row in rows)
+    return text_table(cut, right=range(4, 7), indent="  ")
+
+
+def _facts(found: Bench) -> Iterator[str]:
+    """Yield what podman would do, which images are there, and what the sources without it cost."""
+    chosen, served, release = found.chosen, found.served, found.resolution.conf.release
+    if chosen is None:
+        return
+    if served is chosen and not chosen.pull.ok:
+        yield (
+            f"podman {release.name} would take the manifest from {chosen.name} today, and the layers that "
+            "fail there from the next source."
+        )
+    elif served is not None:
+        yield f"podman {release.name} would take {served.name} today: the first that gives the manifest."
+    if not release.blobs_move_on:
+        yield "It moves on to another source only before or at the manifest, never at a layer."
+    yield from found.agreement()
+    for each in found.dead:
+        if each.source.kind == "mirror" and each.failure is not None:
+            yield _cost(each, each.failure.kind)
+
+
+def _cost(each: Tried, kind: str) -> str:
+    """Return what a mirror that does not deliver costs, and what to do."""
+    time = seconds(each.pull.total_s)
+    if kind == "http-404":
+        return f"{each.name} does not have this image, and asking it costs {time} on every pull of it."
+    silent = (
+        "; podman has no such limit and waits for minutes where nothing answers" if kind == "timeout" else ""
+    )
+    return f"{each.name} costs {time} here on every pull{silent}: remove it, or repair it."

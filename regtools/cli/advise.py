@@ -7,14 +7,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from regtools.analysis.advice.advise import advise
+from regtools.analysis.advice.advise import advise, changes
 from regtools.analysis.advice.vantages import Advice
 from regtools.analysis.measurements import read_measurements
 from regtools.errors import unwritable
 from regtools.files import write_file
 
 from .options import configuration, load, misuse, release
-from .output import NO, OK, complain, holds, refuse_other, say, write
+from .output import OK, complain, holds, refuse_other, say, say_verdict, write
 from .parser import ending, file
 
 FOR_ALL = "for-all.conf"
@@ -30,7 +30,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--by", choices=("vantage",), help="advise each vantage point, and all together")
     add("--force", action="store_true", help="let --write replace a file that holds something else")
     parser.epilog = ending(
-        "0 advice given, 1 the measurements support no choice, or a file cannot be used, 2 wrong usage.",
+        "0 an order, or no change is needed, 1 nothing to compare, or a file cannot be used, 2 wrong usage.",
         "regtools advise pulls.jsonl",
         "regtools advise pulls.jsonl --write 50-measured.conf",
         note="Nothing is added to the configuration or taken out of it. See the drop-in in "
@@ -44,10 +44,13 @@ def run(options: Namespace) -> int:
     conf = load(options, release(options))
     found = advise(pulls, conf, requests=requests, cache_state=options.cache, by=options.by)
     if isinstance(found, Advice):
-        say(found)
+        say_verdict(str(found))
         return _write_each(found, options)
     if options.write is None:
         write(found, None)
+    elif not changes(found):
+        say(found, end="")
+        complain(f"no change is needed: {options.write} is not written")
     else:
         _write({options.write: found}, force=options.force)
     return OK
@@ -61,8 +64,8 @@ def _write_each(found: Advice, options: Namespace) -> int:
     if found.for_all is not None:
         texts[FOR_ALL] = found.for_all
     if not texts:
-        complain("regtools advise: the measurements support no other order anywhere")
-        return NO
+        complain("no change is needed: no file is written")
+        return OK
     if options.write is None:
         complain("--write FOLDER writes the files")
         return OK

@@ -1,16 +1,17 @@
-"""``regtools bench``: which mirror, how fast, why; one look at every source, or a campaign for a verdict.
+"""``regtools bench``: which mirror, how fast, why; one look at every source, or a run for a verdict.
 
-A campaign (``--rounds``, ``--journal``) runs on this machine, or on every host of a Dask cluster.
+A run (``--rounds``) is made on this machine, or on every host of a Dask cluster.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,16 @@ import regtools
 from regtools.campaigns.campaign import Progress, run_campaign
 from regtools.campaigns.hosts.fleet import Fleet
 from regtools.campaigns.hosts.local import LocalFleet, connect
-from regtools.campaigns.survey import Bench, Tried, bench, source_places
-from regtools.display import seconds, size, text_table
+from regtools.campaigns.journal import append, read_journal
+from regtools.campaigns.sources import source_names, source_places
+from regtools.campaigns.survey import Bench, bench
+from regtools.display import size
 from regtools.pull.manifests import parse_platform
-from regtools.pull.records import Meter, explained
+from regtools.pull.records import Meter
 from regtools.registries.conf import RegistriesConf
 
 from .options import configuration, load, misuse, pulling, release, transport
-from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, wrapped
+from .output import NO, OK, bar, complain, duration, progress, pull_line, say, say_json, say_verdict
 from .parser import ending, file, number
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ FLEET = {
     "per_minute": "per_minute",
     "patience": "patience_s",
 }
+OPTIONS = {"vantage": "host"}  # what an option is called, where that is not the name of its value
 # Options that have the name of the campaign's own argument.
 AS_GIVEN = ("engine", "seed", "platform", "workers", "make_cold", "probes", "jitter", "stop_file")
 MANY = 1_000_000
@@ -53,9 +57,16 @@ def configure(parser: ArgumentParser) -> None:
     pulling(parser)
     transport(parser)
     add("--json", action="store_true", help="print the answer as JSON")
-    add = parser.add_argument_group("a campaign: every source, many times, in shuffled order").add_argument
+    add = parser.add_argument_group(
+        "a run of rounds: every source, many times, in shuffled order"
+    ).add_argument
     add("--rounds", type=number(1, MANY), metavar="N", help="pulls from every source; 10 for a verdict")
-    add("--journal", metavar="FILE", type=file, help="keep every pull there; the same command continues")
+    add(
+        "--journal",
+        metavar="FILE",
+        type=file,
+        help="keep every pull there; with --rounds the same command continues",
+    )
     whole = number(0, 2**63 - 1)
     add("--seed", type=whole, metavar="N", help="of the shuffling (default: a new one, kept in the journal)")
     add("--cache-state", choices=("unknown", "cold", "warm"), action="append", help="may be repeated")
@@ -67,24 +78,26 @@ def configure(parser: ArgumentParser) -> None:
     add("--jitter", type=share, default=0.5, metavar="SHARE", help="by which share the rest varies (0.5)")
     add("--stop-file", metavar="FILE", type=file, help="start no further pull once this file exists")
     add("--limit-bytes", type=whole, metavar="N", help="start no further pull once N bytes were fetched")
-    hosts = parser.add_argument_group("a campaign on many hosts (needs the extra: fleet)")
+    hosts = parser.add_argument_group("a run on many hosts (needs the extra: fleet)")
     add = hosts.add_mutually_exclusive_group().add_argument
     add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://10.0.0.1:8786")
     add("--local-cluster", type=number(1, 1000), metavar="N", help="N workers on this machine, for practice")
     add = hosts.add_argument
-    add("--vantage", action="append", metavar="NAME", help="take part (default: all); may be repeated")
+    part = "the host takes part (default: all); may be repeated"
+    add("--host", "--vantage", action="append", dest="vantage", metavar="NAME", help=part)
     add("--overlap", action="store_true", default=None, help="pulls on one host may run at the same time")
     add("--at-once", type=number(1, MANY), metavar="N", help="hosts that pull from a source at once (4)")
     rate = number(0.001, MANY, whole=False)
     add("--per-minute", type=rate, metavar="N", help="pulls a minute that start at a source (120)")
     add("--patience", type=time, metavar="S", help="seconds to wait for a host that has gone (60)")
     parser.epilog = ending(
-        "0 podman would get every image, 1 it would not, or the campaign is not done, 2 wrong usage.",
+        "0 podman would get every image, 1 it would not, or the run is not done, 2 wrong usage.",
         "regtools bench quay.io/team/app",
         "regtools bench quay.io/team/app --rounds 10 --journal pulls.jsonl",
-        note="Without --rounds every source is asked once for the whole image, and nothing is "
-        "kept. With --scheduler the same campaign runs on every host of a Dask cluster, with "
-        "that host's own logins.",
+        note="Without --rounds every source is asked once for the whole image; with --journal that is "
+        "kept as one round. A source goes by the name of its link, which is a comment of one word behind the "
+        "header ([[registry.mirror]]  # near), else by its host. With --scheduler the same run is made on "
+        "every host of a Dask cluster, with that host's own logins.",
     )
 
 
@@ -98,17 +111,25 @@ def _words(text: str) -> list[str]:
 def run(options: Namespace) -> int:
     """Ask every source once, or run the campaign."""
     many = options.scheduler is not None or options.local_cluster is not None
-    given = [f"--{name.replace('_', '-')}" for name in FLEET if getattr(options, name) is not None]
+    given = [
+        f"--{OPTIONS.get(name, name).replace('_', '-')}"
+        for name in FLEET
+        if getattr(options, name) is not None
+    ]
     if given and not many:
         raise misuse(f"{', '.join(given)}: only with --scheduler or --local-cluster")
     conf = load(options, release(options))
-    if many or options.rounds is not None or options.journal is not None:
+    if many or options.rounds is not None:
         if options.plain_http or options.tls_verify is not None:
-            raise misuse("a campaign asks as configured", "leave out --plain-http and --tls-verify")
+            raise misuse("a run of rounds asks as configured", "leave out --plain-http and --tls-verify")
         return _campaign(options, conf)
     if options.engine != "builtin":
-        raise misuse("only a campaign takes --engine", "add --rounds 10")
-    found = [_look(options, image, conf) for image in options.images]
+        raise misuse("only a run of several rounds takes --engine", "add --rounds 10")
+    found: list[Bench] = []
+    for image in options.images:
+        if found and not options.json:
+            say()
+        found.append(_look(options, image, conf))
     if options.json:
         say_json({"format": 1, "images": [each.to_dict() for each in found]})
     return OK if all(each.ok for each in found) else NO
@@ -130,73 +151,19 @@ def _look(options: Namespace, image: str, conf: RegistriesConf) -> Bench:
             plain_http=options.plain_http,
         )
     if not options.json:
-        say(_text(found))
+        say_verdict(str(found), good=found.ok)
+    if options.journal is not None:
+        _keep(found, options.journal)
     return found
 
 
-def _text(found: Bench) -> str:
-    rows: list[tuple[str, ...]] = [("", "source", "reachable", "manifest", "layers", "total")]
-    rows += [_row(at, each) for at, each in enumerate(found.tried, 1)]
-    lines = wrapped(f"{found.resolution.image}, by the rules of podman {found.resolution.conf.podman}:")
-    lines += text_table(rows, indent="  ")
-    for at, each in enumerate(found.tried, 1):
-        if each.failure is not None:
-            lines += wrapped(f"{at}. {each.failure.message} [{each.failure.kind}]", "  ", "     ")
-            lines += wrapped(f"cure: {dict(explained([each.failure], ok=found.ok))['cure']}", "     ")
-    for sentence in (*_verdict(found), *_order(found)):
-        lines += wrapped(sentence)
-    return "\n".join(lines)
-
-
-def _row(at: int, each: Tried) -> tuple[str, ...]:
-    reachable, manifest, layers, total = "yes", "-", "-", seconds(each.pull.total_s)
-    failed = f"failed: {each.failure.kind}" if each.failure else ""
-    if each.source.blocked:
-        reachable, total = "blocked", "-"
-    elif each.has_image:
-        manifest = seconds(each.manifest_s or 0.0)
-        layers = failed if each.rate is None else f"{size(each.rate)}/s"
-    else:
-        manifest = failed
-        reachable = "yes" if each.reachable else failed.replace("failed", "no")
-    return f"{at}.", f"{each.source.kind} {each.source.reference}", reachable, manifest, layers, total
-
-
-def _verdict(found: Bench) -> Iterator[str]:
-    chosen, release = found.chosen, found.resolution.conf.release
-    if chosen is None:
-        yield f"podman {release.name} would get the image from none of these places."
-        return
-    reference = chosen.source.reference
-    if chosen.pull.ok:
-        yield f"podman {release.name} would take {reference} today: the first that gives the manifest."
-    elif found.served is chosen:
-        yield (
-            f"podman {release.name} would take the manifest from {reference} today, and the layers that fail "
-            "there from the next source."
-        )
-    else:
-        yield f"podman {release.name} would choose {reference} today, and the pull would fail at its layers."
-    if not release.blobs_move_on:
-        yield "It moves on to another source only before or at the manifest, never at a layer."
-    yield from found.agreement()
-
-
-def _order(found: Bench) -> Iterator[str]:
-    mirrors = [each for each in found.fastest if each.source.kind == "mirror"]
-    if found.fastest:
-        title = "Fastest order of [[registry.mirror]]" if mirrors else "Fastest"
-        ranked = mirrors or found.fastest
-        told = ", ".join(f"{each.source.reference} ({seconds(each.pull.total_s)})" for each in ranked)
-        yield f"{title}: {told}."
-    for each in found.dead:
-        if each.source.kind == "mirror":
-            silent = each.failure is not None and each.failure.kind == "timeout"
-            more = "; podman has no such limit and waits for minutes where nothing answers" if silent else ""
-            cost = f"{each.source.reference} costs {seconds(each.pull.total_s)} here on every pull"
-            yield f"{cost}{more}: repair it or remove it."
-    if len(found.fastest) > 1:
-        yield "One pull of each ranks little: --rounds 10 --journal FILE gives a verdict."
+def _keep(found: Bench, journal: str) -> None:
+    """Append the pulls of a look to a journal, as its next round."""
+    last = read_journal(journal)[0]["round"].max() if os.path.exists(journal) else 0  # noqa: PTH110 - paths are text
+    number = 1 + (int(last) if last == last else 0)  # NaN for a journal without a round
+    for order, each in enumerate((each for each in found.tried if not each.source.blocked), 1):
+        append(journal, replace(each.pull, round=number, order=order))
+    complain(f"{journal}: round {number} is kept; regtools compare {journal} reads all of them")
 
 
 # -- a campaign --------------------------------------------------------------------------------------------
@@ -225,8 +192,15 @@ def _campaign(options: Namespace, conf: RegistriesConf) -> int:
     except KeyboardInterrupt:
         complain(f"stopped; every finished pull is in {journal}: the same command continues")
         raise
-    _report(options, pulls, journal, by="vantage" if client else None)
+    _report(options, conf, pulls, journal)
     return OK if not pulls.attrs["stopped"] and len(pulls) and bool(pulls["ok"].all()) else NO
+
+
+def _registry(image: str, conf: RegistriesConf) -> str | None:
+    """Return the place that is the registry itself, without mirrors; None if podman does not contact it."""
+    sources = next(each.sources for each in conf.resolve(image).candidates if each.sources)
+    names = source_names(each for each in sources if not each.blocked)
+    return None if sources[-1].blocked else names[-1]
 
 
 def _fleet(options: Namespace, stack: ExitStack) -> Fleet | None:
@@ -244,13 +218,18 @@ def _fleet(options: Namespace, stack: ExitStack) -> Fleet | None:
     return Fleet(client, **{name: value for name, value in care.items() if value is not None})
 
 
-def _report(options: Namespace, pulls: pd.DataFrame, journal: str, by: str | None) -> None:
+def _report(options: Namespace, conf: RegistriesConf, pulls: pd.DataFrame, journal: str) -> None:
     stopped, seed = pulls.attrs["stopped"], pulls.attrs["seed"]
     if options.json:
         rows = json.loads(pulls.to_json(orient="records", date_format="iso"))
         say_json({"format": 1, "journal": journal, "seed": seed, "stopped": stopped, "pulls": rows})
     elif len(pulls):
-        say(regtools.compare(pulls, by=by))  # loaded here: a look needs no pandas
+        one = options.scheduler is None and options.local_cluster is None
+        compared = regtools.compare(
+            pulls, by=None if one else "vantage"
+        )  # loaded here: a look needs no pandas
+        shown = replace(compared, registry=_registry(options.images[0], conf))
+        say_verdict(str(shown), good=bool(compared.pairs()["differs"].any()))
         say(f"{len(pulls)} pull{'' if len(pulls) == 1 else 's'} in {journal}, seed {seed}")
     for at, (times, why) in pulls.attrs["refused"].items():
         complain(f"{at}: {times} {'result' if times == 1 else 'results'} refused, at last: {why}")

@@ -6,9 +6,9 @@ from argparse import ArgumentParser, Namespace
 
 from regtools.analysis.compare import compare
 from regtools.analysis.measurements import read_measurements
-from regtools.analysis.report import overview, report
+from regtools.analysis.report import measured_on, overview, report
 
-from .output import OK, complain, draw_without_window, save_chart, say, say_json, write
+from .output import OK, complain, draw_without_window, save_chart, say, say_json, say_verdict, write
 from .parser import ending, file
 
 
@@ -20,7 +20,9 @@ def configure(parser: ArgumentParser) -> None:
     add("--baseline", metavar="PLACE", help="compare every place with this one only")
     add("--plot", metavar="FILE", type=file, help="draw the spread of the times (.png, .svg, .pdf)")
     add("--report", metavar="FILE", type=file, help="write one HTML file with tables, charts and method")
-    add("--json", action="store_true", help="print the comparison as JSON")
+    shape = parser.add_mutually_exclusive_group().add_argument
+    shape("--json", action="store_true", help="print the comparison as JSON")
+    shape("--format", choices=("text", "csv", "markdown"), default="text", help="csv: a row for each place")
     parser.epilog = ending(
         "0 compared, 1 a file cannot be read or written, or its table cannot be compared, 2 wrong usage.",
         "regtools compare pulls.jsonl",
@@ -37,12 +39,16 @@ def run(options: Namespace) -> int:
     comparison = compare(pulls, by=options.by, baseline=options.baseline)
     if options.json:
         say_json(comparison.to_dict())
+    elif options.format == "csv":
+        say(comparison.places().to_csv(index=False), end="")
+    elif options.format == "markdown":
+        say(comparison.to_markdown())
     else:
-        say(comparison)
+        say_verdict(str(comparison), good=bool(comparison.pairs()["differs"].any()))
     if options.plot is not None:
         save_chart(lambda: overview(pulls), options.plot)
     if options.report is not None:
         draw_without_window()
-        write(report(comparison, pulls), options.report, what="the report")
+        write(report(comparison, pulls, measured_on(options.files)), options.report, what="the report")
         complain(f"report: {options.report}")
     return OK

@@ -48,6 +48,13 @@ def say(text: object = "", *, bold: bool = False, end: str = "\n") -> None:
     print(f"\x1b[1m{shown}\x1b[0m" if bold and wants_colour(sys.stdout) else shown, end=end, flush=True)
 
 
+def say_verdict(text: str, *, good: bool = True) -> None:
+    """Print an answer; its first paragraph, the verdict, is bold green or yellow where colours are wanted."""
+    verdict, blank, rest = printable(text).partition("\n\n")
+    shown = f"\x1b[1;{32 if good else 33}m{verdict}\x1b[0m" if wants_colour(sys.stdout) else verdict
+    print(shown + blank + rest, flush=True)
+
+
 def complain(trouble: object) -> None:
     """Print an error, a warning or a note on standard error, with control characters as escapes."""
     if isinstance(trouble, RegtoolsError):

@@ -28,7 +28,7 @@ def configure(parser: ArgumentParser) -> None:
     transport(parser)
     limit = number(0, 1_000_000, whole=False, above=True)
     add("--timeout", type=limit, metavar="S", help="kill podman or skopeo after S seconds (default 1800)")
-    add("--rounds", type=number(1, 100_000), default=1, metavar="N", help="pull so many times (default 1)")
+    add("--rounds", type=number(1, 1_000_000), default=1, metavar="N", help="pull so many times (default 1)")
     add("--into", metavar="DIR", type=file, help="keep the image as an OCI layout; for one round only")
     add("--journal", metavar="FILE", type=file, help="append the times of every request, as JSON Lines")
     add("--plot", metavar="FILE", type=file, help="draw one pull, or the spread of several (.png, .svg, …)")
@@ -52,7 +52,8 @@ def run(options: Namespace) -> int:
     pulls = []
     for pull in _pulls(options):
         if options.journal is not None:
-            append(options.journal, pull)
+            where = (pull.served_by or (*pull.attempts, pull.image)[0]).partition("/")[0]
+            append(options.journal, replace(pull, place=where))
         if not options.json:
             say(pull if options.rounds == 1 else _line(pull))
         pulls.append(pull)

@@ -75,7 +75,7 @@ def test_a_place_that_never_delivered_is_compared_with_a_baseline_too() -> None:
     table = frames([each.row() for each in made], [])[0]
     table["round"] = [*rounds, *rounds]
     row = rows_of(rt.compare(table, baseline="sure"), "dead", "sure")
-    assert row["verdict"] == "dead is slower than sure: dead failed too often for a ratio"
+    assert row["verdict"] == "sure is faster than dead: dead failed too often for a ratio"
 
 
 def test_a_baseline_turns_every_pair_towards_it() -> None:
@@ -84,7 +84,7 @@ def test_a_baseline_turns_every_pair_towards_it() -> None:
     assert list(pairs["baseline"]) == ["mid", "mid"]
     assert pairs.loc["near", "ratio"] == pytest.approx(1.5, rel=0.1)
     assert pairs.loc["far", "ratio"] == pytest.approx(0.75, rel=0.1)
-    assert re.fullmatch(r"far is 1\.\d+× slower than mid \(1\.\d+–1\.\d+\)", pairs.loc["far", "verdict"])
+    assert re.fullmatch(r"mid is 1\.\d+× faster than far \(1\.\d+–1\.\d+\)", pairs.loc["far", "verdict"])
     with pytest.raises(rt.RegtoolsError, match="'nowhere' was not measured"):
         rt.compare(table, baseline="nowhere")
 
@@ -156,6 +156,7 @@ def test_the_share_of_being_fastest_comes_with_its_uncertainty() -> None:
         ("no-rounds", lambda table: table.assign(round=None)),
         ("unbalanced", lambda table: table[(table["place"] != "b") | (table["round"] > 3)]),
         ("repeated", lambda table: pd.concat([table, table[table["round"] == 2]])),
+        ("cold-at-first", lambda table: table.assign(total_s=table["total_s"].where(table["round"] > 1, 9.0))),
         ("not-shuffled", lambda table: table.assign(order=table["place"].map({"a": 1, "b": 2}))),
         ("other-load", lambda table: table.assign(other_cpu=0.6)),
         ("digests-differ", lambda table: table.assign(digest=table["place"].map({"a": "sha256:0", "b": "sha256:1"}))),
@@ -210,6 +211,36 @@ def test_it_shows_itself_in_text_in_a_notebook_and_as_data() -> None:
     assert dead["total_median_s"] is None
     assert data["measured"]["bootstrap_seed"] == 20
     assert found.to_frame().equals(found.places())
+
+
+@pytest.mark.parametrize(
+    ("bases", "more", "verdict", "order"),
+    [
+        ({"a": 1.0, "b": 2.0}, {}, r"a is the fastest: 9\d\d\.\d ms against 2\.\d+ s from b\.", "Order: a, b."),
+        ({"a": 1.0, "b": 1.0, "c": 3.0}, {}, r"No difference shown between [ab] and [ab]: \S+ (m?s) against \S+ m?s; c takes 3\.\d+ s\.", "Order: b = a, c (= no difference shown)."),
+        ({"a": 1.0, "b": 2.0}, {"rounds": 9}, r"No verdict yet: a .* against .* \(b\), from 9 rounds in common; 10 are needed\.", "Order: a, b."),
+        ({"a": 1.0, "b": 2.0}, {"fail": {"b": 1.0}}, r"a takes 9\d\d\.\d ms, and no other place delivered half of its pulls\.", "Order: a; without success in half of the pulls or more: b."),
+        ({"a": 1.0}, {"fail": {"a": 1.0}}, r"No place delivered half of its pulls\.", ""),
+    ],
+)  # fmt: skip
+def test_the_verdict_comes_first_with_both_numbers(
+    bases: dict[str, float], more: Any, verdict: str, order: str
+) -> None:
+    found = rt.compare(campaign(bases, **more))
+    text = " ".join(str(found).split())
+    assert re.match(verdict, text), text
+    assert order in text
+    assert re.fullmatch(verdict, found.verdict)
+    assert found._repr_html_().startswith(f"<div><p><b>{found.verdict}</b></p>")
+    assert found.to_markdown().startswith(f"**{found.verdict}**\n")
+
+
+def test_no_mirror_faster_than_the_registry_is_the_verdict() -> None:
+    found = rt.compare(campaign({"mirror": 2.0, "registry": 1.0}))
+    assert re.fullmatch(
+        r"Pull without mirrors: \S+ m?s against \S+ s from mirror, the fastest mirror\.",
+        replace(found, registry="registry").verdict,
+    )
 
 
 class Balanced(HTMLParser):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import regtools as rt
-from regtools.analysis.fit import fit
+from regtools.analysis.fit import fit, fit_rows
+from regtools.analysis.measurements import prepared
 
 IMAGES = {  # layers, bytes
     "tiny": (1, 20_000),
@@ -19,8 +21,10 @@ IMAGES = {  # layers, bytes
 }
 
 
-def pulls(setup: float, rtt: float, rate: float, *, noise: float = 0.05, rounds: int = 15) -> pd.DataFrame:
-    random = np.random.default_rng(7)
+def pulls(
+    setup: float, rtt: float, rate: float, *, noise: float = 0.05, rounds: int = 15, seed: int = 7
+) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
     rows = []
     for number in range(1, rounds + 1):
         for image, (layers, size) in IMAGES.items():
@@ -61,7 +65,28 @@ def test_a_known_round_trip_is_taken_from_the_probes_or_the_caller() -> None:
         (row,) = found.fits().to_dict("records")
         assert row["rtt_s"] == 0.05
         assert row["rate_bytes_s"] == pytest.approx(2.5e6, rel=0.1)
-        assert "50.0 ms a round trip" in str(found)
+        assert re.search(r"^place +setup \(ms\) +round trip \(ms\) +rate \(MB/s\)", str(found), re.MULTILINE)
+        assert row["told_apart"]
+        assert row["rate_low_bytes_s"] < 2.5e6 < row["rate_high_bytes_s"]
+
+
+@pytest.mark.parametrize(("setup", "rtt"), [(0.02, 0.0), (0.0, 0.05)])
+def test_a_part_that_cannot_be_told_from_nothing_is_not_shown(setup: float, rtt: float) -> None:
+    found = rt.compare(pulls(setup, rtt, 2.5e6))
+    (row,) = found.fits().to_dict("records")
+    assert not row["told_apart"]
+    assert "Cost model" not in str(found) + found._repr_html_()
+
+
+def test_the_intervals_hold_the_truth_about_nineteen_times_in_twenty() -> None:
+    held = 0
+    for seed in range(60):
+        table = prepared(pulls(0.3, 0.05, 2.5e6, seed=seed))
+        (row,) = fit_rows(table)
+        held += (row["rtt_low_s"] < 0.05 < row["rtt_high_s"]) + (
+            row["setup_low_s"] < 0.3 < row["setup_high_s"]
+        )
+    assert 100 <= held <= 120
 
 
 def test_no_part_is_negative() -> None:
@@ -86,4 +111,4 @@ def test_pulls_without_the_columns_have_no_fit() -> None:
     table = pulls(0.02, 0.05, 2.5e6).drop(columns=["n_requests"])
     (row,) = rt.compare(table).fits().to_dict("records")
     assert math.isnan(row["setup_s"])
-    assert "made of" not in str(rt.compare(table))
+    assert "Cost model" not in str(rt.compare(table))

@@ -20,10 +20,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 import regtools as rt
+from regtools.analysis.charts import style
 from regtools.analysis.failures import failed_attempts
 from regtools.pull.failures import FAILURES
 from regtools.pull.records import Pull, frames
-from tests.analysis.test_charts import FAILED, REQUEST, REUSED, pull
+from tests.analysis.test_charts import FAILED, REQUEST, REUSED, detail, ends, pull
 from tests.support.synthetic import campaign
 
 SAMPLED = replace(
@@ -82,6 +83,7 @@ def test_a_chart_draws_where_it_is_told_and_stays_inside_at_every_width(name: st
     assert CHARTS[name](given) is given
     figure.canvas.draw()
     texts = [given.title, given.xaxis.label, given.yaxis.label, *shown_ticks(given)]
+    texts += [text for text in given.texts if text.get_gid()]
     legend = given.get_legend()
     texts += legend.get_texts() if legend is not None else []
     for text in (each for each in texts if each.get_text() and each.get_visible()):
@@ -89,7 +91,8 @@ def test_a_chart_draws_where_it_is_told_and_stays_inside_at_every_width(name: st
         assert box.x0 >= -4, text
         assert box.x1 <= pixels + 4, text
     assert given.get_title()
-    assert " n = " in f" {given.get_title()}".replace("\n", " ")
+    assert " n = " in detail(given)
+    assert figure.patch.get_alpha() == given.patch.get_alpha() == 0
     assert "(" in given.get_xlabel() + given.get_ylabel() or name == "failover"
 
 
@@ -122,7 +125,8 @@ def test_slopes_have_a_line_a_round_points_medians_and_failures_at_the_top() -> 
     assert [float(line.get_ydata()[0]) for line in medians] == [1.2, 2.2]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a\nn = 3", "b\nn = 3, 1 failed"]
     assert ax.get_ylabel() == "total time of a pull (s)"
-    assert "n = 3 lines" in ax.get_title()
+    assert "n = 3 lines" in detail(ax)
+    assert ax.get_title() == "a is faster than b in 3 of 3 rounds"
     assert ax.get_ylim()[0] == 0
 
 
@@ -136,7 +140,7 @@ def test_slopes_of_very_many_rounds_draw_some_and_say_so() -> None:
     ax = rt.charts.slopes(campaign({"a": 1.0, "b": 2.0}, rounds=1000))
     lines = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() == "None"]
     assert len(lines) == 300
-    assert "n = 1000 lines, 300 of them drawn" in ax.get_title()
+    assert "n = 1000 lines, 300 of them drawn" in detail(ax)
 
 
 def test_slopes_need_rounds() -> None:
@@ -205,7 +209,8 @@ def test_failover_has_a_row_for_each_host_and_kind_with_points_and_median() -> N
     assert sorted(points.get_xdata()) == [0.4, 0.6, 2.0]
     assert list(median.get_xdata()) == [0.6]
     assert ax.get_xscale() == "log"
-    assert [text.get_text() for text in ax.texts] == ["600.0 ms, n = 3"]
+    assert [text.get_text() for text in ax.texts if not text.get_gid()] == ["600.0 ms, n = 3"]
+    assert ax.get_title() == "dead.example [connect] costs a pull 600.0 ms"
     pulls, requests = frames(
         [each.row() for each in many], [r.to_dict() for each in many for r in each.requests]
     )
@@ -225,9 +230,8 @@ def test_throughput_is_bytes_between_samples_over_their_time() -> None:
     assert list(values) == pytest.approx([1.0, 4.0])  # MB/s
     whole = [line for line in ax.lines if line.get_marker() == "None"]
     assert list(whole[0].get_ydata()) == pytest.approx([2.0, 2.0])
-    legend = ax.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["layer 3, 4.00 MB, 2 MB/s, n = 3 samples"]
+    assert ends(ax) == ["layer 3, 4.00 MB\n2 MB/s, 3 samples"]
+    assert ax.get_title() == "The largest blob, layer 3, 4.00 MB, arrives at 2 MB/s"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time since the blob was asked for (s)", "rate (MB/s)")
     assert ax.get_xlim()[0] == ax.get_ylim()[0] == 0
 
@@ -255,10 +259,8 @@ def test_of_many_blobs_the_largest_are_drawn() -> None:
     )
     ax = rt.charts.throughput(pull("a", requests=blobs))
     assert len(ax.patches) == 7
-    assert "n = 20 blobs, the 7 largest drawn" in ax.get_title()
-    legend = ax.get_legend()
-    assert legend is not None
-    assert legend.get_texts()[0].get_text().startswith("layer 20, ")
+    assert "n = 20 blobs, the 7 largest drawn" in detail(ax)
+    assert ends(ax)[0].startswith("layer 20, ")
 
 
 # -- side by side ----------------------------------------------------------------------------------------
@@ -269,13 +271,14 @@ def test_small_multiples_keep_a_places_look_from_panel_to_panel(chart: Any) -> N
     table = campaign({"a": 1.0, "b": 2.0, "c": 3.0}, images={"one": 1, "two": 5, "three": 9})
     table = table[(table["image"] != "two") | (table["place"] != "a")]  # one place is missing in one panel
     panels = rt.charts.small_multiples(table, chart)
-    assert [ax.get_title().partition(":")[0] for ax in panels] == ["one", "three", "two"]
-    assert [ax.get_title().rpartition(" n = ")[2] for ax in panels] == ["60 pulls", "60 pulls", "40 pulls"]
-    seen = []
+    assert [ax.get_title() for ax in panels] == ["one", "three", "two"]
+    assert [detail(ax).rpartition(" n = ")[2] for ax in panels] == ["60 pulls", "60 pulls", "40 pulls"]
+    seen: list[set[tuple[str, str]]] = []
     for ax in panels:
         medians = [line for line in ax.lines if line.get_markersize() > 8]
         seen.append({(line.get_color(), line.get_marker()) for line in medians})
     assert seen[0] == seen[1] > seen[2]
+    assert seen[0] - seen[2] == {(style.BLUE, "o")}  # that of the place that is missing
     assert len({id(ax.figure) for ax in panels}) == 1
 
 
@@ -294,6 +297,28 @@ def test_small_multiples_refuse_what_nobody_could_read() -> None:
         rt.charts.small_multiples(table, by="planet")
 
 
+def test_the_places_of_the_book_keep_their_look_and_the_eighth_is_grey() -> None:
+    assert style.looks(["far", "near"]) == style.looks(["near", "far"])
+    looks = style.looks([*"abcdefgh", "near"])
+    assert looks["near"].colour == style.BLUE
+    assert len({look.colour for look in looks.values()}) == 8
+    assert [looks[name].colour for name in "gh"] == [style.REST] * 2
+    assert looks["g"].marker != looks["h"].marker
+
+
+def test_ink_is_readable_on_white_and_on_a_dark_page() -> None:
+    def light(colour: str) -> float:
+        return sum(
+            weight * (each / 12.92 if each <= 0.04 else ((each + 0.055) / 1.055) ** 2.4)
+            for weight, each in zip((0.2126, 0.7152, 0.0722), to_rgb(colour), strict=True)
+        )
+
+    for colour in (style.INK, style.FAILED, *(look.colour for look in style.LOOKS)):
+        for page in ("#ffffff", "#111111"):
+            low, high = sorted((light(colour), light(page)))
+            assert (high + 0.05) / (low + 0.05) >= 3.8, (colour, page)
+
+
 # -- what all of them promise ----------------------------------------------------------------------------
 
 
@@ -303,7 +328,7 @@ def test_names_are_words_even_where_they_look_like_mathematics_or_nothing(name: 
     ax = getattr(rt.charts, name)(table)
     ax.figure.canvas.draw()
     shown = [text.get_text() for text in ax.get_xticklabels()]
-    shown += [text.get_text() for text in ax.get_legend().get_texts()] if ax.get_legend() else []
+    shown += ends(ax)
     for place in ("$a$_1", "_hidden"):
         assert any(place in text for text in shown)
 

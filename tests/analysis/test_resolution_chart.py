@@ -63,7 +63,7 @@ def markers(ax: Any) -> list[tuple[str, bool]]:
     large = max(line.get_markersize() for line in stops)
     found = [line for line in stops if line.get_markersize() == large]
     found.sort(key=lambda line: float(line.get_ydata()[0]))
-    return [(str(line.get_marker()), line.get_markerfacecolor() != "white") for line in found]
+    return [(str(line.get_marker()), line.get_markerfacecolor() != "none") for line in found]
 
 
 def test_candidates_and_sources_stand_in_their_order_with_reason_and_line() -> None:
@@ -110,7 +110,7 @@ def test_a_mirror_stop_and_the_registry_stop_differ_in_lightness_too() -> None:
     faces = {
         line.get_marker(): to_rgb(line.get_markerfacecolor())
         for line in ax.lines
-        if line.get_marker() in ("o", "s") and line.get_markerfacecolor() not in ("white", "#000000")
+        if line.get_marker() in ("o", "s") and line.get_markerfacecolor() not in ("none", "#767676")
     }
     grey = {key: 0.299 * red + 0.587 * green + 0.114 * blue for key, (red, green, blue) in faces.items()}
     assert abs(grey["o"] - grey["s"]) > 0.1

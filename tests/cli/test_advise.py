@@ -82,6 +82,17 @@ def test_no_advice_is_status_1_and_writes_nothing(journal: Path, conf: Path, tmp
     assert not (tmp_path / "new.conf").exists()
 
 
+def test_no_change_needed_is_status_0_and_writes_nothing(journal: Path, conf: Path, tmp_path: Path) -> None:
+    folder, target = tmp_path / "registries.conf.d", tmp_path / "new.conf"
+    folder.mkdir()
+    assert run("advise", journal, "--conf", conf, "--write", folder / "50.conf").returncode == 0
+    done = run("advise", journal, "--conf", conf, "--dropins", folder, "--write", target)
+    assert done.returncode == 0
+    assert done.stdout.startswith("# No change: docker.io: the current order is the best of all")
+    assert "no change is needed" in done.stderr
+    assert not target.exists()
+
+
 def test_what_cannot_be_written_is_told(journal: Path, conf: Path, tmp_path: Path) -> None:
     done = run("advise", journal, "--conf", conf, "--write", tmp_path / "none" / "file.conf")
     assert done.returncode == 1

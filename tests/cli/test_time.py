@@ -66,6 +66,7 @@ def test_rounds_are_lines_with_a_median_and_all_in_the_journal(
     ]
     pulls, requests = read_journal(journal)
     assert list(pulls["round"]) == [1, 2, 3]
+    assert set(pulls["place"]) == {server.host}
     assert list(pulls["ok"]) == [False, True, True]
     assert set(requests["run_id"]) == set(pulls["run_id"])
 

@@ -42,29 +42,30 @@ STORIES: dict[str, dict[str, str]] = {
 # problem → one row a fact, in the order of must_contain; every expression of a row must be found.
 FACTS: dict[str, list[tuple[str, ...]]] = {
     "dev-failover-manifest-only": [
-        (r"1\. mirror {mirror-a.test}/.* 2\. mirror {mirror-b.test}/.* 3\. primary {unused.invalid.test}/",),
+        (r"1\. mirror {mirror-a.test} .* 2\. mirror {mirror-b.test} .* 3\. primary {unused.invalid.test} ",),
         (
-            r"source reachable manifest layers",
-            r"mirror {mirror-a.test}/\S+ yes [\d.]+ m?s failed: http-500",
-            r"mirror {mirror-b.test}/\S+ yes [\d.]+ m?s [\d.]+ .?B/s",
-            r"primary {unused.invalid.test}/\S+ yes [\d.]+ m?s [\d.]+ .?B/s",
+            r"source result manifest layers",
+            r"mirror {mirror-a.test} http-500 [\d.]+ - [\d.]+",
+            r"mirror {mirror-b.test} delivers [\d.]+ [\d.]+ [\d.]+",
+            r"primary {unused.invalid.test} delivers [\d.]+ [\d.]+ [\d.]+",
         ),
-        (r"would choose {mirror-a.test}/\S+ today, and the pull would fail at its layers",),
+        (r"^podman \S+ would choose {mirror-a.test} today, and the pull would fail at its layers",),
         (r"moves on to another source only before or at the manifest, never at a layer",),
     ],
     "dev-speed-which-mirror": [
         (
-            r"1\. mirror {mirror-a.test}/acme/meta:1 yes [\d.]+ m?s [\d.]+ .?B/s",
-            r"2\. mirror {mirror-b.test}/acme/meta:1 yes [\d.]+ m?s [\d.]+ .?B/s",
-            r"3\. mirror {mirror-c.test}/acme/meta:1 no: connect failed: connect",
-            r"4\. primary {docker.io}/acme/meta:1 yes [\d.]+ m?s [\d.]+ .?B/s",
+            r"^Put {mirror-b.test} first: [\d.]+ m?s against [\d.]+ m?s as configured\.",
+            r"1\. mirror {mirror-a.test} delivers [\d.]+ [\d.]+ [\d.]+",
+            r"2\. mirror {mirror-b.test} delivers [\d.]+ [\d.]+ [\d.]+",
+            r"3\. mirror {mirror-c.test} connect - - [\d.]+",
+            r"4\. primary {docker.io} delivers [\d.]+ [\d.]+ [\d.]+",
             r"3\. ping from {mirror-c.test}: .*\[connect\]",
         ),
-        (r"would take {mirror-a.test}/acme/meta:1 today: the first that gives the manifest",),
+        (r"would take {mirror-a.test} today: the first that gives the manifest",),
         (r"All that have it deliver the digest sha256:[0-9a-f]{64}\.",),
         (
-            r"Fastest order of \[\[registry\.mirror\]\]: {mirror-b.test}/\S+ \([\d.]+ m?s\), {mirror-a.test}/",
-            r"{mirror-c.test}/acme/meta:1 costs [\d.]+ m?s here on every pull: repair it or remove it",
+            r"Fastest order of \[\[registry\.mirror\]\]: {mirror-b.test} \([\d.]+ m?s\), {mirror-a.test} ",
+            r"{mirror-c.test} costs [\d.]+ m?s here on every pull: remove it, or repair it",
         ),
     ],
 }
@@ -108,7 +109,7 @@ def test_podman_6_takes_the_layers_from_the_next_source(tmp_path: Path) -> None:
         }
         lay_out(problem, hosts, tmp_path)
         done = command(problem, tmp_path, "--podman", "6")
-    assert "the layers that fail there from the next source" in done.stdout
+    assert "the layers that fail there from the next source" in " ".join(done.stdout.split())
     assert "never at a layer" not in done.stdout
     assert done.returncode == 0
 

@@ -8,7 +8,7 @@ speed. The registry itself stays last, where podman asks it in any case.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ from regtools.version import __version__
 
 from ..measurements import period
 from ..pairing import plural
-from .choice import Choice, best, decide, described, ending
+from .choice import Choice, best, decide, described, ending, without_mirrors
 from .expected import FAILURE_S, SILENCE_S
 from .mirrors import Case, Evidence, NoChoice, cases, evidence, no_advice
 from .vantages import Advice, common
@@ -52,10 +52,11 @@ def advise(
 
     Returns: TOML text with the entries whose order changes, and comments that say when they were measured,
         from what, and what is gained. As a drop-in it replaces those entries; everything else stays as it is.
+        Where no other order is surely faster, the text is comments only: what was compared, and the result.
         With ``by`` an :class:`~regtools.analysis.advice.vantages.Advice`.
 
     Raises:
-        RegtoolsError: kind ``no-advice``: the measurements support no choice, and the message says why.
+        RegtoolsError: kind ``no-advice``: nothing could be compared, and the message says why.
             Kind ``bad-table``: these are not measurements.
     """
     if by not in (None, "vantage"):
@@ -68,10 +69,14 @@ def advise(
         hint = 'by="vantage" (regtools advise --by vantage) writes a file for each, and the best for all'
         raise no_advice([reason], hint)
     judged, refused = cases(found, conf)
-    made, more = _choices(judged, {prefix: best([case]) for prefix, case in judged.items()}, seed)
+    if not judged:
+        raise no_advice(refused)
+    orders = {prefix: best([case]) for prefix, case in judged.items()}
+    made, kept = _choices(judged, orders, seed)
+    slower = list(_slower(judged, orders, seed))
     if not made:
-        raise no_advice([*refused, *more])
-    return _dropin(found, made, [*refused, *more], conf)
+        return _unchanged(found, judged, [*slower, *(f"No change: {reason}." for reason in kept)], refused)
+    return _dropin(found, made, [*refused, *kept], conf, slower)
 
 
 def _choices(
@@ -86,6 +91,17 @@ def _choices(
         except NoChoice as reason:
             refused.append(f"{prefix}: {reason}")
     return made, refused
+
+
+def _slower(judged: Mapping[str, Case], orders: Mapping[str, list[int]], seed: int) -> Iterator[str]:
+    """Yield the entries whose registry is surely faster without any mirror."""
+    for prefix, case in judged.items():
+        if times := without_mirrors(case, orders[prefix], seed=seed):
+            alone, mirrored = times
+            yield (
+                f"No mirror of {prefix} is faster than none: {alone:.3g} s a pull without mirrors against "
+                f"{mirrored:.3g} s with the best order."
+            )
 
 
 def _each(found: Evidence, conf: RegistriesConf, seed: int) -> Advice:
@@ -115,10 +131,12 @@ def _each(found: Evidence, conf: RegistriesConf, seed: int) -> Advice:
 # -- the file --------------------------------------------------------------------------------------------
 
 
-def _dropin(found: Evidence, made: list[Choice], refused: list[str], conf: RegistriesConf) -> str:
+def _dropin(
+    found: Evidence, made: list[Choice], refused: list[str], conf: RegistriesConf, slower: Sequence[str] = ()
+) -> str:
     """Write the chosen entries, each whole, since a drop-in replaces an entry as a whole."""
     lines = [
-        *_comment("Mirrors in the order in which a pull is expected to take the least time."),
+        *(line for text in (*slower, *map(_verdict, made)) for line in _comment(text)),
         *_comment(f"Made by regtools {__version__} from measurements: {_origin(found)}."),
         *_comment(
             f"Expected times count failures: one by silence costs podman {SILENCE_S:g} s, another kind what "
@@ -130,6 +148,28 @@ def _dropin(found: Evidence, made: list[Choice], refused: list[str], conf: Regis
         mirrors = tuple(choice.entry.mirrors[index] for index in choice.after)
         lines += ["", *_about(choice, conf), entries_toml([choice.entry._replace(mirrors=mirrors)])]
     return "\n".join(lines) + "\n"
+
+
+def _verdict(choice: Choice) -> str:
+    first = choice.entry.mirrors[choice.after[0]].location
+    both = f"{choice.after_s:.3g} s a pull instead of {choice.before_s:.3g} s"
+    return f"{choice.entry.prefix}: with {first} first, {both} are expected."
+
+
+def _unchanged(found: Evidence, judged: Mapping[str, Case], results: list[str], refused: list[str]) -> str:
+    """Write what was compared, where nothing needs to change."""
+    lines = [line for text in results for line in _comment(text)]
+    lines += _comment(f"Compared by regtools {__version__}: {_origin(found)}.")
+    for case in judged.values():
+        told = described(case, [*case.now, *ending([case])])
+        lines += [line for text in told for line in _comment(f"- {text}")]
+    lines += [line for reason in refused for line in _comment(f"Not compared: {reason}.")]
+    return "\n".join(lines) + "\n"
+
+
+def changes(advice: str) -> bool:
+    """Return whether the text of :func:`advise` changes an order; comments alone change nothing."""
+    return any(line and not line.startswith("#") for line in advice.splitlines())
 
 
 def _origin(found: Evidence) -> str:

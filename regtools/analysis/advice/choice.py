@@ -75,6 +75,15 @@ def decide(cases: Sequence[Case], order: Sequence[int], lines: Iterable[str], *,
     return Choice(first.entry, images, first.seated(order), before_s, after_s, low, high, tuple(lines))
 
 
+def without_mirrors(case: Case, order: Sequence[int], *, seed: int) -> tuple[float, float] | None:
+    """Return the expected seconds of the registry alone and of an order, if the first are surely less."""
+    if PRIMARY not in case.places:
+        return None
+    with_mirrors = [*order, PRIMARY]
+    low, _ = interval(gains(case.measured, with_mirrors, [PRIMARY], seed=seed), 1)
+    return (mean_time(case.measured, [PRIMARY]), mean_time(case.measured, with_mirrors)) if low > 0 else None
+
+
 def described(case: Case, order: Iterable[int]) -> Iterator[str]:
     """Yield a line a source that says what was measured of it."""
     for index in order:

@@ -229,7 +229,8 @@ def _case(found: Evidence, routes: list[_Route]) -> Case:
     counts = part[part["round"].notna()].groupby("block")["place"].nunique()
     rounds = sorted(counts.index[counts == len(places)])
     if len(rounds) < MIN_ROUNDS:
-        raise NoChoice(f"{len(rounds)} rounds have all of its mirrors, at least {MIN_ROUNDS} are needed")
+        have = "1 round has" if len(rounds) == 1 else f"{len(rounds)} rounds have"
+        raise NoChoice(f"{have} all of its mirrors, at least {MIN_ROUNDS} are needed")
     part = part[part["block"].isin(rounds)]
     part = part.assign(at=part["block"].map({block: at for at, block in enumerate(rounds)}).astype(int))
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from regtools.display import escape, html_table, seconds, terminal_width, text_table, visible
+from regtools.display import escape, html_table, one_unit, terminal_width, text_table, visible
 
 from .choice import Choice, best, decide, ending
 from .expected import gains, interval, mean_time
 from .mirrors import Case, NoChoice
 
 _COLUMNS = ("vantage", "prefix", "now_s", "own_s", "for_all_s", "loss_s", "low", "high")
-_HEADS = ("vantage", "entry", "now", "own order", "one for all", "lost by it")
+_HEADS = ("vantage", "entry", "now", "own order", "for all", "lost by it")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,17 +56,31 @@ class Advice:
     def __str__(self) -> str:
         width = terminal_width()
         lines = (line for each in self._lines() for line in textwrap.wrap(visible(each), width))
-        return "\n".join([*text_table(self._rows(), width=width), "", *lines])
+        table = text_table(self._rows(), right=range(2, 6), width=width)
+        return "\n".join([*textwrap.wrap(visible(self.verdict), width), "", *table, "", *lines])
+
+    @property
+    def verdict(self) -> str:
+        """What changes for all together, in one sentence with both numbers."""
+        now, then = (float(self._costs[name].mean()) for name in ("now_s", "for_all_s"))
+        if self.for_all is not None:
+            return f"One file for all: {then:.3g} s a pull on average instead of {now:.3g} s."
+        if self.files:
+            towns = ", ".join(sorted(self.files))
+            return f"No file for all is surely faster than {now:.3g} s a pull; one of its own helps {towns}."
+        return f"No change is needed: {now:.3g} s a pull on average, and no other order is surely faster."
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{escape(visible(line))}</li>" for line in self._lines())
-        return f'{html_table(self._rows())}<ul style="margin:4px 0">{items}</ul>'
+        top = f"<p><b>{escape(visible(self.verdict))}</b></p>"
+        return f'{top}{html_table(self._rows(), right=range(2, 6))}<ul style="margin:4px 0">{items}</ul>'
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        yield _HEADS
+        unit, time = one_unit(self._costs[["now_s", "own_s", "for_all_s"]].to_numpy().ravel())
+        yield *_HEADS[:2], *(f"{head} ({unit})" for head in _HEADS[2:])
         for vantage, prefix, *times, loss, low, high in self._costs.itertuples(index=False):
-            lost = f"{seconds(loss)} ({seconds(max(low, 0.0))}–{seconds(high)})" if loss > 0 else "nothing"
-            yield str(vantage), str(prefix), *map(seconds, times), lost
+            lost = f"{time(loss)} ({time(max(low, 0.0))}–{time(high)})" if loss > 0 else "nothing"
+            yield str(vantage), str(prefix), *map(time, times), lost
 
     def _lines(self) -> Iterator[str]:
         for vantage in sorted({*self.files, *self.refused}):

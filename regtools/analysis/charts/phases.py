@@ -13,8 +13,9 @@ from regtools.display import seconds
 from regtools.pull.records import Pull
 
 from ..failures import failed_attempts
+from ..pairing import plural
 from . import style
-from .pulls import chosen_places, pulls_to_draw
+from .pulls import ORDER, chosen_places, pulls_to_draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _ALWAYS = ("auth_s", "manifest_s", "transfer_s", "wait_s")  # the others are podman's and skopeo's
 _MOST_POINTS = 400
-_DOT: dict[str, Any] = {"color": style.LINE, "markersize": 3, "alpha": 0.7, "zorder": 3}
+_DOT: dict[str, Any] = {"markersize": 3, "alpha": 0.6, "markeredgewidth": 0, "zorder": 3}
 _ABOVE: dict[str, Any] = {"xytext": (0, 2), "textcoords": "offset points", "ha": "center", "va": "bottom"}
 _WHOLE: dict[str, Any] = {"color": style.INK, "linewidth": 1.6}
 
@@ -54,18 +55,19 @@ def phases(
     ax = ax if ax is not None else style.axes(1.9 + 0.75 * len(wanted))
     stages = {name: fill for name, fill in style.STAGES.items() if name in done.columns}
     lengths = done[list(stages)].astype("Float64").fillna(0.0).astype("float64")
-    notes = []
+    notes, looks = [], style.looks(frame.attrs.get(ORDER) or wanted)
     for number, place in enumerate(wanted):
         mine = done["place"] == place
         parts = zip(stages.values(), lengths[mine].median() if mine.any() else (), strict=False)
         style.stack(ax, number - 0.14, 0.0, parts, height=0.34)
-        _whole(ax, done.loc[mine, "seconds"], number)
+        _whole(ax, done.loc[mine, "seconds"], number, looks[place])
         notes.append(style.tally(int(mine.sum()), int((~frame.loc[frame["place"] == place, "ok"]).sum())))
     ax.set_ylim(len(wanted) - 0.45, -0.5)
     ax.set_xlim(left=0)
     style.tick_words(ax, "y", wanted, notes)
     ax.set_xlabel("time (s)")
-    style.title(ax, f"Median of each phase, and every whole pull, n = {len(done)} pulls")
+    detail = f"median of each phase, and every whole pull, s; n = {plural(len(done), 'pull')}"
+    style.title(ax, _most(stages, done, lengths), detail)
     style.grid(ax, "x")
     drawn = style.patches(fill for name, fill in stages.items() if lengths[name].max() > 0)
     median = {**style.MEDIAN, "markersize": 8, "marker": "o"}
@@ -73,13 +75,23 @@ def phases(
     return style.finished(ax)
 
 
-def _whole(ax: Axes, times: pd.Series[float], number: int) -> None:
+def _most(stages: dict[str, style.Fill], done: pd.DataFrame, lengths: pd.DataFrame) -> str:
+    """Return the finding: the phase that takes most, in the place with the longest pulls."""
+    medians = done.groupby("place")["seconds"].median()
+    place = str(medians.idxmax())
+    parts = lengths[done["place"] == place].median()
+    stage = str(parts.idxmax())
+    name, share = place or "these pulls", parts[stage] / max(float(parts.sum()), 1e-12)
+    return f"Most of the time of {name} is {stages[stage].words}: {share:.0%} of {seconds(medians[place])}"
+
+
+def _whole(ax: Axes, times: pd.Series[float], number: int, look: style.Look) -> None:
     values = np.sort(times.to_numpy())
     if not len(values):
         return
     shown = values[np.unique(np.linspace(0, len(values) - 1, _MOST_POINTS).astype(int))]
     y = number + 0.22
-    ax.plot(shown, y + style.spread_out(len(shown), 0.16), "o", **_DOT)
+    ax.plot(shown, y + style.spread_out(len(shown), 0.16), "o", color=look.colour, **_DOT)
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     ax.plot([low, high], [y, y], zorder=4, **_WHOLE)
     ax.plot(middle, y, "o", color=style.INK, **{**style.MEDIAN, "markersize": 9})
@@ -114,11 +126,12 @@ def failover(
     )
     ax = ax if ax is not None else style.axes(1.6 + 0.6 * len(groups))
     least = max(float(lost["seconds"].min()), 1e-5)
-    for number, (_, _, middle, values) in enumerate(groups):
-        at = max(middle, least)
-        ax.plot(values.clip(least), number + style.spread_out(len(values), 0.4), **style.points(number))
-        ax.plot(at, number, **{**style.points(number), **style.MEDIAN})
-        colour = style.FAILED if middle >= 1 else style.DIM
+    looks = style.looks(host for host, *_ in groups)
+    for number, (host, _, middle, values) in enumerate(groups):
+        at, points = max(middle, least), style.points(looks[host])
+        ax.plot(values.clip(least), number + style.spread_out(len(values), 0.4), **points)
+        ax.plot(at, number, **{**points, **style.MEDIAN})
+        colour = style.FAILED if middle >= 1 else style.INK
         note = f"{seconds(middle)}, n = {len(values)}"
         ax.annotate(note, (at, number - 0.26), fontsize=style.NOTE, color=colour, **_ABOVE)
     ax.set_xscale("log")
@@ -128,6 +141,8 @@ def failover(
     ax.set_ylim(len(groups) - 0.4, -0.8)
     style.tick_words(ax, "y", [host for host, *_ in groups], [kind for _, kind, *_ in groups])
     ax.set_xlabel("time until the next source was asked")
-    style.title(ax, f"Sources asked without success, n = {len(lost)} attempts")
+    host, kind, middle, _ = groups[-1]
+    detail = f"time that failed sources cost, logarithmic; large: median; n = {plural(len(lost), 'attempt')}"
+    style.title(ax, f"{host} [{kind}] costs a pull {seconds(middle)}", detail)
     style.grid(ax, "x")
     return style.finished(ax)

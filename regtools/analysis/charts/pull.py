@@ -12,11 +12,11 @@ import pandas as pd
 from regtools.display import seconds, size
 from regtools.pull.records import Pull, Request
 
+from ..pairing import plural
 from . import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
 
 
 Samples = list[tuple[float, int]]
@@ -40,13 +40,14 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
         _bar(ax, request, lanes[request.worker], factor, longest)
     for text, moment in _turns(pull.requests):
         ax.axvline(moment * factor, color=style.LINE, linestyle=":", linewidth=1)
-        ax.text(moment * factor, -0.62, f" {text}", fontsize=style.NOTE, va="center", color=style.DIM)
+        ax.text(moment * factor, -0.62, f" {text}", fontsize=style.NOTE, va="center", color=style.INK)
     ax.set_yticks(list(lanes.values()), [f"worker {worker}" for worker in lanes])
     ax.set_ylim(max(len(lanes), 1) - 0.4, -0.8)
     ax.set_xlim(0, longest * 1.02)
     ax.set_xlabel(f"time since the pull began ({unit})")
     end = seconds(pull.total_s) if pull.ok else f"failed after {seconds(pull.total_s)} [{pull.error_kind}]"
-    style.title(ax, f"{pull.reference or pull.image}: {end}, n = {pull.n_requests} requests")
+    detail = f"requests of each worker, {unit}; n = {plural(pull.n_requests, 'request')}"
+    style.title(ax, f"{pull.reference or pull.image}: {end}{_most(pull)}", detail)
     handles: list[Any] = style.patches(
         fill for phase, fill in style.PHASES.items() if any(getattr(each, phase) for each in pull.requests)
     )
@@ -69,6 +70,14 @@ def _turns(requests: Sequence[Request]) -> Iterator[tuple[str, float]]:
             before = request
 
 
+def _most(pull: Pull) -> str:
+    """Return which phase took most of the time of all requests, where that is known."""
+    sums = {phase: sum(getattr(each, phase) or 0.0 for each in pull.requests) for phase in style.PHASES}
+    phase = max(sums, key=lambda each: sums[each])
+    whole = sum(sums.values())
+    return f", mostly {style.PHASES[phase].words} ({sums[phase] / whole:.0%})" if whole else ""
+
+
 def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -> None:
     start, length = request.t0_s * factor, request.total_s * factor
     lengths = ((fill, (getattr(request, phase) or 0.0) * factor) for phase, fill in style.PHASES.items())
@@ -82,7 +91,15 @@ def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -
         text = request.kind
     if len(text) <= style.points_wide(ax) * length / longest / 4.2:  # letters of the small font
         centred: dict[str, Any] = {"ha": "center", "va": "center"}
-        ax.text(start + length / 2, lane, style.words(text), fontsize=style.NOTE, bbox=style.LABEL, **centred)
+        ax.text(
+            start + length / 2,
+            lane,
+            style.words(text),
+            fontsize=style.NOTE,
+            color=style.BLACK,
+            bbox=style.LABEL,
+            **centred,
+        )
 
 
 # -- the rate inside a blob ------------------------------------------------------------------------------
@@ -111,15 +128,18 @@ def throughput(pull: Pull | Request | pd.DataFrame, ax: Axes | None = None) -> A
     blobs.sort(key=lambda blob: -blob[1][-1][1])
     shown = blobs[:_MOST_BLOBS]
     ax = ax if ax is not None else style.axes(4.0)
-    handles = [_rate(ax, name, samples, number) for number, (name, samples) in enumerate(shown)]
+    looks = style.looks(f"{number}" for number in range(len(shown)))
+    drawn = [_rate(ax, *blob, look) for blob, look in zip(shown, looks.values(), strict=True)]
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("time since the blob was asked for (s)")
     ax.set_ylabel("rate (MB/s)")
     some = f", the {len(shown)} largest drawn" if len(blobs) > len(shown) else ""
-    style.title(ax, f"Rate inside a blob, n = {len(blobs)} blob{'' if len(blobs) == 1 else 's'}{some}")
+    name, whole, *_ = drawn[0]
+    detail = f"rate inside a blob, MB/s; thin: its whole rate; n = {plural(len(blobs), 'blob')}{some}"
+    style.title(ax, f"The largest blob, {name}, arrives at {whole:.3g} MB/s", detail)
     style.grid(ax)
-    style.below(ax, handles, columns=2)
+    style.ends(ax, [(last, name, note, look) for name, _, last, note, look in drawn])
     return style.finished(ax)
 
 
@@ -146,14 +166,16 @@ def _steps(samples: Samples) -> Samples:
     return [*kept, samples[-1]]
 
 
-def _rate(ax: Axes, name: str, samples: Samples, number: int) -> Line2D:
-    """Draw one blob; return its line for the legend."""
-    colour, _, dash = style.look(number)
+def _rate(
+    ax: Axes, name: str, samples: Samples, look: style.Look
+) -> tuple[str, float, float, str, style.Look]:
+    """Draw one blob; return its name, its whole rate, its last rate, a note and its look."""
+    colour, _, dash = look
     moments, counts = np.array(_steps(samples), dtype=float).T
     rates = np.diff(counts) / np.maximum(np.diff(moments), 1e-6) / 1e6
     whole = (counts[-1] - counts[0]) / max(moments[-1] - moments[0], 1e-6) / 1e6
     ax.stairs(rates, moments, color=colour, linestyle=dash, baseline=None)
-    ax.plot((moments[:-1] + moments[1:]) / 2, rates, **{**style.points(number), "markersize": 3.5})
+    ax.plot((moments[:-1] + moments[1:]) / 2, rates, **{**style.points(look), "markersize": 3.5})
     ax.plot(moments[[0, -1]], [whole, whole], color=colour, linewidth=0.8, linestyle=dash, alpha=0.7)
-    text = f"{name}, {size(counts[-1])}, {whole:.3g} MB/s, n = {len(samples)} samples"
-    return style.key(text, **style.line(number))
+    name, note = f"{name}, {size(counts[-1])}", f"{whole:.3g} MB/s, {plural(len(samples), 'sample')}"
+    return name, float(whole), float(rates[-1]), note, look

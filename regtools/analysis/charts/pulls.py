@@ -13,19 +13,20 @@ from regtools.display import seconds
 from regtools.pull.records import Pull
 
 from ..measurements import pulls_frame, time_column
+from ..pairing import plural
 from . import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
 
 _BLOCK = ("campaign", "vantage", "client", "cache_state", "round", "image")
 _MOST_LINES = 300
-_MOST_STEPS = 2000
+_MOST_STEPS = 500
 _MOST_PANELS = 24
+ORDER = "places of all panels"  # in the attrs of a frame that is drawn in several
 _DECADE = 8.0  # ratio of the longest to the shortest time from which an axis is logarithmic
 
 
@@ -77,7 +78,7 @@ def ecdf(
         ax: where to draw; None makes a figure.
         places: which to draw, and in which order; None for all, the fastest first.
 
-    Every pull is a point (of more than 2,000, evenly chosen ones), the large open one is the median. Failed
+    Every pull is a point (of more than 500, evenly chosen ones), the large open one is the median. Failed
     pulls are never done: with failures a line ends below 1, and with half of them or more there is no median.
 
     Raises:
@@ -87,38 +88,60 @@ def ecdf(
     wanted = chosen_places(frame, places)
     times = frame["seconds"].fillna(math.inf)
     groups = [times[frame["place"] == place].sort_values().to_numpy() for place in wanted]
-    ax = ax if ax is not None else style.axes(4.2 + 0.1 * len(groups))
+    ax = ax if ax is not None else style.axes(max(3.6, 0.9 + 0.33 * len(groups)))
     done = np.concatenate([each[each < math.inf] for each in groups])
     right = 1.06 * float(done.max(initial=0.0)) or 1.06
-    drawn = [
-        _steps(ax, place, each, right, number)
-        for number, (place, each) in enumerate(zip(wanted, groups, strict=True))
-    ]
+    looks = _looks(frame, wanted)
+    drawn = [_steps(ax, place, each, right, looks[place]) for place, each in zip(wanted, groups, strict=True)]
     ax.set_xlim(0, right)
     ax.set_ylim(0, 1.03)
     ax.set_xlabel("total time of a pull (s)")
     ax.set_ylabel("share of pulls done within it")
-    style.title(ax, f"Pulls by place, n = {sum(map(len, groups))} pulls")
+    count = plural(sum(map(len, groups)), "pull")
+    detail = f"share of pulls done within a time (s); large: median; n = {count}"
+    style.title(ax, _medians(wanted, groups), detail)
     style.grid(ax)
-    style.below(ax, drawn, columns=2)
+    style.ends(ax, drawn)
     return style.finished(ax)
 
 
-def _steps(ax: Axes, place: str, times: NDArray[np.float64], right: float, number: int) -> Line2D:
-    """Draw one place's sorted times: steps, points, median. Return its line for the legend."""
-    colour, _, dash = style.look(number)
+def _looks(frame: pd.DataFrame, wanted: Sequence[str]) -> dict[str, style.Look]:
+    """Return place → look, the same in each panel of small multiples."""
+    return style.looks(frame.attrs.get(ORDER) or wanted)
+
+
+def _medians(places: Sequence[str], groups: Sequence[NDArray[np.float64]]) -> str:
+    """Return the finding: the median of the first place, and that of the last one that has a median."""
+    found = [
+        (place or "all pulls", middle)
+        for place, times in zip(places, groups, strict=True)
+        if len(times) and math.isfinite(middle := float(np.median(times)))
+    ]
+    if not found:
+        return "No place delivered half of its pulls"
+    told = [f"{place} {seconds(middle)}" for place, middle in dict([found[0], found[-1]]).items()]
+    return f"Median pull: {', '.join(told)}"
+
+
+def _steps(
+    ax: Axes, place: str, times: NDArray[np.float64], right: float, look: style.Look
+) -> tuple[float, str, str, style.Look]:
+    """Draw one place's sorted times: steps, points, median. Return height, name, note and look of its end."""
+    colour, _, dash = look
     count, done = len(times), int((times < math.inf).sum())
     median = float(np.median(times)) if count else math.inf
     middle = f"median {seconds(median)}" if math.isfinite(median) else "no median"
     text = style.label(f"{place or 'all pulls'}: {style.tally(count, count - done)}, {middle}")
+    points = style.points(look)
     at = np.unique(np.linspace(0, done - 1, min(done, _MOST_STEPS)).round().astype(int))
     times, shares = times[at], (at + 1) / max(count, 1)
     ends = [0.0, *times, right], [0.0, *shares, done / max(count, 1)]
     ax.step(*ends, where="post", color=colour, linestyle=dash, label=text)
-    ax.plot(times, shares, **style.points(number))
+    ax.plot(times, shares, **points)
     if math.isfinite(median):
-        ax.plot(median, 0.5, **{**style.points(number), **style.MEDIAN})
-    return style.key(text, **style.line(number))
+        ax.plot(median, 0.5, **{**points, **style.MEDIAN})
+    note = f"{middle.removeprefix('median ')}, {style.tally(count, count - done)}"
+    return done / max(count, 1), place or "all pulls", note, look
 
 
 # -- paired rounds ---------------------------------------------------------------------------------------
@@ -150,13 +173,14 @@ def slopes(
     keys = [name for name in _BLOCK if name in frame.columns]
     wide = frame.pivot_table("seconds", keys, "place", "median", dropna=False, observed=True)
     values = wide.reindex(columns=wanted).dropna(how="all").to_numpy()
-    ax = ax if ax is not None else style.axes(4.6)
+    ax = ax if ax is not None else style.axes(4.0)
     finite = values[(values < math.inf) & (values > 0)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.5, 1.0)
     logarithmic = high / low > _DECADE
     top = high * (high / low) ** 0.08 if logarithmic else high * 1.1
     _lines(ax, values, top)
-    notes = [_strip(ax, number, column, top) for number, column in enumerate(values.T)]
+    looks = _looks(frame, wanted)
+    notes = [_strip(ax, at, column, top, looks[wanted[at]]) for at, column in enumerate(values.T)]
     if logarithmic:
         _logarithmic(ax)
     ax.set_ylim(low / 1.25 if logarithmic else 0, top * (1.15 if logarithmic else 1.06))
@@ -164,9 +188,21 @@ def slopes(
     ax.set_ylabel("total time of a pull (s)" + (", logarithmic" if logarithmic else ""))
     style.tick_words(ax, "x", wanted, notes)
     drawn = f", {_MOST_LINES} of them drawn" if len(values) > _MOST_LINES else ""
-    style.title(ax, f"Each line is one round of one image, n = {len(values)} lines{drawn}")
+    detail = f"each line is one round of one image, s; large: median; n = {len(values)} lines{drawn}"
+    style.title(ax, _won(wanted, values), detail)
     style.grid(ax, "y")
     return style.finished(ax)
+
+
+def _won(places: Sequence[str], values: NDArray[np.float64]) -> str:
+    """Return the finding: in how many of their common rounds the first place was faster than the next."""
+    if len(places) < 2:
+        return f"{places[0] or 'all pulls'}, round by round"
+    one, other = values[:, 0], values[:, 1]
+    both = ~(np.isnan(one) | np.isnan(other)) & (np.isfinite(one) | np.isfinite(other))
+    return (
+        f"{places[0]} is faster than {places[1]} in {int((one < other)[both].sum())} of {both.sum()} rounds"
+    )
 
 
 def _lines(ax: Axes, values: NDArray[np.float64], top: float) -> None:
@@ -176,18 +212,20 @@ def _lines(ax: Axes, values: NDArray[np.float64], top: float) -> None:
         ax.plot(np.flatnonzero(there), row[there], color=style.PAIR, linewidth=0.6, zorder=1)
 
 
-def _strip(ax: Axes, number: int, values: NDArray[np.float64], top: float) -> str:
-    """Draw one place's points, failures and median; return how many there are."""
+def _strip(ax: Axes, number: int, values: NDArray[np.float64], top: float, look: style.Look) -> str:
+    """Draw one place's points (at most 500), failures and median; return how many there are."""
     there = values[~np.isnan(values)]
     done = there[there < math.inf]
     failed = len(there) - len(done)
-    ax.plot(np.full(len(done), number), done, **style.points(number))
+    points = style.points(look)
+    shown = np.sort(done)[np.unique(np.linspace(0, len(done) - 1, min(len(done), _MOST_STEPS)).astype(int))]
+    ax.plot(np.full(len(shown), number), shown, **points)
     if failed:
-        at = number + style.spread_out(failed, 0.25)
-        ax.plot(at, np.full(failed, top), markersize=6, markeredgewidth=1.6, **style.CROSS)
+        at = number + style.spread_out(min(failed, _MOST_STEPS), 0.25)
+        ax.plot(at, np.full(len(at), top), markersize=6, markeredgewidth=1.6, **style.CROSS)
     median = float(np.median(there)) if len(there) else math.inf
     if math.isfinite(median):
-        ax.plot(number, median, **{**style.points(number), **style.MEDIAN})
+        ax.plot(number, median, **{**points, **style.MEDIAN})
     return style.tally(len(there), failed)
 
 
@@ -241,13 +279,14 @@ def small_multiples(
     if figure is None:
         figure = plt.figure(figsize=(style.WIDTH, 4.2 * down), dpi=style.DPI, layout="constrained")
     panels: Any = figure.subplots(down, across, sharex=share, sharey=share, squeeze=False)
-    order = chosen_places(table, None)
+    order = table.attrs[ORDER] = chosen_places(table, None)
     made = []
     for value, ax in zip(values, panels.flat, strict=False):
         part = table[table[by].astype("string") == value]
         there = set(part["place"])
         (chart or ecdf)(part, ax=ax, places=[place for place in order if place in there])
-        style.title(ax, f"{value or '(no name)'}: n = {len(part)} pulls")
+        finding = ax.get_title().replace("\n", " ")
+        style.title(ax, value or "(no name)", f"{finding}; n = {plural(len(part), 'pull')}")
         made.append(style.finished(ax))
     for ax in panels.flat[len(values) :]:
         ax.set_axis_off()

@@ -186,9 +186,9 @@ def _draw_stop(ax: Axes, laid: _Laid, size: float) -> None:
     left = _left(stop.level)
     _mark(ax, _x(stop.level), laid.y, look, size)
     if stop.number:
-        colour = style.PAPER if look.filled else style.INK
+        colour = style.WHITE if look.filled else style.INK
         _text(ax, _x(stop.level), laid.y, stop.number, size * 0.8, colour, weight="bold", ha="center")
-    ink = style.GONE if stop.look == "blocked" else style.INK
+    ink = style.REST if stop.look == "blocked" else style.INK
     for number, line in enumerate(laid.name):
         last = _text(ax, left, laid.y + number, line, size, ink, weight="bold")
     y = laid.y + len(laid.name)
@@ -197,7 +197,7 @@ def _draw_stop(ax: Axes, laid: _Laid, size: float) -> None:
     for tag in stop.tags:
         last = _tag(ax, tag, last, size)
     for number, line in enumerate(laid.details, laid.tags_below):
-        _text(ax, left, y + number, line, size * 0.94, style.DIM)
+        _text(ax, left, y + number, line, size * 0.94, style.INK)
 
 
 def _tag(ax: Axes, tag: str, before: Text, size: float) -> Text:
@@ -229,12 +229,12 @@ def _draw_key(ax: Axes, rows: list[list[style.Mark]], height: float, size: float
         x = _MARGIN + 0.6
         for look in row:
             _mark(ax, x, y, look, size * 0.7)
-            _text(ax, x + 1.1, y, look.words, size * 0.85, style.DIM)
+            _text(ax, x + 1.1, y, look.words, size * 0.85, style.INK)
             x += (len(look.words) + _KEY_GAP) * style.ADVANCE * 0.85
 
 
 def _mark(ax: Axes, x: float, y: float, look: style.Mark, size: float) -> None:
-    face = look.colour if look.filled else style.PAPER
+    face = look.colour if look.filled else style.HOLLOW
     colours: dict[str, Any] = {"markerfacecolor": face, "markeredgecolor": look.colour}
     ax.plot(x, y, look.marker, markersize=size * 1.45, zorder=2, **colours)
 

@@ -1,18 +1,21 @@
 """How charts look: every colour, hatch, mark and size, and the words on them.
 
-A text from outside (a place, a host, an image) is written with :func:`words`, and each chart ends with
-:func:`finished`; so no name is taken for a formula, and none breaks the file that a chart is saved to.
+The title is the finding; units and numbers are below it; series are named at their ends. A text from outside
+(a place, a host, an image) is written with :func:`words`, and each chart ends with :func:`finished`; so no
+name is taken for a formula, and none breaks the file that a chart is saved to.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from regtools.display import visible
+from regtools.pull.http.values import clipped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,36 +28,55 @@ WIDTH = 8.0  # inches
 DPI = 144
 PANEL = 3.6  # inches, the least width of one of several charts
 NARROW = 330  # points; below, texts are smaller
-LARGE, SMALL, NOTE = 10, 8.5, "x-small"  # sizes of texts, in points
+LARGE, SMALL, NOTE = 10.5, 9.0, 7.5  # sizes of texts, in points
 MONOSPACE = "DejaVu Sans Mono"  # comes with matplotlib
-LETTER = 0.56  # mean width of a letter of the proportional font, in font sizes
+LETTER, BOLD = 0.56, 0.64  # mean width of a letter of the proportional font, in font sizes
 ADVANCE = 0.603  # width of a letter of MONOSPACE, in font sizes
 LEADING = 1.5  # height of a line, in font sizes
+DETAIL, END = "detail", "end"  # names of the texts below the title, and at the ends of series
 
-INK, PAPER = "black", "white"
-DIM = "0.3"  # words beside the data
-GONE = "0.45"  # a name that is not used
-LINE = "0.35"  # lines between marks
-PAIR = "0.7"  # lines behind the data
-GRID = "0.9"
-EDGE: dict[str, Any] = {"edgecolor": "0.2", "linewidth": 0.3}
-LABEL: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 1}
+# The ground is transparent. Ink is readable on a white page and on JupyterLab's dark one (4 : 1 or more on
+# both), so it is neither black nor white; emphasis comes from weight.
+INK = "#767676"
+LINE = "#808080"  # axes, and lines between marks
+PAIR = "#A0A0A0"  # lines behind the data
+REST = "#8C8C8C"  # what the finding is not about, and a name that is not used
+FAINT = 0.25  # opacity of grid lines
+HOLLOW = "none"
+BLACK, WHITE = "#000000", "#FFFFFF"  # letters on a filled ground only
+LABEL: dict[str, Any] = {"facecolor": WHITE, "edgecolor": "none", "alpha": 0.8, "pad": 1}
 
-# Okabe and Ito's colours, which colour-blind readers can distinguish; marker and dash work without colour.
-BLACK, BLUE, SKY, GREEN, YELLOW = "#000000", "#0072B2", "#56B4E9", "#009E73", "#F0E442"
-ORANGE, VERMILION, PURPLE, TEAL = "#E69F00", "#D55E00", "#CC79A7", "#004D40"
-PLACES: tuple[tuple[str, str, Any], ...] = (
-    (BLUE, "o", "-"),
-    (VERMILION, "s", "--"),
-    (GREEN, "^", "-."),
-    (PURPLE, "D", ":"),
-    (BLACK, "v", (0, (5, 1))),
-    (ORANGE, "P", (0, (3, 1, 1, 1))),
-    (SKY, "X", (0, (1, 1))),
-)
-FAILED = VERMILION
+# After Okabe and Ito, whose colours colour-blind readers can distinguish, made dark enough for white pages
+# and bright enough for dark ones; marker and dash work without colour.
+BLUE, VERMILION, GREEN, PURPLE = "#1F7FC4", "#D55E00", "#00895F", "#B65FA0"
+OLIVE, TEAL, BROWN = "#8A7A00", "#2A8C95", "#A8693A"
+SKY, YELLOW, DARK = "#56B4E9", "#F0E442", "#555555"  # parts of bars
+FAILED = "#D93A4A"
+EDGE: dict[str, Any] = {"edgecolor": DARK, "linewidth": 0.4}
 CROSS: dict[str, Any] = {"marker": "x", "color": FAILED, "linestyle": "none", "zorder": 4}
-MEDIAN: dict[str, Any] = {"markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.6, "zorder": 5}
+MEDIAN: dict[str, Any] = {"markerfacecolor": HOLLOW, "markersize": 11, "markeredgewidth": 1.6, "zorder": 5}
+
+
+class Look(NamedTuple):
+    """How a place is drawn."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+LOOKS = (
+    Look(BLUE, "o", "-"),
+    Look(VERMILION, "s", "--"),
+    Look(GREEN, "^", "-."),
+    Look(PURPLE, "D", ":"),
+    Look(OLIVE, "v", (0, (5, 1))),
+    Look(TEAL, "P", (0, (3, 1, 1, 1))),
+    Look(BROWN, "X", (0, (1, 1))),
+)
+GREY = tuple(Look(REST, marker, "-") for marker in "<>hpd*")
+# The places of the chapters keep their look through the whole book.
+BOOK = {"near": 0, "far": 1, "thin": 2, "twin": 3, "origin": 4, "flaky": 5, "dead": 6}
 
 
 class Fill(NamedTuple):
@@ -67,7 +89,7 @@ class Fill(NamedTuple):
 
 # What a request's time is made of: column → look, ordered by lightness.
 PHASES = {
-    "dns_s": Fill("name look-up", BLACK),
+    "dns_s": Fill("name look-up", DARK),
     "tcp_s": Fill("TCP connect", VERMILION, "//"),
     "tls_s": Fill("TLS handshake", PURPLE, "xx"),
     "ttfb_s": Fill("until first byte", YELLOW, ".."),
@@ -75,11 +97,11 @@ PHASES = {
 }
 # What a pull's time is made of: column → look; neighbours differ in grey.
 STAGES = {
-    "start_s": Fill("start of the program", PAPER, "||"),
+    "start_s": Fill("start of the program", WHITE, "||"),
     "auth_s": Fill("ping and token", YELLOW, ".."),
     "manifest_s": Fill("manifest", PURPLE, "xx"),
     "transfer_s": Fill("transfer", SKY),
-    "wait_s": Fill("waiting to try again", BLACK),
+    "wait_s": Fill("waiting to try again", DARK),
     "store_s": Fill("storing", GREEN, "\\\\"),
 }
 
@@ -94,14 +116,14 @@ class Mark(NamedTuple):
 
 
 STOPS = {
-    "name": Mark("o", BLACK, True),
-    "candidate": Mark("D", BLACK, False, "candidate: a full name"),
+    "name": Mark("o", INK, True),
+    "candidate": Mark("D", INK, False, "candidate: a full name"),
     "mirror": Mark("o", BLUE, True, "mirror"),
-    "primary": Mark("s", TEAL, True, "the registry itself"),
+    "primary": Mark("s", "#00604F", True, "the registry itself"),
     "blocked": Mark("o", FAILED, False, "blocked: passed over"),
     "failed": Mark("X", FAILED, True, "no source can be made"),
 }
-TAGS = {"insecure": (YELLOW, INK), "blocked": (FAILED, PAPER)}  # word → background, letters
+TAGS = {"insecure": (YELLOW, BLACK), "blocked": (FAILED, WHITE)}  # word → background, letters
 
 
 # -- figures ---------------------------------------------------------------------------------------------
@@ -135,14 +157,24 @@ def points_wide(ax: Axes) -> float:
 
 def grid(ax: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
     """Draw faint lines behind the data."""
-    ax.grid(color=GRID, axis=axis)
+    ax.grid(color=LINE, alpha=FAINT, axis=axis)
     ax.set_axisbelow(True)
 
 
 def finished(ax: Axes) -> Axes:
-    """Return the Axes with all their texts as plain text: a ``$`` in a name begins no formula."""
+    """Return the Axes on a transparent ground, in ink for any page, with all their texts as plain text.
+
+    A ``$`` in a name then begins no formula.
+    """
     from matplotlib.text import Text
 
+    figure_of(ax).patch.set_alpha(0)
+    ax.patch.set_alpha(0)
+    ax.tick_params(color=LINE, labelcolor=INK, which="both")
+    for side, spine in ax.spines.items():
+        spine.set(color=LINE, visible=side in ("left", "bottom"))
+    for label in (ax.xaxis.label, ax.yaxis.label, ax.title):
+        label.set_color(INK)
     for text in ax.findobj(Text):
         assert isinstance(text, Text)
         text.set_parse_math(False)
@@ -152,21 +184,19 @@ def finished(ax: Axes) -> Axes:
 # -- marks -----------------------------------------------------------------------------------------------
 
 
-def look(number: int) -> tuple[str, str, Any]:
-    """Return colour, marker and dash of the first, second, … place, from 0."""
-    return PLACES[number % len(PLACES)]
+def looks(places: Iterable[str]) -> dict[str, Look]:
+    """Return place → look: that of the book, else the next free one, and grey beyond the seventh."""
+    names = list(dict.fromkeys(places))
+    taken = {BOOK[name] for name in names if name in BOOK}
+    free = [look for number, look in enumerate(LOOKS) if number not in taken]
+    others = zip((name for name in names if name not in BOOK), chain(free, cycle(GREY)), strict=False)
+    return {**{name: LOOKS[BOOK[name]] for name in names if name in BOOK}, **dict(others)}
 
 
-def points(number: int) -> dict[str, Any]:
+def points(look: Look) -> dict[str, Any]:
     """Return how the points of a place are drawn, its median included."""
-    colour, marker, _ = look(number)
-    return {"marker": marker, "color": colour, "linestyle": "none", "markersize": 4, "zorder": 3}
-
-
-def line(number: int) -> dict[str, Any]:
-    """Return how the line of a place is drawn in the legend."""
-    colour, marker, dash = look(number)
-    return {"color": colour, "marker": marker, "linestyle": dash, "markersize": 4}
+    size: dict[str, Any] = {"markersize": 3.6, "markeredgewidth": 0}
+    return {"marker": look.marker, "color": look.colour, "linestyle": "none", "zorder": 3, **size}
 
 
 def key(label: str, **options: Any) -> Line2D:
@@ -219,12 +249,52 @@ def tally(n: int, failed: int) -> str:
     return f"n = {n}{f', {failed} failed' if failed else ''}"
 
 
-def title(ax: Axes, text: str) -> None:
-    """Write the title, in as many lines as it needs."""
+def title(ax: Axes, finding: str, detail: str) -> None:
+    """Write the finding above the chart and, below it and smaller, units and numbers."""
+    for text in [each for each in ax.texts if each.get_gid() == DETAIL]:
+        text.remove()
     size = LARGE if points_wide(ax) > NARROW else SMALL
-    room = max(int(points_wide(ax) * 0.92 / (size * LETTER)), 20)
+    small = _lines(ax, detail, NOTE * LETTER)
+    found = "\n".join(_lines(ax, finding, size * BOLD))
+    ax.set_title(found, x=0, ha="left", fontsize=size, fontweight="bold", pad=len(small) * NOTE * LEADING + 6)
+    beside: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "gid": DETAIL}
+    ax.annotate("\n".join(small), (0, 1), (0, 6), va="bottom", fontsize=NOTE, color=INK, **beside)
+
+
+def _lines(ax: Axes, text: str, letter: float) -> list[str]:
+    room = max(int(points_wide(ax) * 0.96 / letter), 20)
     lines = textwrap.wrap(words(text).replace(" = ", "\xa0=\xa0"), room, break_on_hyphens=False)
-    ax.set_title("\n".join(lines).replace("\xa0", " "), fontsize=size)
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def ends(ax: Axes, series: Sequence[tuple[float, str, str, Look]]) -> None:
+    """Write the name of each series beside its right end, and a note below the name; none covers another.
+
+    Args:
+        ax: with its limits set.
+        series: height of the end (in data), name, note and look of each; those that end alike keep order.
+    """
+    bottom, top = ax.get_ylim()
+    wide, high = points_wide(ax), float(ax.get_window_extent().height / ax.figure.dpi * 72)
+    gap = min(3.3 * NOTE / high, 1 / max(len(series), 1))
+    room = max(int(wide * 0.3 / (NOTE * LETTER)), 12)
+    at = 1.0 + gap
+    for end, name, note, look in sorted(series, key=lambda each: -each[0]):
+        share = (end - bottom) / (top - bottom)
+        at = min(at - gap, share)
+        leader = {"arrowstyle": "-", "color": look.colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate(
+            f"{clipped(words(name), room)}\n{note}",
+            (1, share),
+            (1 + 14 / wide, at),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            arrowprops={**leader, "relpos": (0, 0.5)},
+            color=look.colour,
+            fontsize=NOTE,
+            va="center",
+            gid=END,
+        )
 
 
 def below(ax: Axes, handles: Sequence[Line2D | Patch], columns: int) -> None:
@@ -238,6 +308,7 @@ def below(ax: Axes, handles: Sequence[Line2D | Patch], columns: int) -> None:
         bbox_to_anchor=(0.5, 0),
         borderaxespad=5.5,  # font sizes; clears the axis and its label
         fontsize=NOTE,
+        labelcolor=INK,
         frameon=False,
     )
 

@@ -185,7 +185,7 @@ def _need_dask() -> None:
     try:
         import distributed  # noqa: F401
     except ImportError as error:
-        message = "campaigns on many hosts need Dask"
+        message = "a run on many hosts needs Dask"
         hint = "pip install 'podman-regtools[fleet]'"
         raise pull_error("missing-package", message, hint) from error
 
