@@ -181,8 +181,8 @@ class Client:
             address: absolute http or https URL.
             headers: request headers; their values are neither shown nor kept.
             begin: called with status and headers before the first byte of the body. It returns a function
-                that takes the chunks and returns False to stop; or None for an explanation, the first 64 KiB
-                of which are kept in ``Exchange.body``.
+                that takes lists of chunks and returns False to stop; or None for an explanation, the first
+                64 KiB of which are kept in ``Exchange.body``.
             trust: whom to trust over TLS.
             expected: bytes of the body, if known; at most 64 ``samples`` are taken then.
             form: fields to post, as ``application/x-www-form-urlencoded``.
@@ -211,6 +211,7 @@ class Client:
         except pycurl.error as problem:
             number, words = problem.args
             failed = trouble_of(curl, number, str(words), self._limits, stalled=receiver.stalled)
+        receiver.hand_over()
         if receiver.failed is not None:
             raise receiver.failed
         if tls:
