@@ -61,6 +61,10 @@ class Request:
         cache_header: headers in which a cache reports a hit or a miss.
         samples: at most 64 pairs: seconds since the start of the request, bytes received by then.
         rate_limit: ``RateLimit-*`` headers, in which a registry reports its limits.
+        addresses: each address that was tried for a new connection, its outcome and its seconds, separated by
+            "; ": ``2001:db8::1 timeout 2.000000; 192.0.2.1 connected 0.012000``. Outcomes are ``connected``,
+            ``refused``, ``unreachable``, ``timeout``, ``overtaken`` (the other family answered first), and
+            errors of the system in lower case.
     """
 
     run_id: str
@@ -93,6 +97,7 @@ class Request:
     error_kind: str | None
     samples: tuple[tuple[float, int], ...] | None
     rate_limit: str | None = None
+    addresses: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain data; ``samples`` only if there are any."""
@@ -274,7 +279,29 @@ def _facts(pull: Pull) -> list[tuple[str, str]]:
         found.append(("client", f"{pull.client} {pull.client_version}, peak memory {memory}"))
     repeated = f", {pull.n_retries} of them repeated" if pull.n_retries else ""
     found.append(("requests", f"{pull.n_requests}{repeated}"))
+    several = (each.addresses for each in pull.requests if each.addresses and "; " in each.addresses)
+    if addresses := next(several, None):
+        found.append(("addresses", in_words(addresses)))
     return [*found, *(("failed", str(failure)) for failure in pull.failures)]
+
+
+_OUTCOMES = {
+    "connected": "answers",
+    "refused": "refuses the connection",
+    "unreachable": "has no route from here",
+    "timeout": "does not answer",
+    "overtaken": "is slower than the next one",
+}
+
+
+def in_words(addresses: str) -> str:
+    """Write a cell of the column ``addresses`` for people.
+
+    >>> in_words("2001:db8::1 timeout 4.700000; 192.0.2.1 refused 0.000300")
+    '2001:db8::1 does not answer (4.70 s), 192.0.2.1 refuses the connection (0.3 ms)'
+    """
+    cells = (each.split(" ") for each in addresses.split("; "))
+    return ", ".join(f"{ip} {_OUTCOMES.get(code, code)} ({seconds(float(took))})" for ip, code, took in cells)
 
 
 class Meter:

@@ -29,8 +29,8 @@ BATCH = 128 * 1024  # bytes; libcurl delivers 16 KiB at a time, which would be m
 class Receiver:
     """The callbacks that libcurl calls with the header lines and the body of one answer.
 
-    The body is handed over in batches: what is decided once a batch costs nothing. The low-speed limit of a
-    body is kept here: libcurl averages over six seconds, so that a fast beginning hides a standstill. An
+    The body is handed over in batches: what is decided once a batch takes almost no time. The low-speed limit
+    of a body is kept here: libcurl averages over six seconds, so that a fast beginning hides a standstill. An
     exception in a callback is kept, because libcurl could only print it.
 
     Attributes:
@@ -130,8 +130,12 @@ class Receiver:
         return tuple((round(seconds, 6), count) for seconds, count in self._samples)
 
 
-def phases(info: Callable[[int], int], secure: bool, reused: bool) -> dict[str, float | None]:
+def phases(
+    info: Callable[[int], int], secure: bool, reused: bool, looked_up_s: float | None
+) -> dict[str, float | None]:
     """Return the phases of a request: libcurl's cumulative microseconds as differences in seconds.
+
+    ``looked_up_s`` is when the host was looked up.
 
     A phase that was not reached is None. A request that fails spends the rest of its time in the phase in
     which it fails.
@@ -140,7 +144,7 @@ def phases(info: Callable[[int], int], secure: bool, reused: bool) -> dict[str, 
     marks = [("ttfb_s", info(pycurl.STARTTRANSFER_TIME_T) / 1e6), ("body_s", total)]
     if not reused:
         marks = [
-            ("dns_s", info(pycurl.NAMELOOKUP_TIME_T) / 1e6),
+            ("dns_s", -1.0 if looked_up_s is None else looked_up_s),
             ("tcp_s", info(pycurl.CONNECT_TIME_T) / 1e6),
             *([("tls_s", info(pycurl.APPCONNECT_TIME_T) / 1e6)] if secure else []),
             *marks,
@@ -148,8 +152,7 @@ def phases(info: Callable[[int], int], secure: bool, reused: bool) -> dict[str, 
     cut: dict[str, float | None] = dict.fromkeys(("dns_s", "tcp_s", "tls_s", "ttfb_s", "body_s"))
     before = 0.0
     for name, mark in marks:
-        # 0 means "never", except for a name that needed no look-up: that time is part of connecting.
-        reached = mark > 0 or (name == "dns_s" and marks[1][1] > 0)
+        reached = mark > 0 or (name == "dns_s" and mark == 0)  # else 0 means "never"
         end = min(max(mark, before), total) if reached else total
         cut[name] = end - before
         before = end
