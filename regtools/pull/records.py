@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 LARGEST = 2**63 - 1  # the largest whole number in a row: what a column of dtype Int64 can hold
+CLIENT_LIMIT = 0.9  # of one processor: a client that is busier during a transfer may be what limits it
 PHASES = ("dns_s", "tcp_s", "tls_s", "ttfb_s", "body_s")
 
 Moment = str  # a UTC time in ISO 8601
@@ -56,15 +57,15 @@ class Request:
         seq, attempt: number of the request and of the source, both from 0.
         kind: ping, token, manifest, config or blob.
         layer: number of the layer, from 0; None for everything else.
+        addresses: each address that was tried for a new connection, its outcome and its seconds, separated by
+            "; ": ``2001:db8::1 timeout 2.000000; 192.0.2.1 connected 0.012000``. Outcomes are ``connected``,
+            ``refused``, ``unreachable``, ``timeout``, ``overtaken`` (the other family answered first), and
+            errors of the system in lower case.
         range_from: offset in bytes from which a cut body was resumed.
         retry_after_s: pause that the server asked for.
         cache_header: headers in which a cache reports a hit or a miss.
         samples: at most 64 pairs: seconds since the start of the request, bytes received by then.
         rate_limit: ``RateLimit-*`` headers, in which a registry reports its limits.
-        addresses: each address that was tried for a new connection, its outcome and its seconds, separated by
-            "; ": ``2001:db8::1 timeout 2.000000; 192.0.2.1 connected 0.012000``. Outcomes are ``connected``,
-            ``refused``, ``unreachable``, ``timeout``, ``overtaken`` (the other family answered first), and
-            errors of the system in lower case.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class Request:
     layer: int | None
     url_host: str
     remote_ip: str | None
+    addresses: str | None = None
     http_version: str | None
     tls_version: str | None
     reused: bool | None
@@ -97,7 +99,6 @@ class Request:
     error_kind: str | None
     samples: tuple[tuple[float, int], ...] | None
     rate_limit: str | None = None
-    addresses: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain data; ``samples`` only if there are any."""
@@ -137,6 +138,8 @@ class Pull:
         attempts: the sources tried, in order.
         error_kind: kind of the last failure; None if ``ok``.
         bytes_fetched: bytes in the bodies of all blob requests, including repeated ones.
+        client_cpu: CPU seconds of this process for a second of ``transfer_s``; above ``CLIENT_LIMIT`` the
+            client was the limit, not the network. None for podman and skopeo.
     """
 
     run_id: str
@@ -163,6 +166,7 @@ class Pull:
     ttfb_s: float | None = None
     transfer_s: float
     hash_cpu_s: float | None = None
+    client_cpu: float | None = None
     total_s: float
     cpu_user_s: float
     cpu_sys_s: float
@@ -230,7 +234,7 @@ class Pull:
 
 PULL_COLUMNS = _columns(Pull, but=("requests", "failures"))
 REQUEST_COLUMNS = _columns(Request)
-_LATER = ("start_s", "store_s")  # columns that the first records of this format lack
+_LATER = ("start_s", "store_s", "client_cpu")  # columns that the first records of this format lack
 
 
 def _request(row: Mapping[str, Any]) -> Request:
@@ -274,6 +278,9 @@ def _facts(pull: Pull) -> list[tuple[str, str]]:
         ("storing", pull.store_s or 0.0),
     ]
     found.append(("time", ", ".join(f"{name} {seconds(value)}" for name, value in phases if value > 0)))
+    if (pull.client_cpu or 0.0) > CLIENT_LIMIT:
+        busy = f"its CPU was busy for {pull.client_cpu:.0%} of the transfer, so it may be the limit"
+        found.append(("client", busy))
     if pull.client != "builtin":
         memory = size(pull.max_rss_kb * 1024)
         found.append(("client", f"{pull.client} {pull.client_version}, peak memory {memory}"))

@@ -19,7 +19,9 @@ import pytest
 from regtools.campaigns.journal import append
 from regtools.pull.http.receiving import Receiver
 from regtools.pull.recorder import Run
+from regtools.pull.records import CLIENT_LIMIT
 from regtools.pull.timing import time_pull
+from regtools.testbed import Link
 from tests.benchmarks.measure import process, ratio
 from tests.support import images
 from tests.support.confs import leading_to
@@ -182,6 +184,21 @@ def test_a_small_pull_costs_little_cpu_in_a_running_process(bench: Bench) -> Non
         f"two: {min(costs) * 1000:.1f} ms at best, {quarter * 1000:.1f} / {middle * 1000:.1f} ms, quartiles"
     )
     assert quarter <= 0.005
+
+
+def test_the_client_is_the_limit_of_a_fast_link_only(bench: Bench) -> None:
+    shares, costs = {}, []
+    for mbit in (100, 400, 1600, None):
+        with Link(mbit=mbit).open(bench.registry.host) as link:
+            host = bench.registry.host if mbit is None else link.addresses["link"]
+            pulls = [time_pull(f"{host}/twenty", leading_to(host)) for _ in range(5)]
+        assert all(pull.ok for pull in pulls)
+        shares[mbit] = median(pull.client_cpu or 0.0 for pull in pulls)
+        costs += [(pull.client_cpu or 0.0) * pull.transfer_s / (pull.bytes_fetched or 1) for pull in pulls]
+        name = "loopback" if mbit is None else f"{mbit} Mbit/s"
+        print(f"twenty: {name}: the client is busy for {shares[mbit]:.0%} of the transfer")
+    print(f"twenty: above {CLIENT_LIMIT:.0%} from {CLIENT_LIMIT * 8e-9 / min(costs):.1f} Gbit/s on")
+    assert shares[100] < min(CLIENT_LIMIT, shares[None])
 
 
 class Spent:
