@@ -182,7 +182,7 @@ class Dialer:
                     trying[family] = self._attempt(addresses)
             if not trying:
                 break
-            _settle(list(trying.values()), starts if waiting[1] else self._ends)
+            _settle(list(trying.values()), starts if waiting[1] and 1 not in trying else self._ends)
             for family, attempt in list(trying.items()):
                 if attempt.outcome == "connected":
                     del trying[family]
