@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from regtools.display import seconds, visible
+from regtools.pull.records import CLIENT_LIMIT
 
 from .pairing import MIN_ROUNDS, Blocks, image_conflicts, plural
 
@@ -31,7 +32,11 @@ class Caution(NamedTuple):
 
 def cautions(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:
     """Yield the reasons to doubt the verdicts on one group of prepared pulls."""
-    for look in (_rounds, _balance, _first, _order, _load, _digests, _versions, _vantages, _images, _number):
+    looks = (
+        *(_rounds, _balance, _first, _order, _load, _client),
+        *(_digests, _versions, _vantages, _images, _number),
+    )
+    for look in looks:
         for code, text in look(table, blocks):
             yield Caution(code, text)
 
@@ -101,6 +106,17 @@ def _load(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
     if busy and busy > _OFTEN * len(load):
         text = f"other programs used over {_BUSY:.0%} of the machine's CPU in {busy} of {len(load)} pulls"
         yield "other-load", text
+
+
+def _client(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
+    share = table["client_cpu"].dropna()
+    limited, pulls = int((share > CLIENT_LIMIT).sum()), plural(len(share), "pull")
+    if limited and limited > _OFTEN * len(share):
+        yield (
+            "client-limit",
+            f"in {limited} of {pulls} the client's CPU was busy for over {CLIENT_LIMIT:.0%} of the transfer: "
+            "they show the speed of the client, and a faster mirror would not be faster",
+        )
 
 
 def _digests(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:

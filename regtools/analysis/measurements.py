@@ -24,7 +24,7 @@ NEEDED = ("place", "round", "seconds", "ok")
 # What else a comparison looks at: texts, each with the word for unknown; numbers; the rest.
 _TEXTS = {"campaign": "", "vantage": "", "client": "", "cache_state": "unknown", "image": ""}
 _NUMBERS = (
-    *("ttfb_s", "transfer_s", "wait_s", "rtt_s", "other_cpu"),
+    *("ttfb_s", "transfer_s", "wait_s", "rtt_s", "other_cpu", "client_cpu"),
     *("bytes_fetched", "n_requests", "n_layers", "workers"),
 )
 _REST = ("order", "started_at", "digest", "client_version", "error_kind")

@@ -47,6 +47,7 @@ class Run:
         attempts: the sources tried, in order.
         cancelled: whether the whole pull is to end.
         ended_s: when the last stage ended.
+        transfer_cpu_s: CPU time of this process while blobs were transferred.
     """
 
     def __init__(self, limits: Limits, meter: Meter | None = None) -> None:
@@ -59,6 +60,8 @@ class Run:
         self.hash_cpu_s = 0.0
         self.cancelled = False
         self.ended_s = 0.0
+        self.transfer_cpu_s = 0.0
+        self._cpu_s = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._rows: list[dict[str, Any]] = []
@@ -75,8 +78,11 @@ class Run:
 
     def enter(self, stage: str) -> None:
         """Begin a stage (auth, manifest, transfer), which ends the one before."""
-        now = self.now()
+        now, cpu_s = self.now(), time.process_time()
         self._stages.append((self._stage[0], (self._stage[1], now)))
+        if self._stage[0] == "transfer":
+            self.transfer_cpu_s += cpu_s - self._cpu_s
+        self._cpu_s = cpu_s
         self._stage = (stage, now)
 
     def stages(self) -> dict[str, float]:

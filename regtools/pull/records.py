@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 LARGEST = 2**63 - 1  # the largest whole number in a row: what a column of dtype Int64 can hold
+CLIENT_LIMIT = 0.9  # of one processor: a client that is busier during a transfer may be what limits it
 PHASES = ("dns_s", "tcp_s", "tls_s", "ttfb_s", "body_s")
 
 Moment = str  # a UTC time in ISO 8601
@@ -56,6 +57,10 @@ class Request:
         seq, attempt: number of the request and of the source, both from 0.
         kind: ping, token, manifest, config or blob.
         layer: number of the layer, from 0; None for everything else.
+        addresses: each address that was tried for a new connection, its outcome and its seconds, separated by
+            "; ": ``2001:db8::1 timeout 2.000000; 192.0.2.1 connected 0.012000``. Outcomes are ``connected``,
+            ``refused``, ``unreachable``, ``timeout``, ``overtaken`` (the other family answered first), and
+            errors of the system in lower case.
         range_from: offset in bytes from which a cut body was resumed.
         retry_after_s: pause that the server asked for.
         cache_header: headers in which a cache reports a hit or a miss.
@@ -73,6 +78,7 @@ class Request:
     layer: int | None
     url_host: str
     remote_ip: str | None
+    addresses: str | None = None
     http_version: str | None
     tls_version: str | None
     reused: bool | None
@@ -139,6 +145,8 @@ class Pull:
         digest: of the manifest of the image for the platform.
         asked_digest: the digest in ``image``; None if it names a tag.
         index_digest: of the index that led to the platform's manifest; None if there is none.
+        client_cpu: CPU seconds of this process for a second of ``transfer_s``; above ``CLIENT_LIMIT`` the
+            client was the limit, not the network. None for podman and skopeo.
     """
 
     run_id: str
@@ -165,6 +173,7 @@ class Pull:
     ttfb_s: float | None = None
     transfer_s: float
     hash_cpu_s: float | None = None
+    client_cpu: float | None = None
     total_s: float
     cpu_user_s: float
     cpu_sys_s: float
@@ -237,6 +246,7 @@ REQUEST_COLUMNS = _columns(Request)
 _LATER = (
     "start_s",
     "store_s",
+    "client_cpu",
     "asked_digest",
     "index_digest",
 )  # columns that the first records of this format lack
@@ -286,11 +296,17 @@ def _facts(pull: Pull) -> list[tuple[str, str]]:
     ]
     found.append(("time", ", ".join(f"{name} {seconds(value)}" for name, value in phases if value > 0)))
     found += [("https first", told) for told in _https_first(pull)]
+    if (pull.client_cpu or 0.0) > CLIENT_LIMIT:
+        busy = f"its CPU was busy for {pull.client_cpu:.0%} of the transfer, so it may be the limit"
+        found.append(("client", busy))
     if pull.client != "builtin":
         memory = size(pull.max_rss_kb * 1024)
         found.append(("client", f"{pull.client} {pull.client_version}, peak memory {memory}"))
     repeated = f", {pull.n_retries} of them repeated" if pull.n_retries else ""
     found.append(("requests", f"{pull.n_requests}{repeated}"))
+    several = (each.addresses for each in pull.requests if each.addresses and "; " in each.addresses)
+    if addresses := next(several, None):
+        found.append(("addresses", in_words(addresses)))
     return [*found, *explained(pull.failures, ok=pull.ok)]
 
 
@@ -329,6 +345,25 @@ def _https_first(pull: Pull) -> Iterator[str]:
             kind = secure[-1].error_kind
             longer = "; podman 4.3 waits 20 s for HTTPS, 5.4 and 6.1 10 s" if kind == "timeout" else ""
             yield f"{host}: {lost} over HTTPS failed [{kind}], then {spent} over HTTP{longer}"
+
+
+_OUTCOMES = {
+    "connected": "answers",
+    "refused": "refuses the connection",
+    "unreachable": "has no route from here",
+    "timeout": "does not answer",
+    "overtaken": "is slower than the next one",
+}
+
+
+def in_words(addresses: str) -> str:
+    """Write a cell of the column ``addresses`` for people.
+
+    >>> in_words("2001:db8::1 timeout 4.700000; 192.0.2.1 refused 0.000300")
+    '2001:db8::1 does not answer (4.70 s), 192.0.2.1 refuses the connection (0.3 ms)'
+    """
+    cells = (each.split(" ") for each in addresses.split("; "))
+    return ", ".join(f"{ip} {_OUTCOMES.get(code, code)} ({seconds(float(took))})" for ip, code, took in cells)
 
 
 class Meter:

@@ -262,6 +262,7 @@ class _Walk:
             **{f"{stage}_s": value for stage, value in self.spent.items()},
             ttfb_s=_first_byte(blobs),
             hash_cpu_s=run.hash_cpu_s,
+            client_cpu=run.transfer_cpu_s / busy if (busy := self.spent["transfer"]) > 0 else None,
             total_s=run.ended_s,
             cpu_user_s=after.user_s - self.before.user_s,
             cpu_sys_s=after.sys_s - self.before.sys_s,

@@ -159,6 +159,7 @@ def test_the_share_of_being_fastest_comes_with_its_uncertainty() -> None:
         ("cold-at-first", lambda table: table.assign(total_s=table["total_s"].where(table["round"] > 1, 9.0))),
         ("not-shuffled", lambda table: table.assign(order=table["place"].map({"a": 1, "b": 2}))),
         ("other-load", lambda table: table.assign(other_cpu=0.6)),
+        ("client-limit", lambda table: table.assign(client_cpu=0.95)),
         ("digests-differ", lambda table: table.assign(digest=table["place"].map({"a": "sha256:0", "b": "sha256:1"}))),
         ("client-differs", lambda table: table.assign(client_version=np.where(table["round"] > 5, "1", "2"))),
     ],

@@ -19,7 +19,9 @@ import pytest
 from regtools.campaigns.journal import append
 from regtools.pull.http.receiving import Receiver
 from regtools.pull.recorder import Run
+from regtools.pull.records import CLIENT_LIMIT
 from regtools.pull.timing import time_pull
+from regtools.testbed import Link
 from tests.benchmarks.measure import process, ratio
 from tests.support import images
 from tests.support.confs import leading_to
@@ -33,6 +35,25 @@ SIZES = {
     "twenty": [1_100_000] * 20,
     "large": [67_500_000] * 4,
 }
+
+# The least that a pull with pycurl can be: the layers at once, hashed, and nothing measured.
+BARE = """
+import hashlib, pycurl, sys, threading
+
+def fetch(url):
+    found, curl = hashlib.sha256(), pycurl.Curl()
+    curl.setopt(pycurl.URL, url)
+    curl.setopt(pycurl.BUFFERSIZE, 512 * 1024)
+    curl.setopt(pycurl.WRITEFUNCTION, found.update)
+    curl.perform()
+    good.append(url.endswith(found.hexdigest()))
+
+good = []
+threads = [threading.Thread(target=fetch, args=(url,)) for url in sys.argv[1:]]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+sys.exit(good != [True] * len(threads))
+"""
 
 
 class Bench:
@@ -55,10 +76,16 @@ class Bench:
         program = str(Path(sys.executable).with_name("regtools"))
         return [program, "time", f"{self.registry.host}/{name}", "--conf", str(self.conf), *more]
 
+    def blobs(self, name: str) -> list[str]:
+        return [f"http://{self.registry.host}/v2/{name}/blobs/{digest}" for digest in self.digests[name]]
+
+    def bare(self, name: str) -> list[str]:
+        return [sys.executable, "-c", BARE, *self.blobs(name)]
+
     def curl(self, name: str) -> Callable[[], object]:
         command = ["curl", "-sfZ", "--parallel-max", "4"]
-        for digest in self.digests[name]:
-            command += ["-o", os.devnull, f"http://{self.registry.host}/v2/{name}/blobs/{digest}"]
+        for url in self.blobs(name):
+            command += ["-o", os.devnull, url]
         return lambda: subprocess.run(command, capture_output=True, check=True)
 
     def skopeo(self, name: str) -> Callable[[], object]:
@@ -106,6 +133,13 @@ def test_a_verified_pull_takes_little_longer_than_curl_that_hashes_nothing(
     assert found <= most
 
 
+def test_a_verified_pull_takes_little_longer_than_bare_pycurl_that_hashes(bench: Bench) -> None:
+    # Which podman is installed, podman itself is asked at each start: its time is not the client's.
+    found = ratio(process(bench.ours("large", "--podman", "6")), process(bench.bare("large")), rounds=25)
+    print(f"large: {found:.2f} x pycurl and hashlib alone, both as processes")
+    assert found <= 1.45
+
+
 @pytest.mark.parametrize(("name", "most"), [("large", 0.5), ("twenty", 1.0)])
 def test_a_pull_is_faster_than_skopeo(bench: Bench, name: str, most: float) -> None:
     found = ratio(process(bench.ours(name)), bench.skopeo(name), rounds=5)
@@ -150,6 +184,21 @@ def test_a_small_pull_costs_little_cpu_in_a_running_process(bench: Bench) -> Non
         f"two: {min(costs) * 1000:.1f} ms at best, {quarter * 1000:.1f} / {middle * 1000:.1f} ms, quartiles"
     )
     assert quarter <= 0.005
+
+
+def test_the_client_is_the_limit_of_a_fast_link_only(bench: Bench) -> None:
+    shares, costs = {}, []
+    for mbit in (100, 400, 1600, None):
+        with Link(mbit=mbit).open(bench.registry.host) as link:
+            host = bench.registry.host if mbit is None else link.addresses["link"]
+            pulls = [time_pull(f"{host}/twenty", leading_to(host)) for _ in range(5)]
+        assert all(pull.ok for pull in pulls)
+        shares[mbit] = median(pull.client_cpu or 0.0 for pull in pulls)
+        costs += [(pull.client_cpu or 0.0) * pull.transfer_s / (pull.bytes_fetched or 1) for pull in pulls]
+        name = "loopback" if mbit is None else f"{mbit} Mbit/s"
+        print(f"twenty: {name}: the client is busy for {shares[mbit]:.0%} of the transfer")
+    print(f"twenty: above {CLIENT_LIMIT:.0%} from {CLIENT_LIMIT * 8e-9 / min(costs):.1f} Gbit/s on")
+    assert shares[100] < min(CLIENT_LIMIT, shares[None])
 
 
 class Spent:

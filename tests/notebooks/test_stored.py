@@ -91,7 +91,9 @@ def test_bodies_below_needs_are_in_style(path: Path, tmp_path: Path) -> None:
     for cell in chapter.cells:
         cell.source = body(cell.source) if cell.cell_type == "code" else cell.source
     write(chapter, tmp_path / path.name)
-    ruff = [sys.executable, "-m", "ruff", "check", "--config", ROOT / "pyproject.toml", tmp_path / path.name]
+    told = (ROOT / "pyproject.toml").read_text(encoding="utf-8").replace(', "F401"]', "]")
+    (tmp_path / "pyproject.toml").write_text(told, encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff", "check", tmp_path / path.name]
     done = subprocess.run(ruff, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,8 +17,17 @@ def test_a_recorded_pull_comes_back_as_it_was() -> None:
         good = rt.time_pull(bed.image("hello"), bed.conf, platform="linux/amd64")
         bad = rt.time_pull("origin.test/missing:1", bed.conf)
     assert good.ok and not bad.ok and bad.failures
+    assert (good.client_cpu or 0) > 0 and bad.client_cpu is None
     for pull in (good, bad):
         assert Pull.from_dict(json.loads(json.dumps(pull.to_dict()))) == pull
+
+
+def test_a_client_that_was_the_limit_is_marked() -> None:
+    with Testbed(mirrors={}) as bed:
+        pull = rt.time_pull(bed.image("small"), bed.conf)
+    for share, told in ((0.97, True), (0.9, False), (None, False)):
+        text = str(replace(pull, client_cpu=share))
+        assert ("its CPU was busy for 97% of the transfer" in text) is told
 
 
 @pytest.mark.parametrize("spoil", [{"requests": [{"seq": 0}]}, {"failures": [{}]}, {"requests": None}])

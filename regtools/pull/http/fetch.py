@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -24,7 +24,7 @@ from regtools.display import visible
 from regtools.errors import RegtoolsError
 
 from ..recorder import Run
-from .receiving import DIGEST, Begin, Body, Wanted
+from .receiving import DIGEST, Begin, Body, Take, Wanted
 from .tokens import Authorizer, Grant, Order, tokens_in
 from .transport import Client, Exchange
 from .trust import Trust
@@ -167,7 +167,7 @@ def _follow(
 def _gate(wanted: Wanted, body: Body, offset: int) -> Begin:
     """Return what decides, before the first byte, whether an answer's body is the document."""
 
-    def begin(status: int, headers: Mapping[str, str]) -> Callable[[bytes], bool] | None:
+    def begin(status: int, headers: Mapping[str, str]) -> Take | None:
         if status == 200:
             if offset:
                 body.restart()

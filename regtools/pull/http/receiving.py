@@ -17,19 +17,21 @@ import pycurl
 from ..records import Meter
 from .values import Secret, read_text, read_whole
 
-Begin = Callable[[int, Mapping[str, str]], Callable[[bytes], bool] | None]
-
+Take = Callable[[list[bytes]], bool]
+Begin = Callable[[int, Mapping[str, str]], Take | None]
 
 MOST_HEADERS = 64 * 1024  # bytes in all header lines of an answer
 ERROR_BODY = 64 * 1024  # bytes of an error's explanation that are kept
 SAMPLES = 64
+BATCH = 128 * 1024  # bytes; libcurl delivers 16 KiB at a time, which would be many calls of Python
 
 
 class Receiver:
     """The callbacks that libcurl calls with the header lines and the body of one answer.
 
-    The low-speed limit of a body is kept here: libcurl averages over six seconds, so that a fast beginning
-    hides a standstill. An exception in a callback is kept, because libcurl could only print it.
+    The body is handed over in batches: what is decided once a batch takes almost no time. The low-speed limit
+    of a body is kept here: libcurl averages over six seconds, so that a fast beginning hides a standstill. An
+    exception in a callback is kept, because libcurl could only print it.
 
     Attributes:
         status, headers: of the last answer; names in lower case.
@@ -44,10 +46,14 @@ class Receiver:
 
     def __init__(self, begin: Begin, expected: int | None, low_speed: int, low_speed_s: float) -> None:
         self._begin = begin
+        self._begun = False
+        self._take: Take | None = None
+        self._parts: list[bytes] = []
+        self._due = 1  # bytes of the body with which the next batch is handed over
         self._patience_s = low_speed_s
         self._enough_bytes = low_speed * low_speed_s
-        self._mark = (0.0, 0.0)  # when enough had arrived, and how much that was
-        self._take: Callable[[bytes], bool] | None = None
+        self._mark = (0.0, 0)  # when enough had arrived, and how much that was
+        self._end = expected or None
         # One sample a step, one for the last byte and one in reserve for a body longer than declared.
         self._step = -(-expected // (SAMPLES - 2)) if expected else 0
         self._next = self._header_bytes = self.received = self.status = 0
@@ -78,43 +84,58 @@ class Receiver:
 
     def chunk(self, data: bytes) -> int | None:
         """Take a chunk of the body; return -1 to make libcurl stop."""
+        self.received += len(data)
+        self._parts.append(data)
+        return None if self.received < self._due else self.hand_over()
+
+    def hand_over(self) -> int | None:
+        """Hand over what has arrived since the last time; return -1 to make libcurl stop."""
+        parts, self._parts = self._parts, []
         try:
-            return None if self._accepts(data) else -1
+            return None if not parts or self._accepts(parts) else -1
         except Exception as error:
             self.failed = error
             return -1
 
-    def _accepts(self, data: bytes) -> bool:
-        if not self.received:
+    def _accepts(self, parts: list[bytes]) -> bool:
+        if not self._begun:
+            self._begun = True
             self._take = self._begin(self.status, self.headers)
-        self.received += len(data)
-        if self.received >= self._mark[1] + self._enough_bytes or not self._mark[0]:
-            self._mark = (time.perf_counter(), self.received)
-        if self._take is not None:
-            if self._step and self.received >= self._next and len(self._samples) < SAMPLES - 1:
+        if self._take is None:
+            self.kept += b"".join(parts)[: ERROR_BODY - len(self.kept)]
+            self.enough = self.received >= ERROR_BODY
+            return not self.enough
+        self._due = self.received + BATCH
+        if self._end is not None:
+            if self.received >= self._next and len(self._samples) < SAMPLES - 1:
                 self._samples.append((time.perf_counter() - self.started, self.received))
                 self._next = self.received + self._step
-            return self._take(data)
-        self.kept += data[: ERROR_BODY - len(self.kept)]
-        self.enough = self.received >= ERROR_BODY
-        return not self.enough
+            self._due = min(self._due, self._next, self._end + 1)
+        return self._take(parts)
 
     def stalls(self) -> bool:
         """Return whether the body has become too slow to wait for."""
-        self.stalled = bool(self._mark[0]) and time.perf_counter() - self._mark[0] > self._patience_s
+        now = time.perf_counter()
+        if self.received and (not self._mark[1] or self.received >= self._mark[1] + self._enough_bytes):
+            self._mark = (now, self.received)
+        self.stalled = bool(self._mark[1]) and now - self._mark[0] > self._patience_s
         return self.stalled
 
     def sampled(self) -> tuple[tuple[float, int], ...] | None:
         """Return pairs of seconds since the request's start and bytes so far, including the last byte."""
-        if not self._step:
+        if self._end is None:
             return None
         if self._samples and self._samples[-1][1] != self.received:
             self._samples.append((time.perf_counter() - self.started, self.received))
         return tuple((round(seconds, 6), count) for seconds, count in self._samples)
 
 
-def phases(info: Callable[[int], int], secure: bool, reused: bool) -> dict[str, float | None]:
+def phases(
+    info: Callable[[int], int], secure: bool, reused: bool, looked_up_s: float | None
+) -> dict[str, float | None]:
     """Return the phases of a request: libcurl's cumulative microseconds as differences in seconds.
+
+    ``looked_up_s`` is when the host was looked up.
 
     A phase that was not reached is None. A request that fails spends the rest of its time in the phase in
     which it fails.
@@ -123,7 +144,7 @@ def phases(info: Callable[[int], int], secure: bool, reused: bool) -> dict[str, 
     marks = [("ttfb_s", info(pycurl.STARTTRANSFER_TIME_T) / 1e6), ("body_s", total)]
     if not reused:
         marks = [
-            ("dns_s", info(pycurl.NAMELOOKUP_TIME_T) / 1e6),
+            ("dns_s", -1.0 if looked_up_s is None else looked_up_s),
             ("tcp_s", info(pycurl.CONNECT_TIME_T) / 1e6),
             *([("tls_s", info(pycurl.APPCONNECT_TIME_T) / 1e6)] if secure else []),
             *marks,
@@ -131,8 +152,7 @@ def phases(info: Callable[[int], int], secure: bool, reused: bool) -> dict[str, 
     cut: dict[str, float | None] = dict.fromkeys(("dns_s", "tcp_s", "tls_s", "ttfb_s", "body_s"))
     before = 0.0
     for name, mark in marks:
-        # 0 means "never", except for a name that needed no look-up: that time is part of connecting.
-        reached = mark > 0 or (name == "dns_s" and marks[1][1] > 0)
+        reached = mark > 0 or (name == "dns_s" and mark == 0)  # else 0 means "never"
         end = min(max(mark, before), total) if reached else total
         cut[name] = end - before
         before = end
@@ -144,7 +164,6 @@ def phases(info: Callable[[int], int], secure: bool, reused: bool) -> dict[str, 
 
 # The algorithms that are verified, and the form of their digests (image specification, "Digests").
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
-BATCH = 128 * 1024  # bytes; libcurl delivers 16 KiB at a time, too little to hash efficiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +190,7 @@ class Wanted:
 class Body:
     """The part of a document that has arrived: hashed, counted, and written to a file if there is one.
 
-    Hashing and writing happen in batches, so that the memory needed does not depend on the document's size.
+    What arrives is hashed and written at once: the memory needed does not depend on the document's size.
     """
 
     def __init__(self, wanted: Wanted, keep: BinaryIO | None = None, meter: Meter | None = None) -> None:
@@ -180,16 +199,14 @@ class Body:
         self._meter = meter
         self._limit = wanted.limit if wanted.size is None else wanted.size
         self.cpu_s = 0.0
-        self._hashed = 0
+        self.received = 0
         self.restart()
 
     def restart(self) -> None:
         """Discard everything: the document is sent again from its first byte."""
         if self._meter is not None:
-            self._meter.add(-self._hashed)
+            self._meter.add(-self.received)
         self.expect(self._wanted.digest)
-        self._parts: list[bytes] = []
-        self._pending = self._hashed = 0
         self.received = 0
         self.too_long = False
         self.problem: OSError | None = None
@@ -202,43 +219,31 @@ class Body:
         self.digest = digest
         self._hash = hashlib.new(digest.partition(":")[0] if digest else "sha256")
 
-    def take(self, data: bytes) -> bool:
-        """Take a chunk; return False if the document is too long or cannot be written."""
-        self.received += len(data)
+    def take(self, parts: list[bytes]) -> bool:
+        """Take some chunks; return False if the document is too long or cannot be written."""
+        count = sum(map(len, parts))
+        self.received += count
         if self._limit is not None and self.received > self._limit:
             self.too_long = True
-            return False
-        self._parts.append(data)
-        self._pending += len(data)
-        return self._pending < BATCH or self.flush()
-
-    def flush(self) -> bool:
-        """Hash and write what is pending; return False if it cannot be written."""
-        batch = b"".join(self._parts)
-        self._parts.clear()
-        self._pending = 0
         before = time.thread_time()
-        self._hash.update(batch)
+        for part in parts:  # cheaper than joining them
+            self._hash.update(part)
         self.cpu_s += time.thread_time() - before
-        self._hashed += len(batch)
         if self._meter is not None:
-            self._meter.add(len(batch))
+            self._meter.add(count)
         if self._keep is not None:
             try:
-                self._keep.write(batch)
+                self._keep.writelines(parts)
             except OSError as error:
                 self.problem = error
-                return False
-        return True
+        return not self.too_long and self.problem is None
 
     def hashed(self) -> str:
         """Return the digest of what has arrived, with its algorithm."""
-        self.flush()
         return f"{self._hash.name}:{self._hash.hexdigest()}"
 
     def verdict(self) -> tuple[str, str] | None:
         """Return error kind and message if this is not the document that was wanted, else None."""
-        self.flush()
         wanted = self._wanted
         declared = f"{wanted.size} bytes were declared"
         if self.problem is not None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pycurl
 
+from .dialing import Dialer
 from .receiving import MOST_HEADERS, Begin, Receiver, phases
 from .trust import Proxy, Trust, proxy_for
 from .values import Address, Secret
@@ -162,6 +163,7 @@ class Client:
         self._limits = limits
         self._cancelled = cancelled
         self._environ = environ
+        self._peers: dict[int, str] = {}  # local port → address, of connections that may be reused
         self._tls_versions: dict[str, str] = {}  # host → version, of connections that may be reused
 
     def close(self) -> None:
@@ -185,8 +187,8 @@ class Client:
             address: absolute http or https URL.
             headers: request headers; their values are neither shown nor kept.
             begin: called with status and headers before the first byte of the body. It returns a function
-                that takes the chunks and returns False to stop; or None for an explanation, the first 64 KiB
-                of which are kept in ``Exchange.body``.
+                that takes lists of chunks and returns False to stop; or None for an explanation, the first
+                64 KiB of which are kept in ``Exchange.body``.
             trust: whom to trust over TLS.
             expected: bytes of the body, if known; at most 64 ``samples`` are taken then.
             form: fields to post, as ``application/x-www-form-urlencoded``.
@@ -204,6 +206,9 @@ class Client:
         curl.setopt(pycurl.WRITEFUNCTION, receiver.chunk)
         cancelled = self._cancelled
         curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: 1 if cancelled() or receiver.stalls() else 0)
+        dialer = Dialer(address.host, self._limits.connect_s, cancelled)
+        if not proxy.url and "%" not in address.host:  # a proxy's name, and an odd one, are libcurl's
+            dialer.connect_with(curl, address.port)
         tls: list[str] = []
         if address.scheme == "https" and address.shown not in self._tls_versions:
             curl.setopt(pycurl.VERBOSE, 1)  # libcurl reports the TLS version in its log only
@@ -215,11 +220,14 @@ class Client:
         except pycurl.error as problem:
             number, words = problem.args
             failed = trouble_of(curl, number, str(words), self._limits, stalled=receiver.stalled)
-        if receiver.failed is not None:
-            raise receiver.failed
+            if dialer.fault is not None:
+                failed = Trouble(*dialer.fault, repeatable=dialer.fault[0] != "cancelled")
+        receiver.hand_over()
+        if unforeseen := receiver.failed or dialer.failed:
+            raise unforeseen
         if tls:
             self._tls_versions[address.shown] = tls[0]
-        return self._exchange(address, receiver, failed, proxy.shown)
+        return self._exchange(address, receiver, dialer, failed, proxy.shown)
 
     def _configure(self, url: str, headers: Mapping[str, str | Secret], trust: Trust, proxy: Proxy) -> None:
         curl, limits = self._curl, self._limits
@@ -261,9 +269,11 @@ class Client:
             curl.setopt(pycurl.KEYPASSWD, "")  # otherwise OpenSSL asks for one at the terminal
 
     def _exchange(
-        self, address: Address, receiver: Receiver, failed: Trouble | None, proxy: str | None
+        self, address: Address, receiver: Receiver, dialer: Dialer, failed: Trouble | None, proxy: str | None
     ) -> Exchange:
         info = self._curl.getinfo
+        if dialer.ip is not None:
+            self._peers[info(pycurl.LOCAL_PORT)] = dialer.ip
         secure = address.scheme == "https"
         if receiver.oversized:
             failed = Trouble("too-large", f"its header has more than {MOST_HEADERS} bytes")
@@ -275,13 +285,16 @@ class Client:
         wire = {
             "scheme": address.scheme,
             "url_host": address.shown,
-            "remote_ip": info(pycurl.PRIMARY_IP) or None,
+            "remote_ip": (info(pycurl.PRIMARY_IP) or None)
+            if proxy
+            else self._peers.get(info(pycurl.LOCAL_PORT)),
+            "addresses": dialer.row,
             "http_version": _HTTP_VERSIONS.get(int(info(pycurl.INFO_HTTP_VERSION))),
             "tls_version": self._tls_versions.get(address.shown) if secure and status is not None else None,
             "reused": reused,
             "status": status,
             "t0_s": receiver.started - self._origin,
-            **phases(info, secure, bool(reused)),
+            **phases(info, secure, bool(reused), dialer.looked_up(info)),
             "bytes": receiver.received,
             "proxy": proxy,
             "samples": receiver.sampled(),
