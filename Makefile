@@ -133,7 +133,7 @@ fuzz: $(READY)  ## hostile input for every reader and command (SECONDS=600 each,
 
 oldest: .venv-oldest/.ready  ## the same tests with the oldest supported packages
 	# Outputs are compared to the letter, and types checked, with the constrained set only.
-	$(CLEAN) .venv-oldest/bin/python $(PYTEST) -W default $(WORKERS) --ignore tests/notebooks/test_nbval.py \
+	$(CLEAN) .venv-oldest/bin/python $(PYTEST) -W default $(WORKERS) --ignore tests/notebooks/test_nbval.py --ignore tests/notebooks/test_bare.py \
 		--deselect 'tests/test_docs.py::test_what_contributing_names_works[make lint types]'
 	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(WORKERS) -q -W default notebooks
 

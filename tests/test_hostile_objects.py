@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import pkgutil
+import socket
 import types
 import typing
 from collections import abc
@@ -26,7 +27,7 @@ from tests.cli.test_boundary import HOSTILE
 
 SHOWN = ("__str__", "_repr_html_", "to_dict")
 SIMPLE: dict[Any, Any] = {str: HOSTILE, int: 1, float: 1.5, bool: True, bytes: b"\x1b", Any: HOSTILE, object: HOSTILE,
-                          Path: Path("\x1b[31m"), Exception: ValueError(HOSTILE)}  # fmt: skip
+                          Path: Path("\x1b[31m"), Exception: ValueError(HOSTILE), socket.socket: None}  # fmt: skip
 CONF = '[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\nlocation = "m.example"\n'
 
 

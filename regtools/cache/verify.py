@@ -176,7 +176,7 @@ def _traffic(settings: Settings) -> Traffic:
 
 
 def _failed(image: str, settings: Settings, pull: Pull) -> RegtoolsError:
-    reason = str(pull).splitlines()[-1].strip()
+    reason = pull.failures[-1]
     # The cache answers 404 to a refused login and to an unknown image alike.
     hint = (
         "is the login in secrets.env right?" if settings.private else "does the upstream have it, and answer?"
