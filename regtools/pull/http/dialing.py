@@ -66,7 +66,9 @@ class Attempt:
         if number and self.socket is not None:
             self.socket.close()
 
-    def __str__(self) -> str:
+    @property
+    def cell(self) -> str:
+        """What a row keeps of it: address, outcome, seconds."""
         return f"{self.ip} {self.outcome} {self.took_s:.6f}"
 
 
@@ -99,7 +101,7 @@ class Dialer:
     @property
     def row(self) -> str | None:
         """The addresses that were tried, for a row."""
-        return "; ".join(map(str, self.attempts)) or None
+        return "; ".join(each.cell for each in self.attempts) or None
 
     @property
     def ip(self) -> str | None:
