@@ -23,6 +23,11 @@ CASES: dict[str, dict[str, Any]] = {case["id"]: case for case in TABLE["cases"]}
 
 # case → expressions that its output must have, in any order; of must_contain each is looked for as it is, too.
 FACTS: dict[str, tuple[str, ...]] = {
+    "w09-network-insecure": (
+        r"registries\.conf:2:12: warning: '172\.30\.0\.0/16' is a network, and podman knows hosts only",
+        "no registry in that network is meant",
+        r"write one \[\[registry\]\] for each host and port; only Docker's insecure-registries allows a network",
+    ),
     "w12-cache-in-search-list": (
         r"registries\.conf:1:34: warning",
         "nginx is asked for as hub.m.example/nginx, without library/",
