@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from regtools.notebook.exercises import Exercise, load_exercises
-from regtools.notebook.magics import check
+from regtools.notebook.lesson import check
 from tests.notebooks.stored import CHAPTERS, code_cells, prose
 
 EXERCISES = load_exercises()
@@ -48,6 +51,14 @@ def test_the_stored_cell_is_not_attempted(exercise: Exercise) -> None:
 
 @each_exercise
 def test_the_solution_is_correct(exercise: Exercise, capsys: pytest.CaptureFixture[str]) -> None:
+    if exercise.rule.asks:  # the machine has the answer, and the notebook's ! asks it
+        assert exercise.solution == f"!{shlex.join(exercise.rule.asks)}"
+        if shutil.which(exercise.rule.asks[0]) is None:
+            pytest.skip(f"{exercise.rule.asks[0]} is not installed on this machine")
+        said = subprocess.run(exercise.rule.asks, capture_output=True, text=True, check=True).stdout
+        right = answered(exercise.name, "said", capsys, said=said.splitlines())
+        assert right == f"correct, because {exercise.because}\n"
+        return
     assert answered(exercise.name, exercise.solution, capsys) == f"correct, because {exercise.because}\n"
 
 
@@ -64,17 +75,20 @@ def test_each_known_wrong_answer_gets_its_reply(
 
 @each_exercise
 def test_people_are_known_to_be_wrong_in_more_than_one_way(exercise: Exercise) -> None:
-    assert len(exercise.wrong) >= 2
+    assert len(exercise.wrong) >= (1 if exercise.rule.asks else 2)
     assert len({known.reply for known in exercise.wrong} | {exercise.because}) >= 2
 
 
 @each_exercise
-def test_the_chapter_shows_the_question_the_hints_and_the_solution(exercise: Exercise) -> None:
+def test_the_chapter_asks_and_leaves_hints_to_hint(exercise: Exercise) -> None:
     path: Path = IN_CHAPTERS[exercise.name][0]
     text = prose(path)
     _, found, rest = text.partition(f"**Exercise {exercise.name}.** ")
     assert found
     question = rest.split("**Exercise ")[0].split("\n## ")[0]
+    assert exercise.hints
+    if "<details>" not in question:  # hint() and solution() show them
+        return
     shown = re.findall(r"<summary>Hint (\d) of (\d)</summary>\n\n(.+?)\n\n</details>", question, re.DOTALL)
     total = str(len(exercise.hints))
     assert shown == [(str(n), total, hint) for n, hint in enumerate(exercise.hints, 1)]
