@@ -164,7 +164,7 @@ def _bare(text: str) -> str:
     return words
 
 
-_GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:[ ,_'’\u00a0\u202f]\d{3})+(?!\d)")
+_GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2}(?:[ ,_'’\u00a0\u202f]\d{3})+(?!\d)")
 
 
 def _number(value: object, rule: Rule) -> object:

@@ -6,13 +6,15 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from regtools.notebook.exercises import Exercise, load_exercises
+from regtools.notebook.exercises import Exercise, Wrong, grade, load_exercises
 from regtools.notebook.lesson import check
+from tests.notebooks.spellings import spellings
 from tests.notebooks.stored import CHAPTERS, code_cells, prose
 
 EXERCISES = load_exercises()
@@ -71,6 +73,31 @@ def test_each_known_wrong_answer_gets_its_reply(
     given = answered(exercise.name, "given", capsys, given=known.answer)
     assert given == f"not yet: {known.reply}\n"
     assert given.count("\n") == 1
+
+
+@each_exercise
+def test_ten_spellings_of_the_right_answer_are_taken(exercise: Exercise) -> None:
+    if exercise.rule.asks:
+        pytest.skip("only the machine knows the answer; tests/notebook/test_kinds.py spells such answers")
+    taken = spellings(exercise.rule, exercise.expected)
+    assert len(taken) >= 10
+    for answer in [
+        *taken,
+        *exercise.accept,
+        *(s for a in exercise.accept for s in spellings(exercise.rule, a)),
+    ]:
+        assert grade(exercise, answer) == f"correct, because {' '.join(exercise.because.split())}", repr(
+            answer
+        )
+
+
+@pytest.mark.parametrize(
+    "exercise, known", WRONG, ids=[f"{e.name}-{i}" for e in EXERCISES.values() for i in range(len(e.wrong))]
+)
+def test_a_wrong_answer_is_refused_however_it_is_spelt(exercise: Exercise, known: Wrong) -> None:
+    by = replace(exercise.rule, kind=exercise.rule.by, by="word") if exercise.rule.asks else exercise.rule
+    for answer in spellings(by, known.answer):
+        assert grade(exercise, answer) == f"not yet: {' '.join(known.reply.split())}", repr(answer)
 
 
 @each_exercise
