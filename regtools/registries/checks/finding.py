@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from regtools.display import escape, snippet, visible
@@ -54,6 +54,10 @@ class Finding:
         """Return an error of the reader or of name resolution as a finding."""
         shown = error.source_line, error.end_column
         return cls(severity, code or error.label, error.message, error.where, error.hint, fix, *shown)
+
+    def without_fixes(self) -> Finding:
+        """Return the finding alone, where its fixes have not been tried."""
+        return replace(self, fix=None, alternatives=())
 
     def __str__(self) -> str:
         return self.render()
