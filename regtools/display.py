@@ -13,7 +13,11 @@ import sys
 import unicodedata
 from collections.abc import Callable, Container, Iterable, Sequence
 from math import isfinite
-from typing import TextIO
+
+from regtools.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 LIMIT = 120  # columns of source text; longer lines are cut around the caret
 WIDEST = 100  # columns of running text, however wide the terminal is

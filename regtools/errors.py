@@ -11,10 +11,11 @@ Everything raised on purpose by this package belongs to the family.
 
 from __future__ import annotations
 
-from typing import Any
-
 from regtools.display import snippet, visible
-from regtools.values import Frozen
+from regtools.values import TYPE_CHECKING, Frozen
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Place(Frozen):

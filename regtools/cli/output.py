@@ -15,14 +15,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import TYPE_CHECKING, TextIO
 
 from regtools.display import printable, size, terminal_width, visible
 from regtools.display import wrapped as wrapped
 from regtools.errors import Place, RegtoolsError, unreadable, unwritable
 from regtools.files import write_file
+from regtools.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from regtools.pull.records import Meter
     from regtools.registries.checks import Finding, Report
 
