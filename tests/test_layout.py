@@ -68,6 +68,7 @@ LATER: dict[str, tuple[int, dict[str, int]]] = {
         {"ground": 10, "pull": 710, "campaigns": 200, "analysis": 330},
     ),
     "the explorer": (2, {"notebook": 300}),
+    "blobs from a host of their own": (0, {"testbed": 20}),
     # Kinds of answers (sets, numbers, image names, command lines, units, the machine), hint, solution, progress.
     "answers compared by meaning": (3, {"notebook": 410}),
     "phases named at their bars instead of in a legend": (0, {"analysis": 40}),
