@@ -17,9 +17,10 @@ import runpy
 import shlex
 import sys
 from argparse import ArgumentParser
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from html import escape
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -209,15 +210,16 @@ def _command_line(line: str) -> None:
         raise _misuse("regtools", str(error)) from None
     before, status = sys.argv, None
     sys.argv = ["regtools", *words]
+    screen = TextIOWrapper(BytesIO(), encoding="utf-8", newline="\n", write_through=True)
     try:
-        with redirect_stderr(sys.stdout):  # as on a screen: one after the other
+        with redirect_stdout(screen), redirect_stderr(screen):  # one after the other, as on a screen
             runpy.run_module("regtools", run_name="__main__")
     except SystemExit as end:
         status = end.code
     finally:
         sys.argv = before
-    if status:
-        print(f"exit status {status}")
+    screen.seek(0)
+    print(screen.read() + (f"exit status {status}\n" if status else ""), end="")
 
 
 def _check_name(magic: str, name: str | None) -> None:

@@ -218,13 +218,14 @@ def test_a_command_prints_what_it_prints_in_a_terminal(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("registries.conf").write_text("[[registry]]\nlocation = quay.io\n")
-    words = ["check", "registries.conf", "--podman", "6"]
+    Path("old.conf").write_text('[registries.search]\nregistries = ["docker.io"]\n')
     before = list(sys.argv)
-    shell.run_line_magic("regtools", " ".join(words))
-    shown = capsys.readouterr()
-    done = subprocess.run([sys.executable, "-m", "regtools", *words], capture_output=True, text=True)
-    assert (shown.out, shown.err) == (f"{done.stdout}exit status 1\n", "")
-    assert done.returncode == 1 and sys.argv == before
+    for words, status in ((["check", "registries.conf", "--podman", "6"], 1), (["convert", "old.conf"], 0)):
+        shell.run_line_magic("regtools", " ".join(words))
+        shown = capsys.readouterr()
+        done = subprocess.run([sys.executable, "-m", "regtools", *words], capture_output=True, text=True)
+        assert (shown.out, shown.err) == (done.stdout + "exit status 1\n" * status, "")
+        assert done.returncode == status and sys.argv == before
 
 
 def test_a_command_s_errors_are_shown_and_wrong_usage_is_status_2(
