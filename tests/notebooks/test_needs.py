@@ -18,7 +18,7 @@ from tests.notebooks.stored import CHAPTERS, code_cells
 PROJECT = tomli.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CELLS = [(path.stem, cell) for path in CHAPTERS for cell in code_cells(path)]
 # Packages that are installed and used together with one that doctor() names.
-TOGETHER = {"dask": "distributed", "ipykernel": "jupyterlab"}
+TOGETHER = {"dask": "distributed", "ipykernel": "jupyterlab", "IPython": "jupyterlab"}
 BY_PROGRAM = {program: each.tag for each in PARTS for program in each.programs}
 
 
@@ -67,7 +67,7 @@ def test_what_cells_need_is_a_part_that_doctor_names() -> None:
 def test_what_cells_import_is_always_there_or_a_part_that_doctor_names() -> None:
     packages = {name for _, cell in CELLS for name in imported(cell)}
     assert {"pandas", "matplotlib"} <= packages
-    assert packages <= required() | {each.package for each in PARTS}
+    assert {TOGETHER.get(name, name) for name in packages} <= required() | {each.package for each in PARTS}
 
 
 def test_every_package_of_the_readers_desk_is_named_by_doctor() -> None:
