@@ -105,7 +105,6 @@ DOORS = {
     "regtools.toml.reader": ("regtools.toml.diagnosis", "regtools.toml.positions"),
     "regtools.toml.faults": ("regtools.toml.positions",),
     "regtools.toml.toml10": ("regtools.toml.positions",),
-    "regtools.registries.reading.document": ("regtools.toml.positions",),
     # Journals, and pathlib with them: 3 ms, needed with --journal.
     "regtools.cli.time": ("regtools.campaigns.journal",),
     "regtools.registries.conf": ("regtools.registries.checks",),
