@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 Pathlike = str | os.PathLike[str]
 
 
+MOST_SKIPPED = (
+    100_000  # lines that are no rows; a file with more is no journal, and remembering each needs memory
+)
 LONGEST_LINE = 16 << 20  # bytes; a pull with thousands of layers has a thousandth of that
 
 
@@ -218,6 +221,9 @@ def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[i
                 row = row_of(line)
             except RegtoolsError as error:
                 skipped.append((number, error.message))
+                if len(skipped) > MOST_SKIPPED:
+                    trouble = OSError(0, f"more than {MOST_SKIPPED:,} of its lines are no rows of a journal")
+                    raise unreadable(path, trouble, what="the journal") from error
                 continue
             if row is not None and row["row"] in tables:
                 tables[row["row"]].add(number, row)
