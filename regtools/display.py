@@ -24,9 +24,7 @@ _ELLIPSIS = "…"
 _PROGRAM = (
     "podman|regtools|skopeo|buildah|docker|redis-cli|systemctl|loginctl|update-ca-[a-z]+|chmod|chown|setfacl"
 )
-_OBJECT = (
-    "(?:log(?:in|out)|pull|push|run|up|down|status|inspect|convert|time|explain) [^ ]+"  # a verb and a name
-)
+_OBJECT = "(?:log(?:in|out)|pull|push|run|init|up|down|status|verify|inspect|convert|time|explain) [^ ]+"
 _VERB = (
     "build|image|machine|system|bench|cache|check|advise|compare|doctor|lab|testbed|help|toml2json|daemon-reload|"
     "[a-z]*start|[0-7]{3,4}|[a-z]*[+:,=][^ ]*"
