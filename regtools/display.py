@@ -30,10 +30,14 @@ _VERB = (
     "[a-z]*start|[0-7]{3,4}|[a-z]*[+:,=][^ ]*"
 )
 _ARGUMENT = rf"{_OBJECT}|-[^ ]*|[A-Z][A-Z_]+\b[^ ]*|[^ ]*[/.:=@][^ ]+"
+_INSIDE = (
+    "{0,300}"  # characters between two signs, so that a sign without its fellow costs no more than these
+)
 _UNBROKEN = (
-    r"(?<![^ (])(?:'[^']*'|\"[^\"]*\"|`[^`]*`)(?![\w])"
-    r"|[\w.\"-]+ \+?= (?:\[[^\]]*\]|\{[^}]*\}|\"[^\"]*\"|'[^']*'|[^ ]+)"
-    r"|\[[\"'][^\]]*\]|\{[^{}]*\}"
+    rf"(?<![^ (])(?:'[^']{_INSIDE}'|\"[^\"]{_INSIDE}\"|`[^`]{_INSIDE}`)(?![\w])"
+    r"|(?<![\w.\"-])[\w.\"-]+ \+?= "
+    rf"(?:\[[^\]]{_INSIDE}\]|{{[^}}]{_INSIDE}}}|\"[^\"]{_INSIDE}\"|'[^']{_INSIDE}'|[^ ]+)"
+    rf"|\[[\"'][^\]]{_INSIDE}\]|{{[^{{}}]{_INSIDE}}}"
     rf"|(?<![^ (`'\"])(?:sudo )?(?:{_PROGRAM})(?: -[^ ]+)* (?:{_OBJECT}|{_VERB})(?: (?:{_ARGUMENT}))*"
     r"|(?:sudo )?(?:apt|dnf|pip) install [^ ,;|]+(?: (?!and |or |adds )[^ ,;|]+)*"
 )

@@ -42,9 +42,7 @@ if TYPE_CHECKING:
 Pathlike = str | os.PathLike[str]
 
 
-MOST_SKIPPED = (
-    100_000  # lines that are no rows; a file with more is no journal, and remembering each needs memory
-)
+MOST_SKIPPED = 100_000  # unreadable lines; to remember each would take a hundred times its size
 LONGEST_LINE = 16 << 20  # bytes; a pull with thousands of layers has a thousandth of that
 
 
@@ -222,7 +220,7 @@ def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[i
             except RegtoolsError as error:
                 skipped.append((number, error.message))
                 if len(skipped) > MOST_SKIPPED:
-                    trouble = OSError(0, f"more than {MOST_SKIPPED:,} of its lines are no rows of a journal")
+                    trouble = OSError(0, f"more than {MOST_SKIPPED:,} of its lines cannot be read as rows")
                     raise unreadable(path, trouble, what="the journal") from error
                 continue
             if row is not None and row["row"] in tables:
