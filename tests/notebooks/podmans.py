@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 
 CGROUP = "it reads the controllers of its own cgroup, which a container may keep from an ordinary user"
-ORDER = "it lists the images in another order"
 HELP = "it describes --rm in other words"
 WORDS = "it refuses for the same reason in other words"
 
@@ -20,7 +19,6 @@ WORDS = "it refuses for the same reason in other words"
 DIFFERENT = {
     ("02-meet-podman", "both-sides"): ("4.3", CGROUP),
     ("02-meet-podman", "no-socket"): ("4.3", CGROUP),
-    ("02-meet-podman", "docker-commands"): ("5.4", ORDER),
     ("03-first-container", "help"): ("5.4", HELP),
     ("03-first-container", "info"): ("4.3", CGROUP),
     ("10-broken-files-clinic", "patient-3-podman"): ("6.1", WORDS),
