@@ -143,13 +143,29 @@ def axes(height: float, **options: Any) -> Axes:
 
     Args:
         height: in inches.
-        options: of ``plt.subplots``, instead of matplotlib's layout.
+        options: of ``Figure.subplots``, instead of matplotlib's layout.
+    """
+    made: Axes = new_figure(height, layout=None if options else "constrained").subplots(**options)
+    return made
+
+
+def new_figure(
+    height: float, *, dpi: int = DPI, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
+    """Return a new figure of the charts' width, whose PNG fits a notebook.
+
+    Args:
+        height: in inches.
+        dpi: dots per inch.
+        layout: of ``plt.figure``.
     """
     import matplotlib.pyplot as plt
 
-    ax: Axes
-    _, ax = plt.subplots(figsize=(WIDTH, height), dpi=DPI, **(options or {"layout": "constrained"}))
-    return ax
+    from .canvas import use_palette
+
+    made = plt.figure(figsize=(WIDTH, height), dpi=dpi, layout=layout)
+    use_palette(made)
+    return made
 
 
 def figure_of(ax: Axes) -> Figure:
