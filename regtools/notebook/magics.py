@@ -32,6 +32,7 @@ from regtools.toml.reader import decode, read
 from regtools.toml.to_json import read_file, toml_to_json
 
 from .colours import coloured_json, coloured_toml
+from .lesson import hint, solution
 from .needs import transform
 
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
@@ -116,7 +117,11 @@ def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics and show this package's errors as diagnostics; IPython calls this function."""
+    """Register the magics and show this package's errors as diagnostics; IPython calls this function.
+
+    ``hint`` and ``solution``, which a reader calls and no chapter does, come with the magics.
+    """
+    shell.push({"hint": hint, "solution": solution}, interactive=False)
 
     def toml(line: str, cell: str) -> Beside | None:
         return _toml_cell(shell, line, cell)
