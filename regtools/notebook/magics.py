@@ -1,4 +1,4 @@
-"""The notebook's face: ``%regtools``, ``%%toml``, ``%%terminal``, ``%%needs``, diagnostics, ``check``.
+"""The notebook's face: ``%regtools``, ``%%toml``, ``%%terminal``, ``%%needs``, diagnostics.
 
 ``%regtools check registries.conf`` prints what that command prints in a terminal, on every machine: it needs
 neither a shell nor a path.
@@ -32,35 +32,10 @@ from regtools.testbed.practice import latest
 from regtools.toml.reader import decode, read
 from regtools.toml.to_json import read_file, toml_to_json
 
-from .exercises import grade, load_exercises
 from .needs import transform
 
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
 _TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"
-
-
-def check(exercise: str, answer: object = ...) -> None:
-    """Print one line about an answer: *not attempted yet*, *correct, because …* or *not yet: …*.
-
-    Args:
-        exercise: its number, such as ``"06-1"``.
-        answer: any object; ``...`` and None count as not attempted.
-
-    Never raises, so a wrong answer does not stop *Run All*.
-    """
-    try:
-        known = load_exercises()
-    except (RegtoolsError, OSError) as error:
-        print("not yet: the exercises cannot be read:", str(error).splitlines()[0])
-        return
-    try:
-        found = known.get(exercise)
-    except Exception:  # something that cannot even be looked up
-        found = None
-    if found is None:
-        print(f"not yet: there is no such exercise; there are {', '.join(known)}")
-        return
-    print(grade(found, answer))
 
 
 @dataclass(frozen=True, slots=True)

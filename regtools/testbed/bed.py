@@ -117,6 +117,7 @@ def _is_number(value: object) -> bool:
 
 
 ORIGIN = "origin"  # the place that this registry is
+STORAGE = "storage"  # the host of the blobs, if they have one of their own
 NAME = "origin.test"  # the registry in the images' names
 COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")  # OCI distribution specification 1.1
 
@@ -160,6 +161,9 @@ class Testbed(Closing):
             replaces one of these.
         origin: the link in front of the origin, which is tried last; None for the registry's own port.
         tokens: whether every place wants a token first, as Docker Hub does; anybody gets one.
+        storage: whether blobs come from a host of their own, to which every place redirects, as at Docker Hub
+            and quay.io. It is the place ``storage`` in ``addresses`` and ``counters``, has no link, and
+            wants no token.
 
     Raises:
         RegtoolsError: a name that cannot be used, or no process can be started or no port is free.
@@ -176,16 +180,21 @@ class Testbed(Closing):
         images: Mapping[str, Hello | Payload] | None = None,
         origin: Link | None = None,
         tokens: bool = False,
+        storage: bool = False,
     ) -> None:
         self.mirrors: dict[str, Link] = dict(DEFAULT_MIRRORS if mirrors is None else mirrors)
         self._images = {**DEFAULT_IMAGES, **(images or {})}
         for name in self.mirrors:
             check_name(name, "mirror")
+        if storage and STORAGE in self.mirrors:
+            what = f"{STORAGE!r} cannot be the name of a mirror: it is the host of the blobs"
+            raise bad(what, "choose another name, or leave out storage=True")
         for name in self._images:
             check_name(name, "image")
         links = self.mirrors if origin is None else {**self.mirrors, ORIGIN: origin}
         order = {
             "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
+            "storage": STORAGE if storage else None,
             "images": {name: image.to_dict() for name, image in self._images.items()},
             "tokens": tokens,
         }

@@ -185,7 +185,7 @@ def test_beside_reads_files_and_names_them_without_their_folder(tmp_path: Path) 
 
 
 def test_nothing_of_ipython_is_needed_to_check_answers() -> None:
-    code = "import sys, regtools.notebook.magics as n; n.check('06-1', 2); print('IPython' in sys.modules)"
+    code = "import sys, regtools.notebook as n; n.check('06-1', 2); print('IPython' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
     )
