@@ -74,9 +74,8 @@ async def _serve(order: dict[str, Any], control: Control) -> None:
     storage = order.get("storage") or ""
     # The storage comes first: the other places must know its port. Its address is enough, without a token.
     for place, port in {**({storage: 0} if storage else {}), **order["places"]}.items():
-        known = {"place": place, "store": store, "tally": tally, "storage": ports.get(storage)}
-        known["failing"] = failing
-        known["tokens"] = None if place == storage else tokens
+        known = {"place": place, "store": store, "tally": tally, "failing": failing}
+        known |= {"storage": ports.get(storage), "tokens": None if place == storage else tokens}
         handled = Application([(r".*", Endpoint, known)])
         front = Front(handled, place, tally, order.get("idle_s", IDLE_S))
         sockets = bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
@@ -145,8 +144,8 @@ class Endpoint(RequestHandler):
         store: Store,
         tally: Tally,
         tokens: Tokens | None,
-        storage: int | None,
         failing: dict[tuple[str, str], int],
+        storage: int | None,
     ) -> None:
         """Keep what the application was made with; ``storage`` is the port to which blobs are redirected."""
         self.place, self.store, self.tally, self.tokens, self.storage = place, store, tally, tokens, storage
