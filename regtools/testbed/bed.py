@@ -159,7 +159,10 @@ class Testbed(Closing):
         images: name → what to serve besides :data:`~regtools.testbed.images.DEFAULT_IMAGES`; the same name
             replaces one of these.
         origin: the link in front of the origin, which is tried last; None for the registry's own port.
-        tokens: whether every place wants a token first, as Docker Hub does; anybody gets one.
+        tokens: whether every place wants a token first, as Docker Hub does; any client gets one without a
+            login, and none with a login, since there are no accounts.
+        limit: manifests by tag that each place answers; then it answers 429, as Docker Hub does beyond its
+            limit of pulls. A HEAD counts, too. None for no limit.
 
     Raises:
         RegtoolsError: a name that cannot be used, or no process can be started or no port is free.
@@ -176,6 +179,7 @@ class Testbed(Closing):
         images: Mapping[str, Hello | Payload] | None = None,
         origin: Link | None = None,
         tokens: bool = False,
+        limit: int | None = None,
     ) -> None:
         self.mirrors: dict[str, Link] = dict(DEFAULT_MIRRORS if mirrors is None else mirrors)
         self._images = {**DEFAULT_IMAGES, **(images or {})}
@@ -188,6 +192,7 @@ class Testbed(Closing):
             "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
             "images": {name: image.to_dict() for name, image in self._images.items()},
             "tokens": tokens,
+            "limit": limit,
         }
         with ExitStack() as opening:
             self._registry = Helper("registry", order)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +83,9 @@ class Practice(Closing):
         rootless: run as an ordinary user even if this process is root (Linux, needs ``unshare``): as
             ``reader``, user id 1000, with the 65,536 subordinate ids from 100,000 on. No account is created.
 
-    The output of the commands is made the same on every machine: the home folder is shown as ``~``, the port
-    of a testbed's place as ``127.0.0.1:<near>``, and the time of podman's log lines is left out. Containers
-    have no network unless ``--network`` is given.
+    In a command, ``$near`` stands for the address of a testbed's place. The output is made the same on every
+    machine: the home folder is shown as ``~``, that address as ``127.0.0.1:<near>``, and the time of podman's
+    log lines is left out. Containers have no network unless ``--network`` is given.
     """
 
     def __init__(self, conf: Testbed | str | None = None, *, rootless: bool = False) -> None:
@@ -94,7 +94,7 @@ class Practice(Closing):
         self.folder = new_folder()
         self.rootless = rootless and os.geteuid() == 0
         self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid())
-        self._shown = {str(self.folder): "~"}
+        self._addresses: dict[str, str] = {}
         _lay_out(self.folder, rootless=self.rootless)
         self.use(conf)
         _OPEN.append(weakref.ref(self))
@@ -104,11 +104,18 @@ class Practice(Closing):
         """Whether it is open."""
         return self._end.alive
 
-    def use(self, conf: Testbed | str | None) -> None:
-        """Make ``conf`` the registries.conf of later commands; the file is in ``~/.config/containers``."""
+    def use(self, conf: Testbed | str | None, **addresses: str) -> None:
+        """Make ``conf`` the registries.conf of later commands; the file is in ``~/.config/containers``.
+
+        Args:
+            conf: as for the class.
+            **addresses: more servers on loopback: ``corp="127.0.0.1:40123"`` makes ``$corp`` that address in
+                commands, and shows it as ``127.0.0.1:<corp>``.
+        """
         if conf is not None and not isinstance(conf, str):
-            self._shown |= {at: f"127.0.0.1:<{name}>" for name, at in conf.addresses.items()}
+            self._addresses |= conf.addresses
             conf = conf.conf_text
+        self._addresses |= addresses
         text = NOWHERE if conf is None else conf
         (self.folder / SETTINGS / "registries.conf").write_text(text, encoding="utf-8")
 
@@ -127,9 +134,11 @@ class Practice(Closing):
             raise failed("the practice terminal needs Linux", hint)
         if not self.alive:
             raise failed("the practice terminal is closed", "open a new Practice")
-        status, text = _run(self.folder, command, seconds, rootless=self.rootless)
-        for found, shown in self._shown.items():
-            text = re.sub(rf"{re.escape(found)}(?!\d)", shown, text)
+        names = {name.replace("-", "_"): at for name, at in self._addresses.items()}
+        status, text = _run(self.folder, command, seconds, names, rootless=self.rootless)
+        shown = {at: f"127.0.0.1:<{name}>" for name, at in self._addresses.items()}
+        for found, short in {str(self.folder): "~", **shown}.items():
+            text = re.sub(rf"{re.escape(found)}(?!\d)", short, text)
         return Said(LOG_TIME.sub("", text), status)
 
     def close(self) -> None:
@@ -153,7 +162,9 @@ def latest() -> Practice:
     return practice
 
 
-def _run(folder: Path, command: str, seconds: float, *, rootless: bool) -> tuple[int, str]:
+def _run(
+    folder: Path, command: str, seconds: float, variables: Mapping[str, str], *, rootless: bool
+) -> tuple[int, str]:
     start: Sequence[str] = ("sh", "-c", command)
     if rootless:
         start = ("unshare", "--mount", "sh", "-c", ENTER, "sh", str(folder), command)
@@ -163,7 +174,7 @@ def _run(folder: Path, command: str, seconds: float, *, rootless: bool) -> tuple
             process = subprocess.Popen(
                 start,
                 cwd=folder,
-                env=_environment(folder),
+                env={**variables, **_environment(folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -246,5 +257,5 @@ def _clean(folder: Path, rootless: bool, owner: int) -> None:
         return
     if (folder / STORAGE).exists():
         with suppress(RegtoolsError):
-            _run(folder, "podman rm --all --force --time 0", SECONDS, rootless=rootless)
+            _run(folder, "podman rm --all --force --time 0", SECONDS, {}, rootless=rootless)
     remove_folder(folder)

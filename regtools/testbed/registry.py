@@ -12,7 +12,8 @@ counters tell which mirror was asked. Everything it serves is in memory; no requ
 | ``/v2/_catalog?n=&last=``          | repositories in order, ``Link`` to the next page          |
 | ``/token?scope=``                  | a token, where the registry wants one (:mod:`.store`)     |
 
-Everything else is 404, every other method 405, with the error body of the specification. A client that
+Everything else is 404, every other method 405, with the error body of the specification. With a limit, a
+place answers 429 to each tag beyond it; the token service answers 401 to each login. A client that
 begins with a TLS hello, as podman and skopeo do even where ``insecure`` is set, is refused at its first
 byte: a server that waits for a line of HTTP here costs them 10 s.
 """
@@ -36,7 +37,7 @@ from tornado.web import Application, RequestHandler
 
 from .images import build, from_dict
 from .process import Control
-from .store import Key, Store, Tally, Tokens, Unsatisfiable, byte_range, lexical
+from .store import Allowance, Key, Store, Tally, Tokens, Unsatisfiable, byte_range, lexical
 
 CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memory of a slow client
 IDLE_S = 30.0  # for the first byte, for a whole header, and between requests
@@ -64,7 +65,8 @@ async def _serve(order: dict[str, Any], control: Control) -> None:
     store, tally, ports = Store(contents), Tally(), {}
     tokens = Tokens() if order.get("tokens") else None
     for place, port in order["places"].items():
-        known = {"place": place, "store": store, "tally": tally, "tokens": tokens}
+        allowed = Allowance(order.get("limit"))
+        known = {"place": place, "store": store, "tally": tally, "tokens": tokens, "allowed": allowed}
         handled = Application([(r".*", Endpoint, known)])
         front = Front(handled, place, tally, order.get("idle_s", IDLE_S))
         sockets = bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
@@ -124,9 +126,12 @@ class Front(HTTPServer):
 class Endpoint(RequestHandler):
     """Answers every request of one place."""
 
-    def initialize(self, place: str, store: Store, tally: Tally, tokens: Tokens | None) -> None:
+    def initialize(
+        self, place: str, store: Store, tally: Tally, tokens: Tokens | None, allowed: Allowance
+    ) -> None:
         """Keep what the application was made with."""
         self.place, self.store, self.tally, self.tokens = place, store, tally, tokens
+        self.allowed = allowed
         self.kind, self.repository = "other", ""
 
     def set_default_headers(self) -> None:
@@ -177,6 +182,9 @@ class Endpoint(RequestHandler):
 
     async def _token(self) -> None:
         assert self.tokens is not None
+        if "Authorization" in self.request.headers:
+            self._error(401, "UNAUTHORIZED", "incorrect username or password")
+            return
         self._small(self.tokens.grant(self.get_query_arguments("scope")))
 
     async def _ping(self) -> None:
@@ -193,6 +201,10 @@ class Endpoint(RequestHandler):
         self._page("tags", self.store.tags(name), {"name": name})
 
     async def _manifest(self, name: str, reference: str) -> None:
+        if ":" not in reference and not self.allowed.one_more():
+            self.set_header("Retry-After", "0")
+            self._error(429, "TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit.")
+            return
         found = self.store.manifest(name, reference)
         if found is None:
             self._error(404, "MANIFEST_UNKNOWN", "there is no such manifest", {"reference": reference})

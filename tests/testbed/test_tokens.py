@@ -134,3 +134,17 @@ def test_podman_and_skopeo_get_a_token_too(bed: Testbed) -> None:
         assert bed.counters.requests(place="near", kind="manifest", status=200) >= 1
         assert practice.run("skopeo inspect --no-tags docker://origin.test/hello").status == 0
         assert bed.counters.requests(place="near", kind="token") == 2
+
+
+def test_a_login_is_refused_since_there_are_no_accounts(bed: Testbed) -> None:
+    answer = ask(bed, "/token?scope=repository:hello:pull", Authorization="Basic cmVhZGVyOm9sZA==")
+    assert answer.status == 401
+    assert json.loads(answer.text)["errors"][0]["code"] == "UNAUTHORIZED"  # type: ignore[attr-defined]
+
+
+def test_beyond_the_limit_a_tag_is_answered_429_and_a_digest_is_not() -> None:
+    with Testbed(mirrors={"near": Link()}, limit=2) as bed:
+        tags = [ask(bed, "/v2/hello/manifests/latest").status for _ in range(4)]
+        digest = ask(bed, f"/v2/hello/manifests/{bed.images['hello']}").status
+        elsewhere = ask(bed, "/v2/hello/manifests/latest", place="origin").status
+    assert (tags, digest, elsewhere) == ([200, 200, 429, 429], 200, 200)
