@@ -7,13 +7,14 @@ counters tell which mirror was asked. Everything it serves is in memory; no requ
 |------------------------------------|-----------------------------------------------------------|
 | ``/v2/``                           | 200                                                       |
 | ``/v2/<name>/manifests/<tag or digest>`` | index or manifest, as stored (``Accept`` chooses nothing) |
-| ``/v2/<name>/blobs/<digest>``      | config or layer; ``Range`` with 206 and 416               |
+| ``/v2/<name>/blobs/<digest>``      | config or layer; ``Range`` with 206 and 416; from every   |
+|                                    | place 307 to the storage, if blobs have a host of their own |
 | ``/v2/<name>/tags/list?n=&last=``  | tags in order, ``Link`` to the next page                  |
 | ``/v2/_catalog?n=&last=``          | repositories in order, ``Link`` to the next page          |
 | ``/token?scope=``                  | a token, where the registry wants one (:mod:`.store`)     |
 
-Everything else is 404, every other method 405, with the error body of the specification. With a limit, a
-place answers 429 to each tag beyond it; the token service answers 401 to each login. A client that
+Everything else is 404, every other method 405, with the error body of the specification. The token
+service answers 401 to each login. A client that
 begins with a TLS hello, as podman and skopeo do even where ``insecure`` is set, is refused at its first
 byte: a server that waits for a line of HTTP here costs them 10 s.
 """
@@ -37,12 +38,18 @@ from tornado.web import Application, RequestHandler
 
 from .images import build, from_dict
 from .process import Control
-from .store import Allowance, Key, Store, Tally, Tokens, Unsatisfiable, byte_range, lexical
+from .store import Key, Store, Tally, Tokens, Unsatisfiable, byte_range, lexical
 
 CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memory of a slow client
 IDLE_S = 30.0  # for the first byte, for a whole header, and between requests
 HEADER_LIMIT = 64 * 1024
 HTTP_BEGINS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n"  # a method, or the empty line that RFC 9112, 2.2 lets pass
+
+# What Docker Hub answers with; other statuses of a place that fails on purpose have words of our own.
+FAILING = {
+    403: ("DENIED", "requested access to the resource is denied"),
+    429: ("TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit."),
+}
 
 ROUTES = {
     "ping": r"/v2/?",
@@ -55,18 +62,27 @@ ROUTES = {
 
 
 def serve(order: dict[str, Any], control: Control) -> None:
-    """Serve ``order`` until the process ends: ``places`` (name → port, 0 for any), ``images``, ``tokens``."""
+    """Serve ``order`` until the process ends.
+
+    Args:
+        order: ``places`` (name → port, 0 for any), ``images``, ``tokens``, and ``storage``, the name of the
+            place to which the others redirect blobs, or None.
+        control: where to report the ports, and where questions come from.
+    """
     logging.getLogger("tornado").setLevel(logging.CRITICAL)  # clients may send garbage
     asyncio.run(_serve(order, control))
 
 
 async def _serve(order: dict[str, Any], control: Control) -> None:
     contents = {name: build(from_dict(image)) for name, image in order["images"].items()}
-    store, tally, ports = Store(contents), Tally(), {}
+    store, tally, ports = Store(contents), Tally(), dict[str, int]()
+    failing: dict[tuple[str, str], int] = {}
     tokens = Tokens() if order.get("tokens") else None
-    for place, port in order["places"].items():
-        allowed = Allowance(order.get("limit"))
-        known = {"place": place, "store": store, "tally": tally, "tokens": tokens, "allowed": allowed}
+    storage = order.get("storage") or ""
+    # The storage comes first: the other places must know its port. Its address is enough, without a token.
+    for place, port in {**({storage: 0} if storage else {}), **order["places"]}.items():
+        known = {"place": place, "store": store, "tally": tally, "failing": failing}
+        known |= {"storage": ports.get(storage), "tokens": None if place == storage else tokens}
         handled = Application([(r".*", Endpoint, known)])
         front = Front(handled, place, tally, order.get("idle_s", IDLE_S))
         sockets = bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
@@ -74,8 +90,11 @@ async def _serve(order: dict[str, Any], control: Control) -> None:
         ports[place] = sockets[0].getsockname()[1]
 
     def handle(message: str) -> dict[str, Any]:
-        if message == "reset":
-            tally.reset()
+        match message.split():
+            case ["reset"]:
+                tally.reset()
+            case ["fail", place, kind, status]:
+                failing[place, kind] = int(status)
         return {"rows": tally.take()}
 
     digests = {name: content.digest for name, content in contents.items()}
@@ -127,11 +146,17 @@ class Endpoint(RequestHandler):
     """Answers every request of one place."""
 
     def initialize(
-        self, place: str, store: Store, tally: Tally, tokens: Tokens | None, allowed: Allowance
+        self,
+        place: str,
+        store: Store,
+        tally: Tally,
+        tokens: Tokens | None,
+        failing: dict[tuple[str, str], int],
+        storage: int | None,
     ) -> None:
-        """Keep what the application was made with."""
-        self.place, self.store, self.tally, self.tokens = place, store, tally, tokens
-        self.allowed = allowed
+        """Keep what the application was made with; ``storage`` is the port to which blobs are redirected."""
+        self.place, self.store, self.tally, self.tokens, self.storage = place, store, tally, tokens, storage
+        self.failing = failing
         self.kind, self.repository = "other", ""
 
     def set_default_headers(self) -> None:
@@ -150,7 +175,10 @@ class Endpoint(RequestHandler):
                     break
                 self.kind = kind
                 asked = match.groupdict()
-                if self._may_ask(asked.get("name")):
+                if status := self.failing.get((self.place, kind)):
+                    self.set_header("Retry-After", "0")
+                    self._error(status, *FAILING.get(status, ("UNAVAILABLE", "this place fails on purpose")))
+                elif self._may_ask(asked.get("name")):
                     await getattr(self, f"_{kind}")(**asked)
                 return
         self._error(404, "UNSUPPORTED", "there is no such endpoint", {"path": path})
@@ -201,10 +229,6 @@ class Endpoint(RequestHandler):
         self._page("tags", self.store.tags(name), {"name": name})
 
     async def _manifest(self, name: str, reference: str) -> None:
-        if ":" not in reference and not self.allowed.one_more():
-            self.set_header("Retry-After", "0")
-            self._error(429, "TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit.")
-            return
         found = self.store.manifest(name, reference)
         if found is None:
             self._error(404, "MANIFEST_UNKNOWN", "there is no such manifest", {"reference": reference})
@@ -219,6 +243,11 @@ class Endpoint(RequestHandler):
             self._error(404, "BLOB_UNKNOWN", "there is no such blob", {"digest": reference})
             return
         self.repository = name
+        if self.storage is not None:
+            self.set_header("Location", f"http://127.0.0.1:{self.storage}{self.request.uri}")
+            self.set_header("Content-Length", 0)
+            self._begin(307)
+            return
         self.set_header("Accept-Ranges", "bytes")
         self.set_header("Cache-Control", "max-age=31536000")
         await self._send(reference, "application/octet-stream", data, ranges=True)

@@ -166,19 +166,6 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     return start, stop
 
 
-class Allowance:
-    """How many pulls by tag a place still answers; None for no limit."""
-
-    def __init__(self, pulls: int | None) -> None:
-        self._left = pulls
-
-    def one_more(self) -> bool:
-        """Return whether one more pull is allowed, and count it."""
-        if self._left is not None:
-            self._left -= 1
-        return self._left is None or self._left >= 0
-
-
 class Tokens:
     """The tokens of one registry."""
 

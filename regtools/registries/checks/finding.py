@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from regtools.display import escape, snippet, visible
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import Place, RegtoolsError, paragraphs
 
 from .fixes import Fix, apply_all, difference
 from .rules import ERROR, NOTE, WARNING
@@ -55,6 +55,10 @@ class Finding:
         shown = error.source_line, error.end_column
         return cls(severity, code or error.label, error.message, error.where, error.hint, fix, *shown)
 
+    def without_fixes(self) -> Finding:
+        """Return the finding alone, where its fixes have not been tried."""
+        return replace(self, fix=None, alternatives=())
+
     def __str__(self) -> str:
         return self.render()
 
@@ -64,18 +68,27 @@ class Finding:
             return []
         return snippet(self.source_line, self.where.line, self.where.column, self.end_column)
 
-    def render(self, *, colour: bool = False) -> str:
-        """Return the text form: place, severity, message, the line with a caret, hint and fix."""
-        word = f"{self.severity}:"
-        word = f"\x1b[1;{_INKS[self.severity][0]}m{word}\x1b[0m" if colour else word
+    def render(self, *, colour: bool = False, width: int | None = None) -> str:
+        """Return the text form: place, severity, message, the line with a caret, hint and fix.
+
+        Args:
+            colour: whether the severity has a colour.
+            width: columns at which message, hint and effect are wrapped; None never wraps. What a fix writes
+                is never wrapped.
+        """
         place = visible(str(self.where)) + ": " if self.where else ""
-        lines = [f"{place}{word} {visible(self.message)} [{visible(self.code)}]", *self._snippet]
+        head = f"{place}{self.severity}:"
+        lines = paragraphs(visible(f"{self.message} [{self.code}]"), f"{head} ", width)
+        if colour:
+            ink = f"\x1b[1;{_INKS[self.severity][0]}m{self.severity}:\x1b[0m"
+            lines[0] = place + ink + lines[0][len(head) :]
+        lines += self._snippet
         if self.hint:
-            lines.append(f"  hint: {visible(self.hint)}")
+            lines += paragraphs(visible(self.hint), "  hint: ", width)
         for word, fix in self._fixes:
             lines.append(f"  {word}:")
             lines += [f"    {visible(line)}".rstrip() for line in fix.text.splitlines()]
-            lines += [f"  {visible(fix.effect)}"] if fix.effect else []
+            lines += paragraphs(visible(fix.effect), "  ", width) if fix.effect else []
         return "\n".join(lines)
 
     @property
