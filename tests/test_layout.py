@@ -58,6 +58,10 @@ BUDGET = {
 LATER: dict[str, tuple[int, dict[str, int]]] = {
     "podman 6.1, hostile drop-ins, hostile input": (0, {"registries": 80, "pull": 180, "testbed": 20}),
     "%%needs": (1, {"notebook": 60}),
+    "%regtools, a practice terminal without a network, places that fail": (
+        0,
+        {"notebook": 30, "testbed": 45},
+    ),
     "formats, completion, manual pages": (6, {"cli": 240}),
     "rules as data, tried fixes, neighbours' files, explain in twenty lines": (
         13,

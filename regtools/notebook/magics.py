@@ -1,4 +1,7 @@
-"""The notebook's face: ``%%toml``, ``%%terminal``, ``%%needs``, diagnostics.
+"""The notebook's face: ``%regtools``, ``%%toml``, ``%%terminal``, ``%%needs``, diagnostics.
+
+``%regtools check registries.conf`` prints what that command prints in a terminal, on every machine: it needs
+neither a shell nor a path.
 
 ``%%terminal`` types the cell into the practice terminal that was opened last (see
 :mod:`regtools.testbed.practice`); ``%%terminal NAME`` also binds its output to a variable, as text.
@@ -10,10 +13,14 @@ from __future__ import annotations
 
 import keyword
 import os
+import runpy
 import shlex
+import sys
 from argparse import ArgumentParser
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from html import escape
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -122,6 +129,7 @@ def load_ipython_extension(shell: Any) -> None:
 
     terminal.__doc__ = "Type this cell into the practice terminal opened last; NAME keeps its output as text."
     shell.register_magic_function(terminal, "cell", "terminal")
+    shell.register_magic_function(_command_line, "line", "regtools")
     if transform not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(transform)
     # IPython calls this method of an exception instead of printing a traceback; only notebooks need it.
@@ -132,6 +140,7 @@ def unload_ipython_extension(shell: Any) -> None:
     """Take back what :func:`load_ipython_extension` did."""
     for name in ("toml", "terminal"):
         shell.magics_manager.magics["cell"].pop(name, None)
+    shell.magics_manager.magics["line"].pop("regtools", None)
     if transform in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(transform)
     if hasattr(RegtoolsError, "_render_traceback_"):
@@ -168,6 +177,26 @@ def _terminal_cell(shell: Any, line: str, cell: str) -> None:
     print(said, end="")
 
 
+def _command_line(line: str) -> None:
+    """Run a command of regtools as in a terminal; a status other than 0 gets its own line."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:  # a quote that is not closed
+        raise _misuse("regtools", str(error)) from None
+    before, status = sys.argv, None
+    sys.argv = ["regtools", *words]
+    screen = TextIOWrapper(BytesIO(), encoding="utf-8", newline="\n", write_through=True)
+    try:
+        with redirect_stdout(screen), redirect_stderr(screen):  # one after the other, as on a screen
+            runpy.run_module("regtools", run_name="__main__")
+    except SystemExit as end:
+        status = end.code
+    finally:
+        sys.argv = before
+    screen.seek(0)
+    print(screen.read() + (f"exit status {status}\n" if status else ""), end="")
+
+
 def _check_name(magic: str, name: str | None) -> None:
     if name and (not name.isidentifier() or keyword.iskeyword(name)):
         raise _misuse(magic, f"{name!r} cannot be the name of a variable")
@@ -177,7 +206,7 @@ def _misuse(magic: str, message: str) -> Exception:
     """Return the error that IPython shows as one line."""
     from IPython.core.error import UsageError
 
-    return UsageError(f"%%{magic}: {message}")
+    return UsageError(f"{'%' if magic == 'regtools' else '%%'}{magic}: {message}")
 
 
 class _Parser(ArgumentParser):

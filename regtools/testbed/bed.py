@@ -268,6 +268,24 @@ class Testbed(Closing):
         """Start to count from zero."""
         self._registry.ask({"do": "reset"})
 
+    def fail(self, place: str, kind: str, status: int | None) -> None:
+        """Let a place answer every request of one kind with a status, as a faulty or closed registry does.
+
+        Args:
+            place: a mirror's name, or ``origin``.
+            kind: ``ping``, ``manifest`` or ``blob``.
+            status: the HTTP status, 400 to 599; None ends it.
+
+        Raises:
+            RegtoolsError: there is no such place or kind, or it is not a status of failure.
+        """
+        if place not in self.addresses or kind not in ("ping", "manifest", "blob"):
+            hint = f"places: {', '.join(self.addresses)}; kinds: ping, manifest, blob"
+            raise bad(f"the testbed has no {kind!r} at {place!r}", hint)
+        if status is not None and status not in range(400, 600):
+            raise bad(f"{status!r} is not a status of failure", "give one from 400 to 599, or None")
+        self._registry.ask({"do": f"fail {place} {kind} {status or 0}"})
+
     def write_conf(self, path: str | os.PathLike[str], *, keep: bool = True) -> Path:
         """Write :attr:`conf_text` to a new file, and return its path.
 

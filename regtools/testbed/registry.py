@@ -69,12 +69,13 @@ def serve(order: dict[str, Any], control: Control) -> None:
 async def _serve(order: dict[str, Any], control: Control) -> None:
     contents = {name: build(from_dict(image)) for name, image in order["images"].items()}
     store, tally, ports = Store(contents), Tally(), dict[str, int]()
+    failing: dict[tuple[str, str], int] = {}
     tokens = Tokens() if order.get("tokens") else None
     storage = order.get("storage") or ""
     # The storage comes first: the other places must know its port. Its address is enough, without a token.
     for place, port in {**({storage: 0} if storage else {}), **order["places"]}.items():
-        known = {"place": place, "store": store, "tally": tally, "storage": ports.get(storage)}
-        known["tokens"] = None if place == storage else tokens
+        known = {"place": place, "store": store, "tally": tally, "failing": failing}
+        known |= {"storage": ports.get(storage), "tokens": None if place == storage else tokens}
         handled = Application([(r".*", Endpoint, known)])
         front = Front(handled, place, tally, order.get("idle_s", IDLE_S))
         sockets = bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
@@ -82,8 +83,11 @@ async def _serve(order: dict[str, Any], control: Control) -> None:
         ports[place] = sockets[0].getsockname()[1]
 
     def handle(message: str) -> dict[str, Any]:
-        if message == "reset":
-            tally.reset()
+        match message.split():
+            case ["reset"]:
+                tally.reset()
+            case ["fail", place, kind, status]:
+                failing[place, kind] = int(status)
         return {"rows": tally.take()}
 
     digests = {name: content.digest for name, content in contents.items()}
@@ -135,10 +139,17 @@ class Endpoint(RequestHandler):
     """Answers every request of one place."""
 
     def initialize(
-        self, place: str, store: Store, tally: Tally, tokens: Tokens | None, storage: int | None
+        self,
+        place: str,
+        store: Store,
+        tally: Tally,
+        tokens: Tokens | None,
+        failing: dict[tuple[str, str], int],
+        storage: int | None,
     ) -> None:
         """Keep what the application was made with; ``storage`` is the port to which blobs are redirected."""
         self.place, self.store, self.tally, self.tokens, self.storage = place, store, tally, tokens, storage
+        self.failing = failing
         self.kind, self.repository = "other", ""
 
     def set_default_headers(self) -> None:
@@ -157,7 +168,9 @@ class Endpoint(RequestHandler):
                     break
                 self.kind = kind
                 asked = match.groupdict()
-                if self._may_ask(asked.get("name")):
+                if status := self.failing.get((self.place, kind)):
+                    self._error(status, "UNAVAILABLE", "this place fails on purpose")
+                elif self._may_ask(asked.get("name")):
                     await getattr(self, f"_{kind}")(**asked)
                 return
         self._error(404, "UNSUPPORTED", "there is no such endpoint", {"path": path})
