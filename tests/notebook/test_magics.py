@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 import regtools as rt
+from regtools import notebook
 from regtools.notebook.magics import Beside, beside, examine
 from regtools.testbed import Practice
 
@@ -208,6 +209,11 @@ def test_a_refused_file_is_examined_whole_and_shows_itself(tmp_path: Path) -> No
     }
     with pytest.raises(rt.RegtoolsError, match="no such file"):
         examine(tmp_path / "none.conf")
+
+
+def test_hint_and_solution_are_there_without_an_import(shell: InteractiveShell) -> None:
+    assert shell.user_ns["hint"] is notebook.hint
+    assert shell.user_ns["solution"] is notebook.solution
 
 
 def test_a_command_prints_what_it_prints_in_a_terminal(
