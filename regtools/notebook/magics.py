@@ -32,8 +32,10 @@ from regtools.testbed.practice import latest
 from regtools.toml.reader import decode, read
 from regtools.toml.to_json import read_file, toml_to_json
 
+from .lesson import hint, solution
 from .needs import transform
 
+_OFFERED = {"hint": hint, "solution": solution}  # for readers to type; cells import what they use
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
 _TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"
 
@@ -116,7 +118,11 @@ def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics and show this package's errors as diagnostics; IPython calls this function."""
+    """Register the magics and show this package's errors as diagnostics; IPython calls this function.
+
+    ``hint`` and ``solution``, which a reader calls and no chapter does, come with the magics.
+    """
+    shell.push({"hint": hint, "solution": solution}, interactive=False)
 
     def toml(line: str, cell: str) -> Beside | None:
         return _toml_cell(shell, line, cell)
@@ -132,6 +138,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magic_function(_command_line, "line", "regtools")
     if transform not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(transform)
+    shell.push(_OFFERED, interactive=False)
     # IPython calls this method of an exception instead of printing a traceback; only notebooks need it.
     RegtoolsError._render_traceback_ = _diagnostic  # type: ignore[attr-defined]
 
@@ -143,6 +150,7 @@ def unload_ipython_extension(shell: Any) -> None:
     shell.magics_manager.magics["line"].pop("regtools", None)
     if transform in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(transform)
+    shell.drop_by_id(_OFFERED)
     if hasattr(RegtoolsError, "_render_traceback_"):
         del RegtoolsError._render_traceback_
 
