@@ -35,6 +35,7 @@ from .colours import coloured_json, coloured_toml
 from .lesson import hint, solution
 from .needs import transform
 
+_OFFERED = {"hint": hint, "solution": solution}  # for readers to type; cells import what they use
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
 _BLOCK = "display:inline-block;vertical-align:top;max-width:100%;padding-right:2em;padding-bottom:0.5em"
 _PRE = "background:none;overflow-x:auto"
@@ -137,6 +138,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magic_function(_command_line, "line", "regtools")
     if transform not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(transform)
+    shell.push(_OFFERED, interactive=False)
     # IPython calls this method of an exception instead of printing a traceback; only notebooks need it.
     RegtoolsError._render_traceback_ = _diagnostic  # type: ignore[attr-defined]
 
@@ -148,6 +150,7 @@ def unload_ipython_extension(shell: Any) -> None:
     shell.magics_manager.magics["line"].pop("regtools", None)
     if transform in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(transform)
+    shell.drop_by_id(_OFFERED)
     if hasattr(RegtoolsError, "_render_traceback_"):
         del RegtoolsError._render_traceback_
 

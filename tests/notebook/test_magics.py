@@ -242,3 +242,10 @@ def test_a_command_s_errors_are_shown_and_wrong_usage_is_status_2(
     assert shown.err == "" and "--no-such-option" in shown.out and shown.out.endswith("exit status 2\n")
     with pytest.raises(UsageError, match=r"^%regtools: No closing quotation"):
         shell.run_line_magic("regtools", "explain 'nginx")
+
+
+def test_a_reader_may_type_hint_and_solution_without_an_import(shell: InteractiveShell) -> None:
+    assert {"hint", "solution"} <= set(shell.user_ns)
+    shell.run_line_magic("unload_ext", "regtools")
+    assert not {"hint", "solution"} & set(shell.user_ns)
+    shell.run_line_magic("load_ext", "regtools")

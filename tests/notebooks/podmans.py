@@ -29,6 +29,14 @@ DIFFERENT = {
     ("10-broken-files-clinic", "patient-3-podman"): ("6.1", WORDS),
     ("10-broken-files-clinic", "patient-4-podman"): ("6.1", WORDS),
     ("10-broken-files-clinic", "patient-5-podman"): ("6.1", WORDS),
+    # messages.md has the words of each release, and test_messages.py compares them.
+    ("14-when-a-pull-fails", "tag-unknown"): ("6.1", WORDS),
+    ("14-when-a-pull-fails", "platform-unknown"): ("5.4", WORDS),
+    ("14-when-a-pull-fails", "plain-pull"): ("6.1", WORDS),
+    ("14-when-a-pull-fails", "unknown-authority"): ("5.4", WORDS),
+    ("14-when-a-pull-fails", "certs-d"): ("5.4", WORDS),
+    ("14-when-a-pull-fails", "stale-login"): ("6.1", WORDS),
+    ("14-when-a-pull-fails", "too-many"): ("6.1", WORDS),
 }
 
 
