@@ -11,7 +11,6 @@ import regtools.notebook as notebook
 from regtools.notebook import check, hint, lesson, progress, solution
 from regtools.notebook.exercises import load_exercises
 
-
 ANSWERS = {
     "06-1": "2",
     "06-2": "'aliases'",
