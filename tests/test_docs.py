@@ -115,7 +115,7 @@ def test_every_target_has_a_line_of_help(root: Path) -> None:
 def test_the_parts_of_make_test_are_targets_with_a_budget(root: Path) -> None:
     assert set(parts.EVERY) <= targets(root)
     assert sum(parts.BUDGET.values()) <= 300 + sum(parts.LATER.values())
-    assert sum(parts.EVERY.values()) <= 75 * 60
+    assert sum(parts.EVERY.values()) <= 75 * 60 + sum(parts.LATER_LONG.values())
 
 
 def test_the_table_of_parts_tells_what_failed_and_the_sum() -> None:
