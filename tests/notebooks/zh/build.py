@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 from regtools.notebook import lesson
 from regtools.notebook.language import VARIABLE
+from tests.notebooks.zh import codes
 from tests.notebooks.zh.check import match
 from tests.notebooks.zh.english import Unit, blocks, exercises, joined, swapped, texts, units
 from tests.notebooks.zh.rules import LINK
@@ -126,6 +127,7 @@ def _picture(unit: Unit) -> str:
 BUILDERS: dict[str, Callable[[Unit], str]] = {
     "chapter": _chapter,
     "page": _page,
+    "codes": lambda unit: codes.page(read_table(unit)),
     "exercises": _exercises,
     "picture": _picture,
 }
