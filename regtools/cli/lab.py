@@ -118,7 +118,7 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
 
 
 def _files(source: Path) -> list[Path]:
-    hidden = ("__pycache__",)
+    hidden = ("__pycache__", "web")  # web: sources of the web edition, in a checkout
     return [
         path
         for path in sorted(source.rglob("*"))
