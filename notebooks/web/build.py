@@ -113,7 +113,7 @@ def book(site: Path) -> None:
     for page in WEB.glob("*.md"):
         shutil.copy(page, stage)
     site.mkdir(parents=True, exist_ok=True)
-    words = ["-b", "html", "-W", "--keep-going", "-q", "-d", str(WORK / "doctrees")]
+    words = ["-b", "html", "-W", "--keep-going", "-q", "-j", "auto", "-d", str(WORK / "doctrees")]
     run("sphinx", *words, str(stage), str(site))
 
 
@@ -155,7 +155,7 @@ def codes(folder: Path) -> None:
 def code_page(lines: list[str]) -> Iterator[str]:
     """Yield the page of a code as Markdown: indented lines are TOML."""
     inside = False
-    for line in [*lines[:1], "", *lines[1:]]:
+    for line in [f"Severity: {lines[0].rpartition(' ')[2]}.", "", *lines[1:]]:
         indented = line.startswith("    ")
         if indented and not inside:
             yield "```toml"
@@ -270,6 +270,7 @@ def explorer(site: Path) -> None:
     names = json.dumps([toml.name, ours.name])
     (target / "wheels.js").write_text(f"export const WHEELS = {names};\n", "utf-8")
     kept = [path for path in sorted(target.iterdir()) if path.name != "sw.js"]
+    kept.append(site / "_static" / "icon.svg")
     runtime = site / "live" / "static" / "pyodide"
     kept += [path for path in sorted(runtime.iterdir()) if path.name != "pyodide.js"]
     files = ["./", *(Path(os.path.relpath(path, target)).as_posix() for path in kept)]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from docutils.nodes import document
+from sphinx.application import Sphinx
+
 from regtools import __version__
 
 project = "regtools"
@@ -22,6 +27,8 @@ napoleon_numpy_docstring = False
 
 html_theme = "sphinx_book_theme"
 html_title = "regtools: podman and its registries"
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_copy_source = False
@@ -36,3 +43,26 @@ templates_path = ["_templates"]
 pygments_style = "default"
 # Broken TOML is what many pages are about; the highlighter then goes on in its relaxed mode.
 suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
+
+
+def add_live_button(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: document | None
+) -> None:
+    """Add the button that opens a chapter live; the theme's own knows no address relative to the page."""
+    if context.get("page_source_suffix") == ".ipynb":
+        address = context["pathto"]("live/notebooks/index.html", 1)
+        context["header_buttons"].insert(
+            0,
+            {
+                "type": "link",
+                "url": f"{address}?path={pagename}.ipynb",
+                "tooltip": "Run this chapter in the browser",
+                "icon": "fas fa-rocket",
+                "label": "live",
+            },
+        )
+
+
+def setup(app: Sphinx) -> None:
+    """Add what is ours to the pages."""
+    app.connect("html-page-context", add_live_button, priority=600)
