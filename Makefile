@@ -101,6 +101,7 @@ data: $(READY)  ## measure again what data/ records (45 minutes; nothing else ma
 	$(CLEAN) $(BIN)/python -m tests.recorded.measure_failover
 	$(CLEAN) $(BIN)/python -m tests.recorded.measure_mirrors
 	$(CLEAN) $(BIN)/python -m tests.recorded.measure_cache
+	$(CLEAN) $(BIN)/python -m tests.recorded.measure_vantages
 
 test-long:  ## everything: full sizes, benchmarks, oldest packages, other Pythons (75 minutes)
 	@MAKEOVERRIDES='$(MAKEOVERRIDES)' $(PYTHON) tests/parts.py --long

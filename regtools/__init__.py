@@ -15,11 +15,13 @@ Importing this package loads no module of it; each name is loaded when it is fir
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+from .values import TYPE_CHECKING
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import testbed as testbed
     from .analysis import charts as charts
     from .analysis.advice.advise import advise as advise

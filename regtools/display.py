@@ -13,12 +13,37 @@ import sys
 import unicodedata
 from collections.abc import Callable, Container, Iterable, Sequence
 from math import isfinite
-from typing import TextIO
+
+from regtools.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 LIMIT = 120  # columns of source text; longer lines are cut around the caret
 WIDEST = 100  # columns of running text, however wide the terminal is
 _LEFT = 40  # columns kept before the caret of a cut line
 _ELLIPSIS = "…"
+# What a reader copies, and what is one thing although it holds blanks: text in quotes, a statement of TOML,
+# a list or an inline table, a command with its options, names and places.
+_PROGRAM = (
+    "podman|regtools|skopeo|buildah|docker|redis-cli|systemctl|loginctl|update-ca-[a-z]+|chmod|chown|setfacl"
+)
+_OBJECT = (
+    "(?:log(?:in|out)|pull|push|run|up|down|status|inspect|convert|time|explain) [^ ]+"  # a verb and a name
+)
+_VERB = (
+    "build|image|machine|system|bench|cache|check|advise|compare|doctor|lab|testbed|help|toml2json|daemon-reload|"
+    "[a-z]*start|[0-7]{3,4}|[a-z]*[+:,=][^ ]*"
+)
+_ARGUMENT = rf"{_OBJECT}|-[^ ]*|[A-Z][A-Z_]+\b[^ ]*|[^ ]*[/.:=@][^ ]+"
+_UNBROKEN = (
+    r"(?<![^ (])(?:'[^']*'|\"[^\"]*\"|`[^`]*`)(?![\w])"
+    r"|[\w.\"-]+ \+?= (?:\[[^\]]*\]|\{[^}]*\}|\"[^\"]*\"|'[^']*'|[^ ]+)"
+    r"|\[[\"'][^\]]*\]|\{[^{}]*\}"
+    rf"|(?<![^ (`'\"])(?:sudo )?(?:{_PROGRAM})(?: -[^ ]+)* (?:{_OBJECT}|{_VERB})(?: (?:{_ARGUMENT}))*"
+    r"|(?:sudo )?(?:apt|dnf|pip) install [^ ,;|]+(?: (?!and |or |adds )[^ ,;|]+)*"
+)
+_GLUE = "\0"  # no text that is shown holds one
 _SECRETS = "pass|passwd|password|auth|token|identitytoken|secret"
 _SECRET = rf"""(?i)((?<![\w-])["']?(?:{_SECRETS})["']?\s*[=:：＝]\s*)(.+)"""
 
@@ -207,28 +232,44 @@ def terminal_width(stream: TextIO | None = None) -> int:
         return 80
 
 
-def text_width() -> int:
-    """Return the columns of running text: those of the terminal, 40 at least and 100 at most."""
-    return max(min(terminal_width(), WIDEST), 40)
+def text_width(stream: TextIO | None = None) -> int:
+    """Return the columns of running text: those of the terminal, 40 at least and 100 at most.
+
+    Args:
+        stream: where the text goes; None for standard output.
+    """
+    return max(min(terminal_width(stream), WIDEST), 40)
 
 
-def wrapped(text: str, first: str = "", rest: str | None = None) -> list[str]:
+def wrapped(text: str, first: str = "", rest: str | None = None, *, width: int | None = None) -> list[str]:
     """Break a text between words into lines that fit the terminal, see :func:`text_width`.
 
-    A word is never broken, however long: names and commands are copied from the screen.
+    A word is never broken, however long, and nor is what a reader copies from the screen or must see in one
+    piece: a command with its arguments, a statement of TOML, a text in quotes.
 
     Args:
         text: one paragraph; control characters become escapes.
         first: text before the first line.
         rest: text before each further line; None for that of the first.
+        width: columns of a line; None for those of the terminal.
+
+    >>> print(*wrapped("to log in, run podman login reg.example", width=26), sep="\\n")
+    to log in, run
+    podman login reg.example
     """
-    width = text_width()
+    width = text_width() if width is None else width
+    text, rest = visible(text), first if rest is None else rest
+    if columns(first) + columns(text) <= width:
+        return [first + text]
+    text = re.sub(_UNBROKEN, lambda found: found[0].replace(" ", _GLUE), text)
     lines, line, blank = [], first, ""  # each command calls this as it starts: importing textwrap takes 1 ms
-    for word in visible(text).split(" "):
-        if blank and columns(line) + 1 + columns(word) > width:
+    if columns(first) > width // 2:  # where a path leaves no room, the text begins below it
+        line, blank = first.removesuffix(" "), " "
+    for word in text.split(" "):
+        if blank and columns(line) + 1 + columns(word.replace(_GLUE, " ")) > width:
             lines.append(line.rstrip())
-            line, blank = first if rest is None else rest, ""
-        line, blank = line + blank + word, " "
+            line, blank = rest, ""
+        line, blank = line + blank + word.replace(_GLUE, " "), " "
     return [*lines, line]
 
 

@@ -11,10 +11,11 @@ Everything raised on purpose by this package belongs to the family.
 
 from __future__ import annotations
 
-from typing import Any
+from regtools.display import snippet, visible, wrapped
+from regtools.values import TYPE_CHECKING, Frozen
 
-from regtools.display import snippet, visible
-from regtools.values import Frozen
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Place(Frozen):
@@ -121,20 +122,26 @@ class RegtoolsError(Exception):
     def __str__(self) -> str:
         return self.render()
 
-    def render(self, *, colour: bool = False) -> str:
-        """Return the text form: place, message, the line with a caret, and the hint."""
-        head = f"{self.where}: " if self.where else ""
-        lines = [f"{head}error: {self.message} [{self.label}]"]
+    def render(self, *, colour: bool = False, width: int | None = None) -> str:
+        """Return the text form: place, message, the line with a caret, and the hint.
+
+        Args:
+            colour: whether place and message are bold, and the word error is red.
+            width: columns at which message and hint are wrapped; None never wraps.
+        """
+        head = f"{self.where}: error: " if self.where else "error: "
+        lines = paragraphs(f"{self.message} [{self.label}]", head, width)
+        bold = len(lines)
         if self.line is not None and self.source_line is not None:
             lines += snippet(self.source_line, self.line, self.column, self.end_column)
         for other in self.related:
             lines += snippet(other.source_line, other.line, other.column, other.end_column, other.text)
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
-        lines = [visible(part) for line in lines for part in line.split("\n")]
+            lines += paragraphs(self.hint, "  hint: ", width)
+        lines = [visible(line) for line in lines]
         if colour:
-            lines[0] = lines[0].replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
-            lines = [f"\x1b[1m{lines[0]}\x1b[0m", *lines[1:]]
+            lines[0] = lines[0].replace("error:", "\x1b[1;31merror:\x1b[0;1m", 1)
+            lines = [f"\x1b[1m{line}\x1b[0m" if at < bold else line for at, line in enumerate(lines)]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,6 +162,21 @@ class RegtoolsError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only arguments do not survive pickling by the default; errors travel between processes.
         return (_rebuild, (type(self), self.message, self.__dict__))
+
+
+def paragraphs(text: str, first: str, width: int | None) -> list[str]:
+    """Return the lines of a message or a hint after its first words; further lines stand below them.
+
+    Args:
+        text: what is told; only its first line is wrapped, since further ones can be pasted.
+        first: the words before it, such as ``"  hint: "``.
+        width: columns of a line; None never wraps.
+    """
+    top, *more = text.split("\n")
+    if width is None:
+        return [first + visible(top), *more]
+    indent = len(first) - len(first.lstrip()) + 4
+    return [*wrapped(top, visible(first), " " * indent, width=width), *more]
 
 
 class TomlError(RegtoolsError, ValueError):

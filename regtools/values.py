@@ -1,8 +1,14 @@
-"""The base of small values on the start-up path, where importing dataclasses costs too much."""
+"""What every start needs in place of dataclasses and typing, which take longer to import than all the rest.
+
+``Value`` and ``Frozen`` are the bases of small values. ``TYPE_CHECKING`` stands for typing's in the modules that
+each command loads: they import typing for annotations only, in its block.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Never, Self
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Never, Self
 
 
 class Value:

@@ -157,7 +157,7 @@ def load(folder: Path) -> Settings:
         message = f"there is no cache in {str(folder)!r}: {FILE} cannot be read ({error.strerror})"
         hint = f"make one with: regtools cache init {folder}"
         raise bad(message, hint, file) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise bad(f"it is not TOML: {error}", REMAKE, file) from error
     kinds = {field.name: type(field.default) for field in fields(Settings)}
     for key, value in data.items():

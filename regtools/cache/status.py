@@ -227,7 +227,7 @@ def read(debug_address: str, release: str) -> Traffic:
     try:
         variables = json.loads(_get(f"http://{debug_address}/debug/vars"))["registry"]["proxy"]
         return traffic(variables, _get(f"http://{debug_address}/metrics"), release)
-    except (OSError, ValueError, KeyError, TypeError, HTTPException) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, HTTPException) as error:
         message = f"the registry's counters at {debug_address} cannot be read: {error}"
         hint = "does config.yml still have http.debug, with prometheus enabled?"
         raise failed(message, hint) from error

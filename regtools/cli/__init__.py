@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from importlib import import_module
 from io import StringIO
-from typing import TYPE_CHECKING
+
+from regtools.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -103,7 +103,9 @@ def configure(parser: ArgumentParser) -> None:
 
 def _words(text: str) -> list[str]:
     try:
-        return shlex.split(text)
+        if words := shlex.split(text):
+            return words
+        raise ValueError("it is empty")
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is not a command: {str(error).lower()}") from None
 

@@ -43,5 +43,5 @@ def run(options: Namespace) -> int:
         refuse_other(options.output, result.text)
     write(result.text, options.output, what="the converted file")
     for note in result.notes:
-        complain(f"{name}: note: {note}")
+        complain(f"note: {note}", about=name)
     return OK

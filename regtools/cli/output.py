@@ -15,14 +15,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import TYPE_CHECKING, TextIO
 
-from regtools.display import printable, size, terminal_width, visible
+from regtools.display import printable, size, terminal_width, text_width, visible
 from regtools.display import wrapped as wrapped
 from regtools.errors import Place, RegtoolsError, unreadable, unwritable
 from regtools.files import write_file
+from regtools.values import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from regtools.pull.records import Meter
     from regtools.registries.checks import Finding, Report
 
@@ -55,18 +57,30 @@ def say_verdict(text: str, *, good: bool = True) -> None:
     print(shown + blank + rest, flush=True)
 
 
-def complain(trouble: object) -> None:
-    """Print an error, a warning or a note on standard error, with control characters as escapes."""
+def complain(trouble: object, *, about: str | None = None) -> None:
+    """Print an error, a warning or a note on standard error, with control characters as escapes.
+
+    Args:
+        trouble: an error, or text.
+        about: the file that a text is about; both are then wrapped to the terminal's width.
+    """
     if isinstance(trouble, RegtoolsError):
         show(trouble, sys.stderr)
+    elif about is not None:
+        lines = wrapped(str(trouble), f"{visible(about)}: ", "    ", width=text_width(sys.stderr))
+        print("\n".join(lines), file=sys.stderr)
     else:
         print(printable(str(trouble)), file=sys.stderr)
 
 
 def show(diagnostic: RegtoolsError | Finding, stream: TextIO | None = None) -> None:
-    """Print place, message, source line and hint, in colour where wanted; what they quote is escaped."""
+    """Print place, message, source line and hint, in colour where wanted; what they quote is escaped.
+
+    Message and hint are wrapped to the terminal's width.
+    """
     stream = stream or sys.stdout
-    print(diagnostic.render(colour=wants_colour(stream)), file=stream, flush=True)
+    shown = diagnostic.render(colour=wants_colour(stream), width=text_width(stream))
+    print(shown, file=stream, flush=True)
 
 
 def counted(report: Report) -> str:

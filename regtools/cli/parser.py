@@ -12,10 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from regtools.display import printable, terminal_width
 from regtools.errors import RegtoolsError
+from regtools.values import TYPE_CHECKING
 
 from .output import complain, say, wrapped
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 
 import regtools
-from regtools.campaigns.journal import append
 from regtools.display import seconds, terminal_width, text_table
 from regtools.pull.records import Meter, Pull, explained
 from regtools.pull.timing import time_pull
@@ -52,6 +51,8 @@ def run(options: Namespace) -> int:
     pulls = []
     for pull in _pulls(options):
         if options.journal is not None:
+            from regtools.campaigns.journal import append
+
             where = (pull.served_by or (*pull.attempts, pull.image)[0]).partition("/")[0]
             append(options.journal, replace(pull, place=where))
         if not options.json:

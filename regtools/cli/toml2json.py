@@ -49,9 +49,8 @@ def run(options: Namespace) -> int:
     except OSError as error:
         return _cannot("read", name, error)
     try:
-        text, notes = convert(
-            data, Options._make([*(getattr(options, each) for each in Options._fields[:-1]), name])
-        )
+        given = {each: getattr(options, each) for each in vars(Options()) if each != "file"}
+        text, notes = convert(data, Options(**given, file=name))
     except TomlError as error:
         if options.error_format == "json":
             say_json({"format": 1, **error.to_dict()}, indent=None, stream=sys.stderr)

@@ -3,44 +3,58 @@
 ``notebooks/exercises.toml`` has one table for each exercise::
 
     [06-1]
-    kind = "value"            # how answers are compared, a row of KINDS
-    expected = "..."          # the right answer
+    kind = "number"           # how answers are compared, a row of KINDS
+    expected = 2              # the right answer
     because = "..."           # why it is right; follows "correct, because"
-    solution = '''"..."'''    # Python source that gives a right answer
+    solution = "2"            # Python source that gives a right answer
     hints = ["...", "..."]    # from a nudge to nearly all
+    accept = [...]            # more right answers, which mean something else to the comparison
+    verb = "count"            # the verb of the chapter's goals that this exercise tests
 
     [[06-1.wrong]]            # a known wrong answer
     answer = "..."
-    reply = "..."             # the reply to a learner who believes it; follows "not yet:"
+    reply = "..."             # what it would do; follows "not yet:"
 
-Answers of the kind ``conf`` are the text of a ``registries.conf``. Such an exercise has one more key,
-``names``: the image names that the files are asked about. Two files are the same answer when these names lead
-to the same sources, and when podman refuses or silently ignores the same things, so any repair that works is
-right.
+Answers are compared by meaning, kind by kind:
+
+==========  =====================================================================================
+value       Python values with their types, letter for letter
+word        text; case, blanks, quotes and the names of keys (Return, Enter) do not count
+text        text; its case counts
+number      7, 7.0, "7", 60e3 and "60,000" are equal; ``unit = "s"`` may follow
+list, set   items in order, or in any; ``by`` is the kind of each item (default: word)
+reference   an image name; the case of its host and what podman fills in do not count
+command     a command line; the order of options and their short names do not count
+toml        what the TOML says
+conf        a registries.conf: where podman goes for ``names``, and what it refuses or ignores
+unit        a systemd or Quadlet unit: its keys ``names``, such as "Container.Image", or all
+machine     what the command ``asks`` prints on the reader's machine; ``by`` is the kind of that
+==========  =====================================================================================
 
 Nothing that a reader passes can raise: an answer may be any object, with any ``__eq__``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from regtools.errors import Place, RegtoolsError, TomlError
-from regtools.registries.checks import ERROR, WARNING, Finding, check_texts
-from regtools.registries.conf import RegistriesConf
-from regtools.registries.reading.releases import release
+from regtools.errors import Place, RegtoolsError
 from regtools.toml.reader import read
 
+from .answers import INCOMPARABLE, KINDS, Meaning, Refused, Rule, UnusableError, article
+from .commands import compare_commands
 from .share import notebooks_dir
 
 NOT_ATTEMPTED: Final = "not attempted yet"
-PODMAN: Final = "6"  # the strictest release: the others accept what it accepts, except TOML 1.1
-INCOMPARABLE: Final = "cannot be compared; give plain text, numbers, lists or dictionaries"
-DEEPEST: Final = 50  # nesting of an answer; only one that contains itself is deeper
+CORRECT: Final = "correct, because"
+_KEYS: Final = {"kind", "expected", "because", "solution", "hints", "wrong"}
+_MORE: Final = {"accept", "verb", "by", "unit", "names", "asks"}
+# Keys that a kind must have beside the others; "machine" has no answer that anybody could write down.
+_NEEDED: Final = {"conf": {"names"}, "machine": {"asks"}}
+_SPARED: Final = {"machine": {"expected"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +70,23 @@ class Exercise:
     """One exercise: what is right, why, and what people believe instead."""
 
     name: str
-    kind: str
+    rule: Rule
     expected: object
     because: str
     solution: str
     hints: tuple[str, ...]
-    wrong: tuple[Wrong, ...]
-    names: tuple[str, ...] = ()
+    wrong: tuple[Wrong, ...] = ()
+    accept: tuple[object, ...] = ()
+    verb: str = ""
 
-    def reduce(self, answer: object) -> object:
-        """Bring an answer into the form whose equality counts."""
-        return KINDS[self.kind](answer, self.names)
+    def right(self) -> Iterator[object]:
+        """Return the forms of the right answers.
 
-
-class _UnusableError(Exception):
-    """An answer that cannot be compared; its text says what was wanted."""
+        Raises:
+            UnusableError: the reader's machine does not say what is right.
+        """
+        yield self.rule.item(_said(self.rule.asks)) if self.rule.asks else self.rule.form(self.expected)
+        yield from map(self.rule.form, self.accept)
 
 
 def load_exercises(path: Path | None = None) -> dict[str, Exercise]:
@@ -95,182 +111,143 @@ def grade(exercise: Exercise, answer: object) -> str:
     if answer is ... or answer is None:
         return NOT_ATTEMPTED
     try:
-        return " ".join(_verdict(exercise, exercise.reduce(answer)).split())
-    except _UnusableError as error:
+        return " ".join(_verdict(exercise, exercise.rule.form(answer)).split())
+    except UnusableError as error:
         return f"not yet: {error}"
     except Exception:  # whatever the answer's own methods do, the reader gets a line
         return f"not yet: this answer {INCOMPARABLE}"
 
 
 def _verdict(exercise: Exercise, given: object) -> str:
-    if given == exercise.reduce(exercise.expected):
-        return f"correct, because {exercise.because}"
+    right = tuple(exercise.right())
+    if given in right and not isinstance(given, Refused):
+        return f"{CORRECT} {exercise.because}"
     for known in exercise.wrong:
-        if given == exercise.reduce(known.answer):
+        if given == exercise.rule.form(known.answer):
             return f"not yet: {known.reply}"
-    return f"not yet: {_nudge(given, exercise)}"
+    return f"not yet: {_nudge(given, right[0], exercise.rule)}"
 
 
-# -- answers in a form whose equality counts ---------------------------------------------------------------
+def _said(command: tuple[str, ...]) -> str:
+    """Run a command on the reader's machine and return what it prints."""
+    import subprocess
 
-
-def _plain(value: object, depth: int = 0) -> object:
-    """Copy a value to a form in which 1, 1.0 and True differ, and nothing has an __eq__ of its own."""
-    if depth > DEEPEST:
-        raise _UnusableError("this answer is nested too deeply to be compared")
-    if isinstance(value, Mapping):
-        return ("table", {str(key): _plain(item, depth + 1) for key, item in value.items()})
-    if isinstance(value, list | tuple):
-        return ("list", [_plain(item, depth + 1) for item in value])
-    for kind in (bool, int, float, str, datetime, date, time):  # bool is an int, datetime is a date
-        if isinstance(value, kind):
-            return (kind.__name__, _own(value))
-    if value is None:
-        return ("nothing", None)
-    raise _UnusableError(f"an answer of type {type(value).__name__} {INCOMPARABLE}")
-
-
-def _own(value: bool | int | float | str | date | time) -> object:
-    """Strip a subclass off a value, and with it any __eq__ of its own."""
-    if isinstance(value, bool | datetime | date | time):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    return float(value) if isinstance(value, float) else str.__str__(value)
-
-
-def _text(value: object, what: str) -> str:
-    if not isinstance(value, str):
-        name = "table" if isinstance(value, dict) else type(value).__name__
-        raise _UnusableError(f"the answer is {what} in quotes, not {_article(name)}")
-    return str.__str__(value)
-
-
-def _word(value: object) -> object:
-    """Compare text without regard to case and to blanks around and between words."""
-    return ("word", " ".join(_text(value, "a word").split()).casefold())
-
-
-def _toml(value: object) -> object:
-    """Compare TOML by what it means; broken TOML by what is wrong with it."""
-    text = _text(value, "TOML as text")
     try:
-        return ("toml", _plain(read(text).data))
-    except TomlError as error:
-        return _Refused(error.code, f"line {error.line}, column {error.column}: {error.message}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """Broken TOML, or a file at which podman stops; equal when the reason is the same, wherever it is."""
-
-    code: str
-    note: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Meaning:
-    """What a registries.conf means.
-
-    Attributes:
-        places: each name with its sources in order, or with why it has none.
-        silent: codes of what has no effect.
-        note: the first of these in words.
-    """
-
-    places: tuple[tuple[str, tuple[object, ...]], ...]
-    silent: tuple[str, ...]
-    note: str = field(compare=False)
-
-
-def _conf(value: object, names: tuple[str, ...] = ()) -> _Meaning | _Refused:
-    """Compare configurations by where podman goes with them."""
-    text = _text(value, "a registries.conf as text")
-    try:
-        conf = RegistriesConf.from_toml(text, podman=PODMAN)
-    except RegtoolsError as error:
-        found = check_texts(release(PODMAN), [("registries.conf", text, False)]).findings
-        worst = next((each for each in found if each.severity == ERROR), None)
-        return _Refused(worst.code, _told(worst)) if worst else _Refused(error.label, error.message)
-    warnings = [each for each in conf.check() if each.severity == WARNING]
-    return _Meaning(
-        tuple((name, _places(conf, name)) for name in names),
-        tuple(sorted(each.code for each in warnings)),
-        _told(warnings[0]) if warnings else "",
-    )
-
-
-def _places(conf: RegistriesConf, name: str) -> tuple[object, ...]:
-    try:
-        found = conf.resolve(name)
-    except RegtoolsError as error:
-        return (error.kind,)
-    return tuple(
-        candidate.failed or tuple((s.reference, s.insecure, s.blocked) for s in candidate.sources)
-        for candidate in found.candidates
-    )
-
-
-def _told(finding: Finding) -> str:
-    line = f"line {finding.where.line}: " if finding.where and finding.where.line else ""
-    return f"{line}{finding.message}"
-
-
-# How answers are compared: each row turns an answer into a form whose equality is what counts.
-KINDS: dict[str, Callable[[object, tuple[str, ...]], object]] = {
-    "value": lambda value, _: _plain(value),
-    "word": lambda value, _: _word(value),
-    "toml": lambda value, _: _toml(value),
-    "conf": _conf,
-}
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    except OSError:
+        raise UnusableError(f"{command[0]} is not here, so your machine cannot be asked") from None
+    except subprocess.TimeoutExpired:
+        raise UnusableError(f"your machine did not answer within a minute: {' '.join(command)}") from None
+    if done.returncode:
+        told = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise UnusableError(f"your machine did not say: {' '.join(command)}: {told}")
+    return done.stdout.strip()
 
 
 # -- replies -----------------------------------------------------------------------------------------------
 
 
-def _nudge(given: object, exercise: Exercise) -> str:
+def _nudge(given: object, wanted: object, rule: Rule) -> str:
     """Return a useful reply to an answer that the exercise does not list."""
-    wanted = exercise.reduce(exercise.expected)
-    if exercise.kind == "conf" and isinstance(given, _Meaning | _Refused):
+    if rule.kind == "conf" and isinstance(given, Meaning | Refused):
         return _explain(given, wanted)
-    if isinstance(given, _Refused):
+    if isinstance(given, Refused):
         return given.note
-    if exercise.kind == "toml":
+    if rule.kind == "toml":
         return "this is good TOML, but it says something else; turn it into JSON and compare"
-    if isinstance(given, tuple) and isinstance(wanted, tuple) and given[0] != wanted[0]:
-        return f"the answer is {_article(wanted[0])}, and this is {_article(given[0])}; open a hint below"
-    return "that is another answer; open a hint below"
+    if rule.kind == "machine":
+        return f"your machine says something else; ask it: {' '.join(rule.asks)}"
+    if isinstance(given, tuple) and isinstance(wanted, tuple):
+        if given[0] != wanted[0]:
+            return f"the answer is {article(wanted[0])}, and this is {article(given[0])}; {_OPEN}"
+        if rule.kind in _SIDE_BY_SIDE:
+            return _SIDE_BY_SIDE[rule.kind](given[1], wanted[1])
+    return f"that is another answer; {_OPEN}"
 
 
-_NAMES = {
-    "bool": "a boolean",
-    "int": "an integer",
-    "float": "a float",
-    "str": "text",
-    "list": "a list",
-    "table": "a dictionary",
-    "nothing": "nothing",
+_OPEN: Final = "open a hint"
+
+
+def _compare_sets(given: frozenset[object], wanted: frozenset[object]) -> str:
+    right, many = len(given & wanted), len(given - wanted)
+    told = f"{right} of {len(wanted)} are right"
+    if refused := [each.note for each in given if isinstance(each, Refused)]:
+        return f"{told}; {min(refused)}"
+    return (
+        f"{told}, and {many} {'does' if many == 1 else 'do'} not belong"
+        if many
+        else f"{told}, the rest is missing"
+    )
+
+
+def _compare_lists(given: tuple[object, ...], wanted: tuple[object, ...]) -> str:
+    if refused := [each.note for each in given if isinstance(each, Refused)]:
+        return refused[0]
+    if sorted(map(repr, given)) == sorted(map(repr, wanted)):
+        return f"all {len(wanted)} are right, but in another order"
+    if len(given) != len(wanted):
+        return f"the list has {len(wanted)} items, not {len(given)}; {_OPEN}"
+    at = next(n for n, (mine, right) in enumerate(zip(given, wanted, strict=True), 1) if mine != right)
+    return f"item {at} is another one; {_OPEN}"
+
+
+def _compare_references(_: object, __: object) -> str:
+    return f"this is a name, but of another image; {_OPEN}"
+
+
+def _compare_units(given: tuple[tuple[str, object], ...], wanted: tuple[tuple[str, object], ...]) -> str:
+    mine = dict(given)
+    for name, values in wanted:
+        if not mine.get(name):
+            section, _, key = name.partition(".")
+            return f"nothing is set by {key}= in the section [{section}], and both have their case"
+        if mine[name] != values:
+            return f"{name.partition('.')[2]}= is there, with another value"
+    return "what is wanted is there; something else is set beside it"
+
+
+# Kinds whose forms are compared part by part, so that the reply says which part differs.
+_SIDE_BY_SIDE: Final[dict[str, Callable[[Any, Any], str]]] = {
+    "set": _compare_sets,
+    "list": _compare_lists,
+    "reference": _compare_references,
+    "command": compare_commands,
+    "unit": _compare_units,
 }
 
 
-def _article(word: str) -> str:
-    return _NAMES.get(word, f"a {word}")
-
-
 def _exercise(name: str, table: object, file: str) -> Exercise:
-    keys = {"kind", "expected", "because", "solution", "hints", "wrong"}
-    if isinstance(table, dict) and table.get("kind") == "conf":
-        keys.add("names")
-    if not isinstance(table, dict) or set(table) != keys or table["kind"] not in KINDS:
-        missing = ", ".join(sorted(keys.symmetric_difference(table if isinstance(table, dict) else ())))
-        message = f"exercise {name} is not complete or has a kind that is not known ({missing or 'kind'})"
-        hint = f"its keys are {', '.join(sorted(keys))}; the kinds are {', '.join(KINDS)}"
-        raise _bad_exercise(message, file, hint)
-    lists = {key: tuple(table[key]) for key in ("hints", "names") if key in table}
-    wrong = tuple(Wrong(**entry) for entry in table["wrong"])
-    exercise = Exercise(name, **{**table, **lists, "wrong": wrong})
-    if exercise.kind == "toml" and isinstance(exercise.reduce(exercise.expected), _Refused):
-        raise _bad_exercise(f"exercise {name} expects TOML that is broken", file)
+    kind = table.get("kind") if isinstance(table, dict) else None
+    keys = (_KEYS | _NEEDED.get(str(kind), set())) - _SPARED.get(str(kind), set())
+    given = set(table) if isinstance(table, dict) else set()
+    odd = (keys - given) | (given - keys - _MORE)
+    if not isinstance(table, dict) or odd or kind not in KINDS or table.get("by", "word") not in KINDS:
+        message = f"exercise {name} is not complete or has a kind that is not known"
+        hint = f"its keys are {', '.join(sorted(keys))}, and perhaps {', '.join(sorted(_MORE))}"
+        raise _bad_exercise(
+            f"{message} ({', '.join(sorted(odd)) or 'kind'})",
+            file,
+            f"{hint}; the kinds are {', '.join(KINDS)}",
+        )
+    lists = [tuple(table.get(key, ())) for key in ("names", "asks")]
+    exercise = Exercise(
+        name,
+        Rule(str(kind), lists[0], table.get("by", "word"), table.get("unit", ""), lists[1]),
+        table.get("expected"),
+        table["because"],
+        table["solution"],
+        tuple(table["hints"]),
+        tuple(Wrong(**entry) for entry in table["wrong"]),
+        tuple(table.get("accept", ())),
+        table.get("verb", ""),
+    )
+    if not exercise.rule.asks:  # the machine is asked when a reader answers
+        try:
+            refused = any(isinstance(each, Refused) for each in exercise.right())
+        except UnusableError as error:
+            raise _bad_exercise(f"exercise {name} expects what cannot be compared: {error}", file) from None
+        if refused:
+            raise _bad_exercise(f"exercise {name} expects what is refused", file)
     return exercise
 
 
@@ -278,19 +255,19 @@ def _bad_exercise(message: str, file: str, hint: str | None = None) -> RegtoolsE
     return RegtoolsError(message, kind="bad-exercise", stage="load", where=Place(file), hint=hint)
 
 
-def _explain(given: _Meaning | _Refused, wanted: object) -> str:
+def _explain(given: Meaning | Refused, wanted: object) -> str:
     """Return what is still to do in a file that is not the wanted one."""
-    if isinstance(given, _Refused):
+    if isinstance(given, Refused):
         return f"podman refuses this file: {given.note}"
-    if isinstance(wanted, _Meaning) and given.places == wanted.places:
+    if isinstance(wanted, Meaning) and given.places == wanted.places:
         return f"the places are right, but something has no effect: {given.note}"
     if given.note:
         return f"podman accepts this file, but {given.note}"
-    expected = dict(wanted.places) if isinstance(wanted, _Meaning) else {}
+    expected = dict(wanted.places) if isinstance(wanted, Meaning) else {}
     for name, places in given.places:
         if places != expected.get(name):
             return f"for {name} podman would now try {_shown(places)}; that is not what is wanted"
-    return "podman accepts this file, but it means something else; open a hint below"
+    return "podman accepts this file, but it means something else; open a hint"
 
 
 def _shown(places: tuple[object, ...]) -> str:

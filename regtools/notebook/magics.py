@@ -1,4 +1,7 @@
-"""The notebook's face: ``%%toml``, ``%%terminal``, ``%%needs``, diagnostics, ``check`` for exercises.
+"""The notebook's face: ``%regtools``, ``%%toml``, ``%%terminal``, ``%%needs``, diagnostics.
+
+``%regtools check registries.conf`` prints what that command prints in a terminal, on every machine: it needs
+neither a shell nor a path.
 
 ``%%terminal`` types the cell into the practice terminal that was opened last (see
 :mod:`regtools.testbed.practice`); ``%%terminal NAME`` also binds its output to a variable, as text.
@@ -10,10 +13,14 @@ from __future__ import annotations
 
 import keyword
 import os
+import runpy
 import shlex
+import sys
 from argparse import ArgumentParser
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from html import escape
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,35 +32,10 @@ from regtools.testbed.practice import latest
 from regtools.toml.reader import decode, read
 from regtools.toml.to_json import read_file, toml_to_json
 
-from .exercises import grade, load_exercises
 from .needs import transform
 
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
 _TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"
-
-
-def check(exercise: str, answer: object = ...) -> None:
-    """Print one line about an answer: *not attempted yet*, *correct, because …* or *not yet: …*.
-
-    Args:
-        exercise: its number, such as ``"06-1"``.
-        answer: any object; ``...`` and None count as not attempted.
-
-    Never raises, so a wrong answer does not stop *Run All*.
-    """
-    try:
-        known = load_exercises()
-    except (RegtoolsError, OSError) as error:
-        print("not yet: the exercises cannot be read:", str(error).splitlines()[0])
-        return
-    try:
-        found = known.get(exercise)
-    except Exception:  # something that cannot even be looked up
-        found = None
-    if found is None:
-        print(f"not yet: there is no such exercise; there are {', '.join(known)}")
-        return
-    print(grade(found, answer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +129,7 @@ def load_ipython_extension(shell: Any) -> None:
 
     terminal.__doc__ = "Type this cell into the practice terminal opened last; NAME keeps its output as text."
     shell.register_magic_function(terminal, "cell", "terminal")
+    shell.register_magic_function(_command_line, "line", "regtools")
     if transform not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(transform)
     # IPython calls this method of an exception instead of printing a traceback; only notebooks need it.
@@ -157,6 +140,7 @@ def unload_ipython_extension(shell: Any) -> None:
     """Take back what :func:`load_ipython_extension` did."""
     for name in ("toml", "terminal"):
         shell.magics_manager.magics["cell"].pop(name, None)
+    shell.magics_manager.magics["line"].pop("regtools", None)
     if transform in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(transform)
     if hasattr(RegtoolsError, "_render_traceback_"):
@@ -193,6 +177,26 @@ def _terminal_cell(shell: Any, line: str, cell: str) -> None:
     print(said, end="")
 
 
+def _command_line(line: str) -> None:
+    """Run a command of regtools as in a terminal; a status other than 0 gets its own line."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:  # a quote that is not closed
+        raise _misuse("regtools", str(error)) from None
+    before, status = sys.argv, None
+    sys.argv = ["regtools", *words]
+    screen = TextIOWrapper(BytesIO(), encoding="utf-8", newline="\n", write_through=True)
+    try:
+        with redirect_stdout(screen), redirect_stderr(screen):  # one after the other, as on a screen
+            runpy.run_module("regtools", run_name="__main__")
+    except SystemExit as end:
+        status = end.code
+    finally:
+        sys.argv = before
+    screen.seek(0)
+    print(screen.read() + (f"exit status {status}\n" if status else ""), end="")
+
+
 def _check_name(magic: str, name: str | None) -> None:
     if name and (not name.isidentifier() or keyword.iskeyword(name)):
         raise _misuse(magic, f"{name!r} cannot be the name of a variable")
@@ -202,7 +206,7 @@ def _misuse(magic: str, message: str) -> Exception:
     """Return the error that IPython shows as one line."""
     from IPython.core.error import UsageError
 
-    return UsageError(f"%%{magic}: {message}")
+    return UsageError(f"{'%' if magic == 'regtools' else '%%'}{magic}: {message}")
 
 
 class _Parser(ArgumentParser):

@@ -58,7 +58,7 @@ class Blob:
     urls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Image:
     """The manifest of one image: its bytes, what they declare, and the digest of the index that led to it."""
 
@@ -83,7 +83,7 @@ class Image:
         return sum({layer.digest: layer.size for layer in self.layers}.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Index:
     """An index (Docker: manifest list); each member has a digest, a size and perhaps a platform."""
 

@@ -269,7 +269,7 @@ def utc(moment: float) -> str:
     return f"{whole}.{int(moment % 1 * 1e6):06d}Z"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Usage:
     """CPU seconds of this process and of the whole machine so far, and the peak memory in kB.
 

@@ -117,6 +117,7 @@ def _is_number(value: object) -> bool:
 
 
 ORIGIN = "origin"  # the place that this registry is
+STORAGE = "storage"  # the host of the blobs, if they have one of their own
 NAME = "origin.test"  # the registry in the images' names
 COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")  # OCI distribution specification 1.1
 
@@ -160,6 +161,9 @@ class Testbed(Closing):
             replaces one of these.
         origin: the link in front of the origin, which is tried last; None for the registry's own port.
         tokens: whether every place wants a token first, as Docker Hub does; anybody gets one.
+        storage: whether blobs come from a host of their own, to which every place redirects, as at Docker Hub
+            and quay.io. It is the place ``storage`` in ``addresses`` and ``counters``, has no link, and
+            wants no token.
 
     Raises:
         RegtoolsError: a name that cannot be used, or no process can be started or no port is free.
@@ -176,16 +180,21 @@ class Testbed(Closing):
         images: Mapping[str, Hello | Payload] | None = None,
         origin: Link | None = None,
         tokens: bool = False,
+        storage: bool = False,
     ) -> None:
         self.mirrors: dict[str, Link] = dict(DEFAULT_MIRRORS if mirrors is None else mirrors)
         self._images = {**DEFAULT_IMAGES, **(images or {})}
         for name in self.mirrors:
             check_name(name, "mirror")
+        if storage and STORAGE in self.mirrors:
+            what = f"{STORAGE!r} cannot be the name of a mirror: it is the host of the blobs"
+            raise bad(what, "choose another name, or leave out storage=True")
         for name in self._images:
             check_name(name, "image")
         links = self.mirrors if origin is None else {**self.mirrors, ORIGIN: origin}
         order = {
             "places": dict.fromkeys([*self.mirrors, ORIGIN], 0),
+            "storage": STORAGE if storage else None,
             "images": {name: image.to_dict() for name, image in self._images.items()},
             "tokens": tokens,
         }
@@ -258,6 +267,24 @@ class Testbed(Closing):
     def reset_counters(self) -> None:
         """Start to count from zero."""
         self._registry.ask({"do": "reset"})
+
+    def fail(self, place: str, kind: str, status: int | None) -> None:
+        """Let a place answer every request of one kind with a status, as a faulty or closed registry does.
+
+        Args:
+            place: a mirror's name, or ``origin``.
+            kind: ``ping``, ``manifest`` or ``blob``.
+            status: the HTTP status, 400 to 599; None ends it.
+
+        Raises:
+            RegtoolsError: there is no such place or kind, or it is not a status of failure.
+        """
+        if place not in self.addresses or kind not in ("ping", "manifest", "blob"):
+            hint = f"places: {', '.join(self.addresses)}; kinds: ping, manifest, blob"
+            raise bad(f"the testbed has no {kind!r} at {place!r}", hint)
+        if status is not None and status not in range(400, 600):
+            raise bad(f"{status!r} is not a status of failure", "give one from 400 to 599, or None")
+        self._registry.ask({"do": f"fail {place} {kind} {status or 0}"})
 
     def write_conf(self, path: str | os.PathLike[str], *, keep: bool = True) -> Path:
         """Write :attr:`conf_text` to a new file, and return its path.

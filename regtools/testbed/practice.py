@@ -23,7 +23,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from regtools.pull.engines.home import (
 
 from .bed import Testbed
 from .process import Closing, failed
+from .watch import refusing_proxy
 
 NOWHERE = "unqualified-search-registries = []\n"  # a registries.conf without any registry
 SECONDS = 120.0  # a command of a lesson takes one or two; more than this is a hang
@@ -80,6 +81,8 @@ class Practice(Closing):
     Args:
         conf: the registries.conf of the commands: that of a :class:`Testbed`, or a text; None for one without
             any registry.
+        offline: let no command ask a registry outside this machine. A proxy on loopback answers "not found"
+            for each of them: podman tries every source, and none has the image. A testbed still answers.
         rootless: run as an ordinary user even if this process is root (Linux, needs ``unshare``): as
             ``reader``, user id 1000, with the 65,536 subordinate ids from 100,000 on. No account is created.
 
@@ -88,12 +91,17 @@ class Practice(Closing):
     have no network unless ``--network`` is given.
     """
 
-    def __init__(self, conf: Testbed | str | None = None, *, rootless: bool = False) -> None:
+    def __init__(
+        self, conf: Testbed | str | None = None, *, offline: bool = False, rootless: bool = False
+    ) -> None:
         if os.name != "posix":
             raise failed("the practice terminal needs a Unix-like system", "on Windows, run it inside WSL")
         self.folder = new_folder()
         self.rootless = rootless and os.geteuid() == 0
-        self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid())
+        closing = ExitStack()
+        proxy = closing.enter_context(refusing_proxy()) if offline else None
+        self._environ = {} if proxy is None else dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy)
+        self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid(), closing)
         self._shown = {str(self.folder): "~"}
         _lay_out(self.folder, rootless=self.rootless)
         self.use(conf)
@@ -127,7 +135,8 @@ class Practice(Closing):
             raise failed("the practice terminal needs Linux", hint)
         if not self.alive:
             raise failed("the practice terminal is closed", "open a new Practice")
-        status, text = _run(self.folder, command, seconds, rootless=self.rootless)
+        environ = _environment(self.folder) | self._environ
+        status, text = _run(self.folder, command, seconds, environ, rootless=self.rootless)
         for found, shown in self._shown.items():
             text = re.sub(rf"{re.escape(found)}(?!\d)", shown, text)
         return Said(LOG_TIME.sub("", text), status)
@@ -153,7 +162,9 @@ def latest() -> Practice:
     return practice
 
 
-def _run(folder: Path, command: str, seconds: float, *, rootless: bool) -> tuple[int, str]:
+def _run(
+    folder: Path, command: str, seconds: float, environ: dict[str, str], *, rootless: bool
+) -> tuple[int, str]:
     start: Sequence[str] = ("sh", "-c", command)
     if rootless:
         start = ("unshare", "--mount", "sh", "-c", ENTER, "sh", str(folder), command)
@@ -163,7 +174,7 @@ def _run(folder: Path, command: str, seconds: float, *, rootless: bool) -> tuple
             process = subprocess.Popen(
                 start,
                 cwd=folder,
-                env=_environment(folder),
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -241,10 +252,12 @@ def _only_at_home(conf: Path) -> dict[str, str]:
     return {"CONTAINERS_REGISTRIES_CONF": str(conf)} if alone else {}
 
 
-def _clean(folder: Path, rootless: bool, owner: int) -> None:
+def _clean(folder: Path, rootless: bool, owner: int, closing: ExitStack) -> None:
     if os.getpid() != owner:  # a process forked from the owner ends, not the owner
         return
     if (folder / STORAGE).exists():
         with suppress(RegtoolsError):
-            _run(folder, "podman rm --all --force --time 0", SECONDS, rootless=rootless)
+            command = "podman rm --all --force --time 0"
+            _run(folder, command, SECONDS, _environment(folder), rootless=rootless)
+    closing.close()
     remove_folder(folder)

@@ -7,7 +7,8 @@ counters tell which mirror was asked. Everything it serves is in memory; no requ
 |------------------------------------|-----------------------------------------------------------|
 | ``/v2/``                           | 200                                                       |
 | ``/v2/<name>/manifests/<tag or digest>`` | index or manifest, as stored (``Accept`` chooses nothing) |
-| ``/v2/<name>/blobs/<digest>``      | config or layer; ``Range`` with 206 and 416               |
+| ``/v2/<name>/blobs/<digest>``      | config or layer; ``Range`` with 206 and 416; from every   |
+|                                    | place 307 to the storage, if blobs have a host of their own |
 | ``/v2/<name>/tags/list?n=&last=``  | tags in order, ``Link`` to the next page                  |
 | ``/v2/_catalog?n=&last=``          | repositories in order, ``Link`` to the next page          |
 | ``/token?scope=``                  | a token, where the registry wants one (:mod:`.store`)     |
@@ -54,17 +55,27 @@ ROUTES = {
 
 
 def serve(order: dict[str, Any], control: Control) -> None:
-    """Serve ``order`` until the process ends: ``places`` (name → port, 0 for any), ``images``, ``tokens``."""
+    """Serve ``order`` until the process ends.
+
+    Args:
+        order: ``places`` (name → port, 0 for any), ``images``, ``tokens``, and ``storage``, the name of the
+            place to which the others redirect blobs, or None.
+        control: where to report the ports, and where questions come from.
+    """
     logging.getLogger("tornado").setLevel(logging.CRITICAL)  # clients may send garbage
     asyncio.run(_serve(order, control))
 
 
 async def _serve(order: dict[str, Any], control: Control) -> None:
     contents = {name: build(from_dict(image)) for name, image in order["images"].items()}
-    store, tally, ports = Store(contents), Tally(), {}
+    store, tally, ports = Store(contents), Tally(), dict[str, int]()
+    failing: dict[tuple[str, str], int] = {}
     tokens = Tokens() if order.get("tokens") else None
-    for place, port in order["places"].items():
-        known = {"place": place, "store": store, "tally": tally, "tokens": tokens}
+    storage = order.get("storage") or ""
+    # The storage comes first: the other places must know its port. Its address is enough, without a token.
+    for place, port in {**({storage: 0} if storage else {}), **order["places"]}.items():
+        known = {"place": place, "store": store, "tally": tally, "failing": failing}
+        known |= {"storage": ports.get(storage), "tokens": None if place == storage else tokens}
         handled = Application([(r".*", Endpoint, known)])
         front = Front(handled, place, tally, order.get("idle_s", IDLE_S))
         sockets = bind_sockets(port, "127.0.0.1", family=socket.AF_INET, backlog=1024)
@@ -72,8 +83,11 @@ async def _serve(order: dict[str, Any], control: Control) -> None:
         ports[place] = sockets[0].getsockname()[1]
 
     def handle(message: str) -> dict[str, Any]:
-        if message == "reset":
-            tally.reset()
+        match message.split():
+            case ["reset"]:
+                tally.reset()
+            case ["fail", place, kind, status]:
+                failing[place, kind] = int(status)
         return {"rows": tally.take()}
 
     digests = {name: content.digest for name, content in contents.items()}
@@ -124,9 +138,18 @@ class Front(HTTPServer):
 class Endpoint(RequestHandler):
     """Answers every request of one place."""
 
-    def initialize(self, place: str, store: Store, tally: Tally, tokens: Tokens | None) -> None:
-        """Keep what the application was made with."""
-        self.place, self.store, self.tally, self.tokens = place, store, tally, tokens
+    def initialize(
+        self,
+        place: str,
+        store: Store,
+        tally: Tally,
+        tokens: Tokens | None,
+        failing: dict[tuple[str, str], int],
+        storage: int | None,
+    ) -> None:
+        """Keep what the application was made with; ``storage`` is the port to which blobs are redirected."""
+        self.place, self.store, self.tally, self.tokens, self.storage = place, store, tally, tokens, storage
+        self.failing = failing
         self.kind, self.repository = "other", ""
 
     def set_default_headers(self) -> None:
@@ -145,7 +168,9 @@ class Endpoint(RequestHandler):
                     break
                 self.kind = kind
                 asked = match.groupdict()
-                if self._may_ask(asked.get("name")):
+                if status := self.failing.get((self.place, kind)):
+                    self._error(status, "UNAVAILABLE", "this place fails on purpose")
+                elif self._may_ask(asked.get("name")):
                     await getattr(self, f"_{kind}")(**asked)
                 return
         self._error(404, "UNSUPPORTED", "there is no such endpoint", {"path": path})
@@ -207,6 +232,11 @@ class Endpoint(RequestHandler):
             self._error(404, "BLOB_UNKNOWN", "there is no such blob", {"digest": reference})
             return
         self.repository = name
+        if self.storage is not None:
+            self.set_header("Location", f"http://127.0.0.1:{self.storage}{self.request.uri}")
+            self.set_header("Content-Length", 0)
+            self._begin(307)
+            return
         self.set_header("Accept-Ranges", "bytes")
         self.set_header("Cache-Control", "max-age=31536000")
         await self._send(reference, "application/octet-stream", data, ranges=True)

@@ -199,7 +199,7 @@ def _practice(conf: str | None, **machine: Unpack[Machine]) -> Iterator[tuple[li
         _lay_out(own, conf, dropins)
         (folder / ".run").mkdir(mode=0o700)
         (folder / "auth.json").write_text("{}")
-        with _refusing_proxy() as proxy:
+        with refusing_proxy() as proxy:
             surroundings = {
                 "PATH": os.environ.get("PATH", os.defpath),
                 "HOME": str(own),
@@ -248,7 +248,7 @@ def _lay_out(home: Path, conf: str | None, dropins: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _refusing_proxy() -> Iterator[str]:
+def refusing_proxy() -> Iterator[str]:
     """Yield the address of a proxy on loopback that has nothing."""
     with ThreadingTCPServer(("127.0.0.1", 0), _NotFound) as server:
         server.daemon_threads = True

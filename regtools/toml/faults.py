@@ -1,17 +1,21 @@
 """What is wrong with a TOML text, and where: the errors that need no diagnosis of a mistake.
 
-Patterns are text, so that good input does not pay for compiling them.
+Patterns are text, so that good input does not pay for compiling them, and positions are loaded when an error
+needs one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
 
 from regtools.errors import Place, Related, TomlError
+from regtools.values import TYPE_CHECKING
 
-from .positions import Path, deep_place, locate
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from .positions import Path
 
 LARGE: Final = 4 * 1024 * 1024  # characters; in a longer text a mistake is shown, but its cause not searched
 MAX_DEPTH: Final = 200  # tables and lists inside one another; also the parts of one key
@@ -63,6 +67,8 @@ def error_at(
 
 def extent_of(value: object, data: dict[str, Any], text: str) -> tuple[int, int]:
     """Return where ``value``, an object inside ``data``, is written in ``text``: start and end."""
+    from .positions import locate
+
     path = _path_of(data, value)
     span = locate(text, lambda at, start, end: at == path)[path]
     return span.value_start, span.value_end
@@ -143,6 +149,8 @@ def too_large(max_bytes: int, file: str | None) -> TomlError:
 
 def too_deep(text: str, file: str | None) -> TomlError:
     """Return the error for the first place that is too deep."""
+    from .positions import deep_place
+
     start, end, what = deep_place(text, MAX_DEPTH) or (0, 0, "this text")
     message = f"{what} goes deeper than {MAX_DEPTH} levels"
     return error_at(text, start, end, message, code="too-deep", file=file)
@@ -150,6 +158,8 @@ def too_deep(text: str, file: str | None) -> TomlError:
 
 def check_depth(depth: int, text: str, file: str | None) -> None:
     """Raise a :class:`TomlError` for values deeper than the limit, or a key of more parts than the limit."""
+    from .positions import deep_place
+
     # A key of 201 parts makes only 200 levels below the root, so its parts are counted in the text.
     if depth > MAX_DEPTH or deep_place(text, MAX_DEPTH):
         raise too_deep(text, file)
@@ -169,6 +179,8 @@ def check_wide(value: int, data: dict[str, Any], text: str, file: str | None, *,
 
 def too_many_digits(text: str, file: str | None) -> TomlError:
     """Return the error for the integer that Python refused to convert."""
+    from .positions import locate
+
     long = re.compile(_LONG_INTEGER)
     message = f"integer has more than {MAX_DIGITS} digits"
     for span in locate(text, lambda path, start, end: long.fullmatch(text, start, end) is not None).values():
@@ -178,6 +190,7 @@ def too_many_digits(text: str, file: str | None) -> TomlError:
 
 def check_infinities(text: str, file: str | None) -> None:
     """Refuse ``1e400``, which tomli reads as infinity without an error; accept ``inf`` and ``nan``."""
+    from .positions import locate
 
     def overflows(path: Path, start: int, end: int) -> bool:
         word = text[start:end] if text[start] in "+-.0123456789" else ""

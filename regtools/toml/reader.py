@@ -5,22 +5,27 @@ Three steps, each usable alone::
     bytes ── decode ─▶ text ── parse ─▶ dict ── check_values ─▶ TomlDocument      (read does all three)
 
 The values come from tomli on every Python: the ``tomllib`` of 3.11 to 3.13 reads TOML 1.0 only. The diagnosis
-of mistakes is loaded only for faulty text, because starting up is most of what a short conversion costs.
+of mistakes and the positions are loaded only for text that needs them, because starting up is most of what a
+short conversion costs.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
 
 import tomli
 
 from regtools.display import visible
 from regtools.errors import Place
+from regtools.values import TYPE_CHECKING, Frozen
 
 from . import faults
-from .positions import Path, locate
 from .toml10 import check_toml10
+
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from .positions import Path
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 INT64: Final = range(-(2**63), 2**63)
@@ -149,23 +154,31 @@ def check_values(
     return plain
 
 
-class Note(NamedTuple):
+class Note(Frozen):
     """A remark about accepted text; ``code`` is ``bom`` or ``precision-lost``."""
 
+    __slots__ = __match_args__ = ("code", "message", "where")
     code: str
     message: str
     where: Place
+
+    def __init__(self, code: str, message: str, where: Place) -> None:
+        self._set(code, message, where)
 
     def __str__(self) -> str:
         return visible(f"{self.where}: note: {self.message} [{self.code}]")
 
 
-class TomlDocument(NamedTuple):
+class TomlDocument(Frozen):
     """An accepted text: without its byte-order mark, its values in source order, and notes."""
 
+    __slots__ = __match_args__ = ("text", "data", "notes")
     text: str
     data: dict[str, Any]
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Note, ...]
+
+    def __init__(self, text: str, data: dict[str, Any], notes: tuple[Note, ...] = ()) -> None:
+        self._set(text, data, notes)
 
 
 def precision_notes(text: str, file: str | None) -> tuple[Note, ...]:
@@ -173,6 +186,7 @@ def precision_notes(text: str, file: str | None) -> tuple[Note, ...]:
     fraction = re.compile(_LONG_FRACTION)
     if not fraction.search(text):
         return ()
+    from .positions import locate
 
     def cut(path: Path, start: int, end: int) -> bool:
         return text[start].isdigit() and fraction.search(text, start, end) is not None

@@ -12,32 +12,41 @@ import os
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time
-from typing import Any, Final, NamedTuple
 
 from regtools.errors import TomlError, unreadable
+from regtools.values import TYPE_CHECKING
 
 from .faults import error_at, extent_of
 from .reader import EXACT, MAX_BYTES, Note, check_values, decode, parse, precision_notes
+
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 BIGINT: Final = ("number", "string", "error")
 NONFINITE: Final = ("error", "null", "string")
 _CONTROLS: Final = "[\x7f-\x9f\u2028\u2029]"  # json.dumps does not escape these controls and line breaks
 
 
-class Options(NamedTuple):
+class Options:
     """How to read TOML and how to write JSON; :func:`toml_to_json` explains each choice."""
 
-    toml: str = "1.1"
-    tagged: bool = False
-    indent: int | None = 2
-    compact: bool = False
-    sort_keys: bool = False
-    ascii: bool = False
-    bigint: str = "number"
-    nonfinite: str = "error"
-    wide_integers: bool = False
-    max_bytes: int | None = MAX_BYTES
-    file: str | None = None
+    def __init__(
+        self,
+        toml: str = "1.1",
+        tagged: bool = False,
+        indent: int | None = 2,
+        compact: bool = False,
+        sort_keys: bool = False,
+        ascii: bool = False,
+        bigint: str = "number",
+        nonfinite: str = "error",
+        wide_integers: bool = False,
+        max_bytes: int | None = MAX_BYTES,
+        file: str | None = None,
+    ) -> None:
+        self.toml, self.wide_integers, self.max_bytes, self.file = toml, wide_integers, max_bytes, file
+        self.tagged, self.bigint, self.nonfinite = tagged, bigint, nonfinite
+        self.indent, self.compact, self.sort_keys, self.ascii = indent, compact, sort_keys, ascii
 
 
 def toml_to_json(

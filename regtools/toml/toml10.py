@@ -7,15 +7,17 @@ parse. One walk over strings, comments, brackets and bare values finds the first
 from __future__ import annotations
 
 import re
-from typing import Final
+
+from regtools.values import TYPE_CHECKING
 
 from .faults import error_at
-from .positions import DATE_TIME, STRING
+
+if TYPE_CHECKING:
+    from typing import Final
 
 # Text without one of these has no 1.1 form: a cheap test that nearly every registries.conf passes.
 # It looks for the colon of a time, not for its digits: a hundred times fewer places to try.
 _SUSPECT: Final = r"\{|\\[ex]|:(?<=\d\d:)\d\d(?![:\d])"
-_TOKEN: Final = rf"{STRING}|#[^\n]*+|[\[\]{{}},\n]|{DATE_TIME}|[^\s,\[\]{{}}#=\"']++"
 _TIME: Final = r"(\d{4}-\d\d-\d\d[Tt ])?\d\d:\d\d(?:[Zz+-].*)?"
 
 # code → what it is, and what to write instead
@@ -46,10 +48,13 @@ def check_toml10(text: str, *, file: str | None = None) -> None:
 
 def _first_addition(text: str) -> tuple[str, int, int] | None:
     """Return the code and the extent of the first use of TOML 1.1 in accepted ``text``."""
+    from .positions import DATE_TIME, STRING
+
+    tokens = rf"{STRING}|#[^\n]*+|[\[\]{{}},\n]|{DATE_TIME}|[^\s,\[\]{{}}#=\"']++"
     brackets: list[str] = []
     comma: int | None = None  # of an inline table, with nothing but blanks and comments after it
     waiting = None  # a line break or comment after that comma: a fault of its own unless } follows
-    for token in re.finditer(_TOKEN, text):
+    for token in re.finditer(tokens, text):
         start, end = token.span()
         sign = text[start]
         if sign in "#\n":

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
+from itertools import combinations
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ import pytest
 mpl.use("agg")
 
 import matplotlib.pyplot as plt
+from matplotlib.text import Text
 
 import regtools as rt
 from regtools.pull.records import PHASES, Pull, Request, frames
@@ -95,19 +97,35 @@ def test_a_waterfall_marks_where_http_follows_https_and_where_a_source_follows()
     assert marks["source 2"] == pytest.approx(1.6)
 
 
-def test_a_waterfall_has_one_legend_of_lanes_parts_and_says_what_failed() -> None:
+def beside_bars(ax: Any) -> list[str]:
+    return [text.get_text() for text in ax.texts if text.get_gid() == "part"]
+
+
+def test_a_waterfall_names_phases_at_its_bars_and_says_what_failed() -> None:
     ax = rt.charts.waterfall(pull(requests=(REQUEST, REUSED, FAILED)))
     legend = ax.get_legend()
-    assert legend is not None
-    words = [text.get_text() for text in legend.get_texts()]
-    assert words == ["name look-up", "TCP connect", "TLS handshake", "until first byte", "body", "failed"]
-    texts = {text.get_text() for text in ax.texts}
-    assert {"layer 0, 1.00 MB", "layer 1, 1.00 MB", "ping: connect", " source 2"} <= texts
+    homeless = [text.get_text() for text in legend.get_texts()] if legend is not None else []
+    words = ["name look-up", "TCP connect", "TLS handshake", "until first byte", "body", "ping: connect"]
+    assert sorted(beside_bars(ax) + homeless) == sorted(words)
+    assert {"ping: connect", "body"} <= {*beside_bars(ax)}
+    assert {"layer 0, 1.00 MB", "layer 1, 1.00 MB", " source 2"} <= {text.get_text() for text in ax.texts}
     crosses = [line for line in ax.lines if line.get_marker() == "x"]
     assert [float(line.get_xdata()[0]) for line in crosses] == [pytest.approx(2.0)]
-    without = rt.charts.waterfall(pull(requests=(REUSED,))).get_legend()
-    assert without is not None
-    assert [text.get_text() for text in without.get_texts()] == ["until first byte", "body"]
+    without = rt.charts.waterfall(pull(requests=(REUSED,)))
+    assert sorted(beside_bars(without)) == ["body", "until first byte"]
+    assert without.get_legend() is None
+
+
+def test_names_at_bars_do_not_cover_each_other_and_what_cannot_be_seen_has_none() -> None:
+    thin = replace(REQUEST, dns_s=1e-6, tcp_s=1e-6, tls_s=0.02)
+    ax = rt.charts.waterfall(pull(total_s=2.0, requests=(thin, REUSED)))
+    ax.figure.canvas.draw()
+    boxes = [
+        Text.get_window_extent(text) for text in ax.texts if text.get_gid() == "part"
+    ]  # without the line
+    assert "name look-up" not in beside_bars(ax)
+    assert len(boxes) >= 2
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_phases_differ_in_lightness_so_that_grey_is_enough() -> None:

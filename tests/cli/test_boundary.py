@@ -160,6 +160,7 @@ CHECKED = [
     ("bench", "--workers", "-1", "must be a whole number from 1 to 1000"),
     ("bench", "--rounds", "-1", "must be a whole number from 1"),
     ("bench", "--make-cold", "'", "no closing quotation"),
+    ("bench", "--make-cold", "", "it is empty"),
     ("bench", "--jitter", "nan", "must be a number from 0 to 1"),
     ("explain", "--podman", "7", "write 4, 5, 6 or a full number"),
     ("explain", "--conf", "a\0b", "cannot be the name of a file"),
@@ -186,6 +187,51 @@ def test_a_path_that_the_system_refuses_is_a_no(name: str, folder: Path) -> None
     ):
         status, out, err = ask(*words)
         assert (status, "[file-" in out + err) == (1, True), err
+
+
+# What stands in a file, and the commands that read it as ``FILE``, or that read it below the folder.
+DEEP = (
+    "a = " + "[" * 100_000,
+    '{"a":' * 20_000,
+    ".".join(["a"] * 5000) + " = 1",
+    "[" * 20_000,
+    "- " * 2000,
+)
+READERS = {
+    "a.conf": [
+        ["check", "FILE"],
+        ["convert", "FILE"],
+        ["explain", "x", "--conf", "FILE"],
+        ["toml2json", "FILE"],
+    ],
+    "daemon.json": [["check", "FILE"], ["convert", "FILE"]],
+    "registries.yaml": [["check", "FILE"], ["convert", "FILE"]],
+    "a.jsonl": [["compare", "FILE"], ["advise", "FILE"]],
+    "a.csv": [["compare", "FILE"]],
+    "cache.toml": [  # was: our fault
+        *(["cache", verb, "."] for verb in ("init", "up", "down", "status")),
+        ["cache", "verify", ".", "x"],
+    ],
+    "mine/.regtools.json": [["lab", "mine", "--copy-only"]],  # was: our fault
+    ".config/containers/auth.json": [["explain", "quay.io/x", "-v"]],
+    ".docker/config.json": [["explain", "quay.io/x", "-v"], ["check"]],
+}
+
+
+@pytest.mark.parametrize("file", READERS)
+def test_no_depth_of_a_file_is_a_fault_of_ours(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    for text in DEEP:
+        for words in READERS[file]:
+            (tmp_path / file).write_text(text)
+            status, out, err = ask(*(file if word == "FILE" else word for word in words))
+            assert status in (0, 1), (words, text[:20], err)
+            assert "Traceback" not in out + err
+            assert err or out
 
 
 # -- what a command prints ---------------------------------------------------------------------------------

@@ -238,7 +238,7 @@ def test_without_programs_it_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["cache", "up", hub]) == 1
-    err = capfd.readouterr().err
+    err = " ".join(capfd.readouterr().err.split())
     assert "podman is not installed" in err
     assert "this machine has no docker-registry and redis-server" in err
     assert "apt install" in err

@@ -206,4 +206,4 @@ def test_a_table_with_something_wrong_in_it_is_named(text: str, tmp_path: Path) 
     path.write_text(text, encoding="utf-8")
     done = run(path)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{path}: error: ")
+    assert done.stderr.startswith((f"{path}: error: ", f"{path}: error:\n"))

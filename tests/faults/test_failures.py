@@ -141,3 +141,22 @@ def test_podman_does_what_the_row_says(kind: str, release: str, tmp_path: Path) 
             pings = len([each for each in world.place.script.seen if each.path == "/v2/"])
         assert pings == (4 if tools.startswith(REPEATS) else 1)
         assert tools.startswith((LEAVES, STOPS))
+
+
+@pytest.mark.needs("podman", "openssl", "skopeo")
+@pytest.mark.parametrize(("kind", "release"), list(met()))
+def test_skopeo_does_what_the_row_says(kind: str, release: str, tmp_path: Path) -> None:
+    row, tools = Row(MET[kind], "", ""), cause_of(kind).tools
+    with ready(row, tmp_path, alone=False) as (_, good, text), engine(release) as real:
+        real.configure(text)
+        done = real.skopeo("copy", f"docker://{NAME}", f"dir:{real.inside / 'copy'}", check=False)
+        by = served(done.returncode == 0, good)
+    assert by == ("nobody" if tools.startswith(STOPS) else "good"), done.stderr
+    if kind in VISIBLE:
+        with ready(row, tmp_path, alone=True) as (world, _, text), engine(release) as real:
+            real.configure(text)
+            assert real.skopeo(
+                "copy", f"docker://{NAME}", f"dir:{real.inside / 'copy'}", check=False
+            ).returncode
+            pings = len([each for each in world.place.script.seen if each.path == "/v2/"])
+        assert pings == 1  # skopeo repeats nothing

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from regtools.cache import status
+from regtools.errors import RegtoolsError
 from tests.support import scripted
 from tests.support.scripted import Answer, Fault, Handler, Server
 
@@ -22,6 +23,15 @@ def says(raw: bytes, pause: float = 0.0) -> Fault:
         handler.close_connection = True
 
     return fault
+
+
+def test_counters_of_any_depth_are_no_counters() -> None:
+    deep = b'{"a":' * 100_000
+    with Server() as server:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(deep)
+        server.script.fault("/debug/vars", says(head + deep))  # was: a fault of ours
+        with pytest.raises(RegtoolsError, match="counters at .* cannot be read"):
+            status.read(server.host, "3")
 
 
 @pytest.mark.parametrize(

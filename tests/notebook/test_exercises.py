@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools import RegtoolsError, TomlError
-from regtools.notebook.exercises import KINDS, Exercise, Wrong, grade, load_exercises
-from regtools.notebook.magics import check
+from regtools.notebook.answers import KINDS, Rule
+from regtools.notebook.exercises import Exercise, Wrong, grade, load_exercises
+from regtools.notebook.lesson import check
 
 
 def exercise(kind: str, expected: object, *wrong: Wrong) -> Exercise:
-    return Exercise("99-1", kind, expected, "it is so", repr(expected), ("look",), wrong)
+    asks = ("echo", "a = 1") if kind == "machine" else ()
+    return Exercise("99-1", Rule(kind, asks=asks), expected, "it is so", repr(expected), ("look",), wrong)
 
 
 class Hostile:
@@ -136,7 +138,10 @@ def test_toml_is_compared_by_what_it_means() -> None:
     assert grade(same, "a.b = 1  # a comment") == "correct, because it is so"
     assert grade(same, "a = {b = 1}") == "correct, because it is so"
     assert grade(same, "c   =   1") == "not yet: not c"
-    assert grade(same, "whatever = docker.io") == "not yet: a value is without quotes"
+    assert grade(same, "a = docker.io") == "not yet: a value is without quotes"
+    assert grade(
+        same, "insecure = docker.io"
+    ) == "not yet: line 1, column 12: insecure is true or false, " + ("in lower case and without quotes")
     assert grade(same, "x =") == "not yet: line 1, column 4: no value after `=`"
     assert grade(same, "a.b = 1.0").startswith("not yet: this is good TOML, but it says something else")
     assert grade(same, {"a": {"b": 1}}) == "not yet: the answer is TOML as text in quotes, not a dictionary"
@@ -144,8 +149,7 @@ def test_toml_is_compared_by_what_it_means() -> None:
 
 def test_an_answer_of_another_type_is_told_so() -> None:
     assert (
-        grade(exercise("value", ["a"]), "a")
-        == "not yet: the answer is a list, and this is text; open a hint below"
+        grade(exercise("value", ["a"]), "a") == "not yet: the answer is a list, and this is text; open a hint"
     )
 
 
@@ -156,7 +160,7 @@ def test_check_prints_one_line_and_never_raises(capsys: pytest.CaptureFixture[st
             printed = capsys.readouterr()
             assert printed.out.count("\n") == 1 and not printed.err
     check("06-9", 1)
-    assert capsys.readouterr().out.startswith("not yet: there is no such exercise; there are 00-1, ")
+    assert capsys.readouterr().out.startswith("not yet: there is no such exercise; there are 06-1, ")
 
 
 def test_check_tells_when_the_exercises_cannot_be_read(
@@ -173,7 +177,9 @@ GOOD = 'kind = "value"\nexpected = 1\nbecause = "b"\nsolution = "1"\nhints = ["h
 def test_a_file_of_exercises_is_read(tmp_path: Path) -> None:
     path = tmp_path / "exercises.toml"
     path.write_text(f"[07-1]\n{GOOD}")
-    assert load_exercises(path) == {"07-1": Exercise("07-1", "value", 1, "b", "1", ("h",), (Wrong(2, "r"),))}
+    assert load_exercises(path) == {
+        "07-1": Exercise("07-1", Rule("value"), 1, "b", "1", ("h",), (Wrong(2, "r"),))
+    }
 
 
 @pytest.mark.parametrize(
@@ -182,7 +188,10 @@ def test_a_file_of_exercises_is_read(tmp_path: Path) -> None:
         ("[07-1]\n" + GOOD.replace("because", "why"), "because, why"),
         ("[07-1]\n" + GOOD.replace('"value"', '"guess"'), "kind"),
         ("07-1 = 5", "because, expected"),
-        ("[07-1]\n" + GOOD.replace('"value"', '"toml"').replace("= 1\n", "= 'a ='\n"), "TOML that is broken"),
+        (
+            "[07-1]\n" + GOOD.replace('"value"', '"toml"').replace("= 1\n", "= 'a ='\n"),
+            "expects what is refused",
+        ),
     ],
 )
 def test_an_incomplete_exercise_is_an_error(text: str, told: str, tmp_path: Path) -> None:
@@ -207,7 +216,8 @@ ONLY_THERE = '[[registry]]\nprefix = "quay.io"\nlocation = "near.mirror.example"
 
 
 def conf_exercise(*wrong: Wrong) -> Exercise:
-    return Exercise("99-2", "conf", MIRRORED, "it is so", repr(MIRRORED), ("look",), wrong, ("quay.io/a",))
+    rule = Rule("conf", ("quay.io/a",))
+    return Exercise("99-2", rule, MIRRORED, "it is so", repr(MIRRORED), ("look",), wrong)
 
 
 @pytest.mark.parametrize(
@@ -266,4 +276,4 @@ def test_exercises_about_configurations_say_which_names_are_asked(tmp_path: Path
     with pytest.raises(RegtoolsError, match=r"not complete .*names"):
         load_exercises(path)
     path.write_text(path.read_text() + 'names = ["quay.io/a"]\n')
-    assert load_exercises(path)["99-1"].names == ("quay.io/a",)
+    assert load_exercises(path)["99-1"].rule.names == ("quay.io/a",)

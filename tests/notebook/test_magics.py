@@ -185,7 +185,7 @@ def test_beside_reads_files_and_names_them_without_their_folder(tmp_path: Path) 
 
 
 def test_nothing_of_ipython_is_needed_to_check_answers() -> None:
-    code = "import sys, regtools.notebook.magics as n; n.check('06-1', 2); print('IPython' in sys.modules)"
+    code = "import sys, regtools.notebook as n; n.check('06-1', 2); print('IPython' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
     )
@@ -208,3 +208,31 @@ def test_a_refused_file_is_examined_whole_and_shows_itself(tmp_path: Path) -> No
     }
     with pytest.raises(rt.RegtoolsError, match="no such file"):
         examine(tmp_path / "none.conf")
+
+
+def test_a_command_prints_what_it_prints_in_a_terminal(
+    shell: InteractiveShell,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("registries.conf").write_text("[[registry]]\nlocation = quay.io\n")
+    Path("old.conf").write_text('[registries.search]\nregistries = ["docker.io"]\n')
+    before = list(sys.argv)
+    for words, status in ((["check", "registries.conf", "--podman", "6"], 1), (["convert", "old.conf"], 0)):
+        shell.run_line_magic("regtools", " ".join(words))
+        shown = capsys.readouterr()
+        done = subprocess.run([sys.executable, "-m", "regtools", *words], capture_output=True, text=True)
+        assert (shown.out, shown.err) == (done.stdout + "exit status 1\n" * status, "")
+        assert done.returncode == status and sys.argv == before
+
+
+def test_a_command_s_errors_are_shown_and_wrong_usage_is_status_2(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_line_magic("regtools", "check --no-such-option")
+    shown = capsys.readouterr()
+    assert shown.err == "" and "--no-such-option" in shown.out and shown.out.endswith("exit status 2\n")
+    with pytest.raises(UsageError, match=r"^%regtools: No closing quotation"):
+        shell.run_line_magic("regtools", "explain 'nginx")

@@ -6,9 +6,9 @@ A PATH is a notebook, or a folder whose notebooks are meant. ``--execute`` runs 
 ``--check`` writes nothing, says what differs and ends with 1 if anything does.
 
 Normal are: sorted keys, indent 1, cell ids that a person can read and that stay when cells move, execution counts
-1…n, no times, one kernelspec and language_info, no metadata but a cell's tags and where the results of cells with
-``%%needs`` are from, one block per stream, and errors without a traceback (it would carry paths of the machine it
-ran on). A replay of such a result is refused: it is no result.
+1…n, no times, one kernelspec and language_info, no metadata but a cell's tags, the alt text of its figure, and where
+the results of cells with ``%%needs`` are from, one block per stream, and errors without a traceback (it would carry
+paths of the machine it ran on). A replay of such a result is refused: it is no result.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ LANGUAGE = {
     "pygments_lexer": "ipython3",
     "version": "3.11",
 }
+KEPT = ("alt", "tags")  # of a cell: what its figure shows in words, and how it is treated
 READABLE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MACHINE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{12})?")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -57,7 +58,7 @@ def normalise(notebook: NotebookNode) -> str:
     _name_cells(notebook.cells)
     count = 0
     for cell in notebook.cells:
-        cell.metadata = NotebookNode(tags=list(cell.metadata["tags"])) if cell.metadata.get("tags") else {}
+        cell.metadata = NotebookNode({key: cell.metadata[key] for key in KEPT if cell.metadata.get(key)})
         cell.pop("attachments", None)
         cell.source = "\n".join(line.rstrip() for line in cell.source.strip("\n").split("\n"))
         if cell.cell_type != "code":

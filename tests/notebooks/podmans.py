@@ -15,6 +15,7 @@ CGROUP = "it reads the controllers of its own cgroup, which a container may keep
 ORDER = "it lists the images in another order"
 HELP = "it describes --rm in other words"
 WORDS = "it refuses for the same reason in other words"
+ALONE = "the practice terminal names one file, and this release then reads no drop-ins"
 
 # Chapter and cell → the first test release that may differ from what is stored, and in what.
 DIFFERENT = {
@@ -23,6 +24,10 @@ DIFFERENT = {
     ("02-meet-podman", "docker-commands"): ("5.4", ORDER),
     ("03-first-container", "help"): ("5.4", HELP),
     ("03-first-container", "info"): ("4.3", CGROUP),
+    ("07-registries-conf", "empty-real-podman"): ("6.1", WORDS),
+    ("07-registries-conf", "underscore-real-podman"): ("6.1", WORDS),
+    ("07-registries-conf", "dropins-real-podman"): ("6.1", ALONE),
+    ("07-registries-conf", "entries-real-podman"): ("6.1", ALONE),
     ("10-broken-files-clinic", "patient-3-podman"): ("6.1", WORDS),
     ("10-broken-files-clinic", "patient-4-podman"): ("6.1", WORDS),
     ("10-broken-files-clinic", "patient-5-podman"): ("6.1", WORDS),

@@ -1,8 +1,11 @@
-"""A pytest plugin beside nbval: cells that need an external program are compared where it is, and skipped elsewhere.
+"""A pytest plugin beside nbval: what is compared of cells that need a program, and of cells that measure.
 
-Such a cell begins with ``%%needs podman`` (``registry``, ``redis``, …; the tags of ``regtools.notebook.doctor.PARTS``).
+A cell that begins with ``%%needs podman`` (``registry``, ``redis``, …; the tags of ``regtools.notebook.doctor.PARTS``)
+is compared where the program is, and skipped elsewhere.
 Where the program is not installed, a reader sees the stored result, which would say nothing here: the cell is
 skipped with a reason that names the program. Under REGTOOLS_REAL=required that is a failure instead.
+
+Of a cell tagged ``measured`` the numbers are masked, as :mod:`tests.notebooks.measured` says.
 Loaded with ``-p tests.notebooks.real_parts``.
 """
 
@@ -10,10 +13,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from regtools.notebook.needs import missing
+from tests.notebooks.measured import mask
 
 # As in tests/conftest.py, which is not read here: a second of every process that loads nbval.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -24,6 +30,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     cell = getattr(item, "cell", None)
     if cell is None:
         return
+    if "measured" in cell["metadata"].get("tags", []):
+        _mask(item)
     gone = missing(cell["source"])
     if not gone:
         return
@@ -31,3 +39,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("REGTOOLS_REAL") == "required":
         pytest.fail(f"REGTOOLS_REAL=required, but this cell {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+def _mask(item: Any) -> None:
+    """Let nbval compare the cell's outputs without their numbers, both the stored and the new ones."""
+    sanitize: Callable[[object], object] = item.sanitize
+
+    def masked(output: object) -> object:
+        cleaned = sanitize(output)
+        return mask(cleaned) if isinstance(cleaned, str) else cleaned
+
+    item.sanitize = masked

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from regtools.notebook.exercises import Exercise, load_exercises
-from regtools.notebook.magics import check
+from regtools.notebook.exercises import Exercise, Wrong, grade, load_exercises
+from regtools.notebook.lesson import check
+from tests.notebooks.spellings import spellings
 from tests.notebooks.stored import CHAPTERS, code_cells, prose
 
 EXERCISES = load_exercises()
@@ -48,6 +53,14 @@ def test_the_stored_cell_is_not_attempted(exercise: Exercise) -> None:
 
 @each_exercise
 def test_the_solution_is_correct(exercise: Exercise, capsys: pytest.CaptureFixture[str]) -> None:
+    if exercise.rule.asks:  # the machine has the answer, and the notebook's ! asks it
+        assert exercise.solution == f"!{shlex.join(exercise.rule.asks)}"
+        if shutil.which(exercise.rule.asks[0]) is None:
+            pytest.skip(f"{exercise.rule.asks[0]} is not installed on this machine")
+        said = subprocess.run(exercise.rule.asks, capture_output=True, text=True, check=True).stdout
+        right = answered(exercise.name, "said", capsys, said=said.splitlines())
+        assert right == f"correct, because {exercise.because}\n"
+        return
     assert answered(exercise.name, exercise.solution, capsys) == f"correct, because {exercise.because}\n"
 
 
@@ -63,18 +76,46 @@ def test_each_known_wrong_answer_gets_its_reply(
 
 
 @each_exercise
+def test_ten_spellings_of_the_right_answer_are_taken(exercise: Exercise) -> None:
+    if exercise.rule.asks:
+        pytest.skip("only the machine knows the answer; tests/notebook/test_kinds.py spells such answers")
+    taken = spellings(exercise.rule, exercise.expected)
+    assert len(taken) >= 10
+    for answer in [
+        *taken,
+        *exercise.accept,
+        *(s for a in exercise.accept for s in spellings(exercise.rule, a)),
+    ]:
+        assert grade(exercise, answer) == f"correct, because {' '.join(exercise.because.split())}", repr(
+            answer
+        )
+
+
+@pytest.mark.parametrize(
+    "exercise, known", WRONG, ids=[f"{e.name}-{i}" for e in EXERCISES.values() for i in range(len(e.wrong))]
+)
+def test_a_wrong_answer_is_refused_however_it_is_spelt(exercise: Exercise, known: Wrong) -> None:
+    by = replace(exercise.rule, kind=exercise.rule.by, by="word") if exercise.rule.asks else exercise.rule
+    for answer in spellings(by, known.answer):
+        assert grade(exercise, answer) == f"not yet: {' '.join(known.reply.split())}", repr(answer)
+
+
+@each_exercise
 def test_people_are_known_to_be_wrong_in_more_than_one_way(exercise: Exercise) -> None:
-    assert len(exercise.wrong) >= 2
+    assert len(exercise.wrong) >= (1 if exercise.rule.asks else 2)
     assert len({known.reply for known in exercise.wrong} | {exercise.because}) >= 2
 
 
 @each_exercise
-def test_the_chapter_shows_the_question_the_hints_and_the_solution(exercise: Exercise) -> None:
+def test_the_chapter_asks_and_leaves_hints_to_hint(exercise: Exercise) -> None:
     path: Path = IN_CHAPTERS[exercise.name][0]
     text = prose(path)
     _, found, rest = text.partition(f"**Exercise {exercise.name}.** ")
     assert found
     question = rest.split("**Exercise ")[0].split("\n## ")[0]
+    assert exercise.hints
+    if "<details>" not in question:  # hint() and solution() show them
+        return
     shown = re.findall(r"<summary>Hint (\d) of (\d)</summary>\n\n(.+?)\n\n</details>", question, re.DOTALL)
     total = str(len(exercise.hints))
     assert shown == [(str(n), total, hint) for n, hint in enumerate(exercise.hints, 1)]

@@ -6,6 +6,7 @@ import copy
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbclient import NotebookClient
@@ -13,8 +14,9 @@ from nbformat import NotebookNode
 
 from regtools.notebook.doctor import PARTS
 from regtools.notebook.needs import needed
+from tests.notebooks.measured import mask
 from tests.notebooks.normal import _merged, _output
-from tests.notebooks.stored import CHAPTERS, code_cells, read
+from tests.notebooks.stored import CHAPTERS, code_cells, read, tags
 
 PROGRAMS = {part.tag: part.programs for part in PARTS if part.programs}
 WITH_NEEDS = [path for path in CHAPTERS if any(needed(cell.source) for cell in code_cells(path))]
@@ -31,10 +33,17 @@ def run_all(path: Path, programs: Path) -> list[tuple[NotebookNode, NotebookNode
     return list(zip(stored, [cell for cell in chapter.cells if cell.cell_type == "code"], strict=True))
 
 
-def shown(cell: NotebookNode) -> list[NotebookNode]:
-    """Outputs as nbval compares them: no pictures, in their normal form."""
+def shown(cell: NotebookNode) -> list[Any]:
+    """Outputs as nbval compares them: no pictures, in their normal form; what is measured, without its numbers."""
     outputs = [_output(copy.deepcopy(each), 0) for each in _merged(cell.outputs)]
-    return [each for each in outputs if "image/png" not in each.get("data", {})]
+    outputs = [each for each in outputs if "image/png" not in each.get("data", {})]
+    return [_masked(each) for each in outputs] if "measured" in tags(cell) else outputs
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(each) for key, each in value.items()}
+    return mask(value) if isinstance(value, str) else value
 
 
 def check(path: Path, programs: Path) -> None:

@@ -44,7 +44,7 @@ REPAIRED = {
     "05": ("nginx", ["docker.mirror.example/library/nginx:latest", HUB]),
     "06": ("docker.io/nginx", ["docker.mirror.example/library/nginx:latest", HUB]),
 }
-CONFS = [exercise for exercise in load_exercises().values() if exercise.kind == "conf"]
+CONFS = [exercise for exercise in load_exercises().values() if exercise.rule.kind == "conf"]
 WRONG = [(exercise, wrong) for exercise in CONFS for wrong in exercise.wrong]
 
 
@@ -120,7 +120,7 @@ def test_the_solution_of_each_exercise_works_with_podman(exercise: Exercise) -> 
     text = exercise.expected
     assert isinstance(text, str)
     conf = RegistriesConf.from_toml(text, podman=installed_release() or "6")
-    for name in exercise.names:
+    for name in exercise.rule.names:
         did = watch(name, text)
         sources = conf.resolve(name).sources
         assert did.tried == tuple(source.reference for source in sources)
@@ -135,4 +135,4 @@ def test_the_solution_of_each_exercise_works_with_podman(exercise: Exercise) -> 
 )
 def test_each_wrong_answer_is_wrong_for_podman_too(exercise: Exercise, wrong: Wrong) -> None:
     assert isinstance(exercise.expected, str) and isinstance(wrong.answer, str)
-    assert seen(exercise.names, wrong.answer) != seen(exercise.names, exercise.expected)
+    assert seen(exercise.rule.names, wrong.answer) != seen(exercise.rule.names, exercise.expected)

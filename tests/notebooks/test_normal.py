@@ -41,6 +41,8 @@ def messy() -> nbformat.NotebookNode:
                 metadata={
                     "execution": {"iopub.execute_input": "2026-01-01T00:00:00Z"},
                     "tags": ["raises-exception"],
+                    "alt": "what the figure shows",
+                    "collapsed": False,
                 },
                 outputs=[
                     new_output("stream", name="stdout", text="1"),
@@ -76,7 +78,10 @@ def test_mess_comes_out_clean() -> None:
     ]
     code = [cell for cell in clean.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [1, 2, 3]
-    assert code[0].metadata == {"tags": ["raises-exception"]} and code[1].metadata == {}
+    assert (
+        code[0].metadata == {"tags": ["raises-exception"], "alt": "what the figure shows"}
+        and code[1].metadata == {}
+    )
     assert code[0].outputs[0].text == "1\n" and len(code[0].outputs) == 2
     assert code[0].outputs[1].traceback == ["\x1b[31mKeyError\x1b[39m: 'x'"]
     assert code[1].outputs[0].execution_count == 2

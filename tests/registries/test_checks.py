@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from regtools import Finding, RegistriesConf, RegtoolsError
 from regtools.registries.checks import Edit, Fix, Report, check_machine, check_texts, rules
-from regtools.registries.checks.proof.prover import MOST_ALONE
+from regtools.registries.checks.proof.prover import MENDED, MOST_ALONE, UNKNOWN
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release
 from regtools.registries.reading.schema import ENTRY, MIRROR, TOP
@@ -707,3 +707,40 @@ def test_a_name_that_becomes_no_name_is_not_called_blocked() -> None:
     text = 'location = "docker.io"\n[[registry.mirror]]\nlocation = "m"\n'
     effects = [finding.fix.effect for finding in check(text, "5").findings if finding.fix]
     assert effects and not any("blocked" in (effect or "") for effect in effects)
+
+
+UNQUOTED = '[[registry]]\nlocation = docker.io\n[[registry.mirror]]\nlocation = "m.example"\n'
+TO_MIRROR = "docker.io/library/nginx comes from m.example/library/nginx, then docker.io/library/nginx"
+# text, release → the beginning and the rest of each effect; the rest is empty where no name can be told
+EFFECTS: list[tuple[str, str, list[str]]] = [
+    (UNQUOTED, "6", [f"after this, {TO_MIRROR}"]),
+    (
+        UNQUOTED + '[[registry]]\nlocation = "https://a.example"\n',
+        "6",
+        [
+            f"with the other fixes, {TO_MIRROR}",
+            "with the other fixes, a.example/app comes from a.example/app",
+        ],
+    ),
+    (
+        UNQUOTED + 'short-name-mode = "often"\n[[registry]]\ninsecure = true\n',
+        "5",
+        [f"{MENDED}, {TO_MIRROR}"],
+    ),
+    (UNQUOTED + "[[registry]]\ninsecure = yes\n", "6", [f"{MENDED}, {TO_MIRROR}", UNKNOWN]),
+    # what podman refuses leads nowhere, so nothing is told of it
+    ("[[registry]]\nlocation = docker.io\n[[registry.mirror]]\n", "6", [UNKNOWN]),
+    ('unqualified-search-registries = ["a.example/x", "https://quay.io"]\n', "6", [UNKNOWN]),
+]
+
+
+@pytest.mark.parametrize(("text", "podman", "wanted"), EFFECTS)
+def test_an_effect_is_told_while_errors_remain_and_says_what_must_happen_first(
+    text: str, podman: str, wanted: list[str]
+) -> None:
+    findings = check(text, podman).findings
+    effects = [finding.fix.effect for finding in findings if finding.fix]
+    assert effects == wanted, findings
+    for finding in findings:
+        for fix in finding.alternatives:
+            assert fix.effect, finding

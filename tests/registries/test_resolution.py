@@ -227,7 +227,7 @@ def test_the_answer_fits_and_names_every_source(
         assert ("blocked" in row) is source.blocked
     if len(res.sources) <= 3 and width >= 80:
         assert len(lines) <= 20
-    assert [line for line in lines if line.startswith("Next: ")]
+    assert [line for line in lines if line.startswith("Next:")]
     said = " ".join(" ".join(whole).split())
     for note in advice(res.pull, res.how, res.candidates):
         assert str(note) in said or width < 80

@@ -256,3 +256,16 @@ def test_a_late_answer_is_not_taken_for_the_next_one(monkeypatch: pytest.MonkeyP
         monkeypatch.undo()
         bed.reset_counters()
         assert helper.ask({"do": "counters"})["n"] == helper._asked
+
+
+def test_a_place_fails_on_purpose_and_recovers() -> None:
+    with Testbed(mirrors={"near": Link()}) as bed:
+        for kind, status in (("ping", 500), ("manifest", 401), ("manifest", 404), ("blob", 503)):
+            bed.fail("near", kind, status)
+            done = rt.time_pull(bed.image("hello"), bed.places["near"].conf)
+            assert done.error_kind and str(status) in str(done), (kind, status)
+            bed.fail("near", kind, None)
+        assert rt.time_pull(bed.image("hello"), bed.places["near"].conf).error_kind is None
+        for wrong in (("nowhere", "blob", 503), ("near", "layer", 503), ("near", "blob", 200)):
+            with pytest.raises(RegtoolsError):
+                bed.fail(*wrong)

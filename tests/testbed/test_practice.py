@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from socket import create_connection
 
 import pytest
 
@@ -107,6 +108,18 @@ def test_real_programs_follow_the_beds_configuration(practice: Practice) -> None
     assert listed == "origin.test/hello\n" * 2
     seen = practice.run("skopeo inspect --no-tags --format {{.Architecture}} docker://origin.test/hello")
     assert seen == Said("amd64\n", 0)
+
+
+@pytest.mark.needs("podman")
+def test_offline_no_registry_is_reached_except_a_testbed(bed: Testbed) -> None:
+    with Practice(bed, offline=True) as practice:
+        assert practice.run("podman pull --quiet origin.test/hello").status == 0
+        said = practice.run("podman pull quay.io/team/app")
+        assert said.status == 125 and 'Get "https://quay.io/v2/": Not Found' in said.text
+        proxy = practice.run("echo $HTTPS_PROXY").text.strip()
+        port = int(proxy.rpartition(":")[2])
+    with pytest.raises(ConnectionRefusedError):
+        create_connection(("127.0.0.1", port), timeout=5)
 
 
 @pytest.mark.needs("podman")

@@ -55,23 +55,22 @@ def phases(
     ax = ax if ax is not None else style.axes(1.9 + 0.75 * len(wanted))
     stages = {name: fill for name, fill in style.STAGES.items() if name in done.columns}
     lengths = done[list(stages)].astype("Float64").fillna(0.0).astype("float64")
-    notes, looks = [], style.looks(frame.attrs.get(ORDER) or wanted)
+    drawn, notes, looks = [], [], style.looks(frame.attrs.get(ORDER) or wanted)
     for number, place in enumerate(wanted):
         mine = done["place"] == place
         parts = zip(stages.values(), lengths[mine].median() if mine.any() else (), strict=False)
-        style.stack(ax, number - 0.14, 0.0, parts, height=0.34)
+        drawn += style.stack(ax, number - 0.14, 0.0, parts, height=0.34)
         _whole(ax, done.loc[mine, "seconds"], number, looks[place])
         notes.append(style.tally(int(mine.sum()), int((~frame.loc[frame["place"] == place, "ok"]).sum())))
-    ax.set_ylim(len(wanted) - 0.45, -0.5)
+    ax.set_ylim(len(wanted) - 0.45, -0.75)
     ax.set_xlim(left=0)
     style.tick_words(ax, "y", wanted, notes)
     ax.set_xlabel("time (s)")
-    detail = f"median of each phase, and every whole pull, s; n = {plural(len(done), 'pull')}"
+    marks = "bars: median of each phase; points: whole pulls, large: median, line: quartiles"
+    detail = f"{marks}; s; n = {plural(len(done), 'pull')}"
     style.title(ax, _most(stages, done, lengths), detail)
     style.grid(ax, "x")
-    drawn = style.patches(fill for name, fill in stages.items() if lengths[name].max() > 0)
-    median = {**style.MEDIAN, "markersize": 8, "marker": "o"}
-    style.below(ax, [*drawn, style.key("whole pull: median, quartiles", **_WHOLE, **median)], columns=5)
+    style.named(ax, drawn)
     return style.finished(ax)
 
 

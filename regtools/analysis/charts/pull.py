@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 Samples = list[tuple[float, int]]
+_THICK = 0.55  # of a bar, in lanes
 
 
 def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
@@ -30,31 +31,32 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
         ax: where to draw; None makes a figure.
 
     A cross ends a request that failed; a dotted line marks where a further source was asked, and where the
-    same source was asked over HTTP because HTTPS had failed.
+    same source was asked over HTTP because HTTPS had failed. Each phase is named above a bar of it; a phase
+    too short to see is not named.
     """
     lanes = {worker: at for at, worker in enumerate(sorted({each.worker for each in pull.requests}))}
     ax = ax if ax is not None else style.axes(1.7 + 0.55 * max(2, len(lanes)))
     unit, factor = ("s", 1.0) if pull.total_s >= 1 else ("ms", 1000.0)
     longest = max(pull.total_s, 1e-6) * factor
+    parts, failed = [], []
     for request in pull.requests:
-        _bar(ax, request, lanes[request.worker], factor, longest)
+        lane = lanes[request.worker]
+        parts += _bar(ax, request, lane, factor, longest)
+        if request.error_kind is not None:
+            why = style.Fill(f"{request.kind}: {request.error_kind}", style.FAILED)
+            failed.append(style.Part(why, lane + _THICK / 2, request.t0_s * factor, request.total_s * factor))
     for text, moment in _turns(pull.requests):
         ax.axvline(moment * factor, color=style.LINE, linestyle=":", linewidth=1)
-        ax.text(moment * factor, -0.62, f" {text}", fontsize=style.NOTE, va="center", color=style.INK)
+        ax.text(moment * factor, -0.84, f" {text}", fontsize=style.NOTE, va="center", color=style.INK)
     ax.set_yticks(list(lanes.values()), [f"worker {worker}" for worker in lanes])
-    ax.set_ylim(max(len(lanes), 1) - 0.4, -0.8)
+    ax.set_ylim(max(len(lanes), 1) - 0.4, -1.0)
     ax.set_xlim(0, longest * 1.02)
     ax.set_xlabel(f"time since the pull began ({unit})")
     end = seconds(pull.total_s) if pull.ok else f"failed after {seconds(pull.total_s)} [{pull.error_kind}]"
     detail = f"requests of each worker, {unit}; n = {plural(pull.n_requests, 'request')}"
     style.title(ax, f"{pull.reference or pull.image}: {end}{_most(pull)}", detail)
-    handles: list[Any] = style.patches(
-        fill for phase, fill in style.PHASES.items() if any(getattr(each, phase) for each in pull.requests)
-    )
-    if any(request.error_kind is not None for request in pull.requests):
-        handles.append(style.key("failed", markeredgewidth=2, **style.CROSS))
-    if handles:
-        style.below(ax, handles, columns=len(handles))
+    style.named(ax, failed, below_bars=True)
+    style.named(ax, parts)
     return style.finished(ax)
 
 
@@ -78,17 +80,15 @@ def _most(pull: Pull) -> str:
     return f", mostly {style.PHASES[phase].words} ({sums[phase] / whole:.0%})" if whole else ""
 
 
-def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -> None:
+def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -> list[style.Part]:
+    """Draw a request, and return its parts."""
     start, length = request.t0_s * factor, request.total_s * factor
     lengths = ((fill, (getattr(request, phase) or 0.0) * factor) for phase, fill in style.PHASES.items())
-    style.stack(ax, lane, start, lengths, height=0.55)
+    parts = style.stack(ax, lane, start, lengths, height=_THICK)
     if request.error_kind is not None:
         ax.plot(start + length, lane, markersize=7, markeredgewidth=2, **style.CROSS)
-        text = f"{request.kind}: {request.error_kind}"
-    elif request.layer is not None:
-        text = f"layer {request.layer}, {size(request.bytes)}"
-    else:
-        text = request.kind
+        return parts
+    text = request.kind if request.layer is None else f"layer {request.layer}, {size(request.bytes)}"
     if len(text) <= style.points_wide(ax) * length / longest / 4.2:  # letters of the small font
         centred: dict[str, Any] = {"ha": "center", "va": "center"}
         ax.text(
@@ -100,6 +100,7 @@ def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -
             bbox=style.LABEL,
             **centred,
         )
+    return parts
 
 
 # -- the rate inside a blob ------------------------------------------------------------------------------

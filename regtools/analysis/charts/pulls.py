@@ -26,6 +26,8 @@ _BLOCK = ("campaign", "vantage", "client", "cache_state", "round", "image")
 _MOST_LINES = 300
 _MOST_STEPS = 500
 _MOST_PANELS = 24
+_HIGH = 3.6  # inches, of a panel
+_COARSE, _COARSER = 100, 84  # dots per inch of more than two, and of more than four rows of panels
 ORDER = "places of all panels"  # in the attrs of a frame that is drawn in several
 _DECADE = 8.0  # ratio of the longest to the shortest time from which an axis is logarithmic
 
@@ -265,8 +267,6 @@ def small_multiples(
     Raises:
         ValueError: there are no pulls, no such column, or more than 24 values.
     """
-    import matplotlib.pyplot as plt
-
     table = pulls_to_draw(pulls)
     if by not in table.columns:
         raise ValueError(f"the pulls have no column {by!r}")
@@ -277,7 +277,9 @@ def small_multiples(
     across = min(columns or max(1, int(width / style.PANEL)), len(values))
     down = math.ceil(len(values) / across)
     if figure is None:
-        figure = plt.figure(figsize=(style.WIDTH, 4.2 * down), dpi=style.DPI, layout="constrained")
+        figure = style.new_figure(
+            _HIGH * down, dpi=style.DPI if down <= 2 else _COARSE if down <= 4 else _COARSER
+        )
     panels: Any = figure.subplots(down, across, sharex=share, sharey=share, squeeze=False)
     order = table.attrs[ORDER] = chosen_places(table, None)
     made = []

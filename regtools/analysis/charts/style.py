@@ -33,7 +33,7 @@ MONOSPACE = "DejaVu Sans Mono"  # comes with matplotlib
 LETTER, BOLD = 0.56, 0.64  # mean width of a letter of the proportional font, in font sizes
 ADVANCE = 0.603  # width of a letter of MONOSPACE, in font sizes
 LEADING = 1.5  # height of a line, in font sizes
-DETAIL, END = "detail", "end"  # names of the texts below the title, and at the ends of series
+DETAIL, END, PART = "detail", "end", "part"  # names of texts: below the title, at ends of series, above bars
 
 # The ground is transparent. Ink is readable on a white page and on JupyterLab's dark one (4 : 1 or more on
 # both), so it is neither black nor white; emphasis comes from weight.
@@ -80,7 +80,7 @@ BOOK = {"near": 0, "far": 1, "thin": 2, "twin": 3, "origin": 4, "flaky": 5, "dea
 
 
 class Fill(NamedTuple):
-    """How a part of a bar is drawn, and what the legend calls it."""
+    """How a part of a bar is drawn, and what it is called."""
 
     words: str
     colour: str
@@ -104,6 +104,15 @@ STAGES = {
     "wait_s": Fill("waiting to try again", DARK),
     "store_s": Fill("storing", GREEN, "\\\\"),
 }
+
+
+class Part(NamedTuple):
+    """A part of a bar that is drawn: the edge beside its name, where it begins, and its length."""
+
+    fill: Fill
+    edge: float
+    start: float
+    length: float
 
 
 class Mark(NamedTuple):
@@ -134,13 +143,29 @@ def axes(height: float, **options: Any) -> Axes:
 
     Args:
         height: in inches.
-        options: of ``plt.subplots``, instead of matplotlib's layout.
+        options: of ``Figure.subplots``, instead of matplotlib's layout.
+    """
+    made: Axes = new_figure(height, layout=None if options else "constrained").subplots(**options)
+    return made
+
+
+def new_figure(
+    height: float, *, dpi: int = DPI, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
+    """Return a new figure of the charts' width, whose PNG fits a notebook.
+
+    Args:
+        height: in inches.
+        dpi: dots per inch.
+        layout: of ``plt.figure``.
     """
     import matplotlib.pyplot as plt
 
-    ax: Axes
-    _, ax = plt.subplots(figsize=(WIDTH, height), dpi=DPI, **(options or {"layout": "constrained"}))
-    return ax
+    from .canvas import use_palette
+
+    made = plt.figure(figsize=(WIDTH, height), dpi=dpi, layout=layout)
+    use_palette(made)
+    return made
 
 
 def figure_of(ax: Axes) -> Figure:
@@ -206,12 +231,17 @@ def key(label: str, **options: Any) -> Line2D:
     return Line2D([], [], label=label, **options)
 
 
-def stack(ax: Axes, y: float, start: float, lengths: Iterable[tuple[Fill, float]], height: float) -> None:
-    """Draw the parts of a bar end to end, without those that have no length."""
+def stack(
+    ax: Axes, y: float, start: float, lengths: Iterable[tuple[Fill, float]], height: float
+) -> list[Part]:
+    """Draw the parts of a bar end to end, and return them, without those that have no length."""
+    parts = []
     for fill, length in lengths:
         if length > 0:
             ax.barh(y, length, height, start, color=fill.colour, hatch=fill.hatch, **EDGE)
+            parts.append(Part(fill, y - height / 2, start, length))
             start += length
+    return parts
 
 
 def patches(fills: Iterable[Fill]) -> list[Patch]:
@@ -295,6 +325,53 @@ def ends(ax: Axes, series: Sequence[tuple[float, str, str, Look]]) -> None:
             va="center",
             gid=END,
         )
+
+
+def named(ax: Axes, parts: Sequence[Part], *, below_bars: bool = False) -> None:
+    """Write beside one of its longest bars what each kind of part is; what finds no room goes into a legend.
+
+    Args:
+        ax: with its limits set, and rows one below the other at 0, 1, …
+        parts: every part of every bar.
+        below_bars: whether the edges are the lower ones, and names go below them.
+
+    A kind that is thinner than a point wherever it occurs cannot be seen, and is left out.
+    """
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    points = points_wide(ax) / (right - left)
+    row = float(ax.get_window_extent().height / ax.figure.dpi * 72) / (bottom - top)
+    kinds = {
+        fill: [each for each in parts if each.fill == fill]
+        for fill in dict.fromkeys(part.fill for part in parts)
+    }
+    for mine in kinds.values():
+        mine.sort(key=lambda each: -each.length)
+    seen = {fill: mine for fill, mine in kinds.items() if mine[0].length * points >= 1}
+    taken: list[tuple[float, float, float]] = []
+    homeless = []
+    for fill, mine in sorted(seen.items(), key=lambda kind: -kind[1][0].length):
+        half = len(fill.words) * NOTE * LETTER / 2 / points
+        for part in mine:
+            at = min(max(part.start + part.length / 2, left + half), right - half)
+            if all(y != part.edge or at - half > end or at + half < begin for y, begin, end in taken):
+                taken.append((part.edge, at - half, at + half))
+                _pointed(ax, part, (at, part.edge + (4 if below_bars else -4) / row), below_bars)
+                break
+        else:
+            homeless.append(fill)
+    if homeless:
+        below(ax, patches(homeless), columns=len(homeless))
+
+
+def _pointed(ax: Axes, part: Part, at: tuple[float, float], below_bar: bool) -> None:
+    """Write the words of a part, with a short line that leads to it."""
+    colour = FAILED if part.fill.colour == FAILED else INK
+    line: dict[str, Any] = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
+    line["relpos"] = (0.5, 1 if below_bar else 0)
+    look: dict[str, Any] = {"fontsize": NOTE, "color": colour, "ha": "center", "gid": PART}
+    look["va"] = "top" if below_bar else "bottom"
+    bar = (part.start + part.length / 2, part.edge)
+    ax.annotate(words(part.fill.words), bar, at, arrowprops=line, **look)
 
 
 def below(ax: Axes, handles: Sequence[Line2D | Patch], columns: int) -> None:

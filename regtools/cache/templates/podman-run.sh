@@ -1,6 +1,7 @@
 #!/bin/sh
 # Starts the cache @name in containers. `regtools cache up` runs this very file.
-# It starts again after a crash, but not after a reboot: for that, use the units in quadlet/.
+# It starts again after a crash. After a reboot it does so with podman 6.1 and `systemctl enable podman-restart.service`
+# (older releases heed that service for --restart always alone), and with the units in quadlet/.
 set -eu
 folder=$(cd "$(dirname "$0")" && pwd)
 

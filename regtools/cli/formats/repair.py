@@ -92,7 +92,7 @@ def run(options: Namespace, around: Surroundings, look: Look) -> Report:
         report = look(drafts)
     texts = {path: text for path, text in drafts.changed.items() if path not in report.hidden}
     for path in report.hidden:
-        complain(f"{path}: not changed: a fault in it has no fix and hides what follows it")
+        complain("not changed: a fault in it has no fix and hides what follows it", about=path)
     if options.diff:
         write("".join(map(drafts.diff, texts)), None)
         complain(f"left after this: {counted(report)}")
@@ -110,4 +110,4 @@ def _write(drafts: Drafts, path: str, text: str) -> None:
         if error.kind == "file-unwritable":
             error.hint = "nothing was changed; regtools check --diff prints the change as a patch"
         raise
-    complain(f"{path}: fixed")
+    complain("fixed", about=path)

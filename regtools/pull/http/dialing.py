@@ -136,7 +136,9 @@ class Dialer:
     def _look_up(self, port: int) -> list[Any]:
         """Return the addresses as ``getaddrinfo`` does, in its order; none if the look-up fails."""
         try:
-            found = socket.getaddrinfo(self._host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            # As bytes: for text Python would load the tables of international names first.
+            name, kind = self._host.encode(), socket.SOCK_STREAM
+            found = socket.getaddrinfo(name, port, type=kind, flags=socket.AI_NUMERICHOST)
             self.looked_up_s = 0.0
             return found
         except (socket.gaierror, UnicodeError):

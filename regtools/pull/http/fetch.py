@@ -41,7 +41,7 @@ _TITLE = re.compile(rb"<title[^>]*+>([^<]++)", re.IGNORECASE)
 _RANGE = re.compile(r"bytes ([0-9]++)-[0-9]++/(?:[0-9]++|\*)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Lane:
     """One worker: its number, its connection, its run, and the number of the source that it asks."""
 

@@ -72,7 +72,7 @@ class Grant:
         return {"Authorization": self.header} if self.header and address.origin == self._origin else {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Order:
     """A request for a token: a GET of ``url``, which may show ``grant``, or a POST of ``form``."""
 

@@ -36,7 +36,7 @@ _BUNDLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Trouble:
     """Why a transfer failed: error kind, message, and whether a repetition may help.
 

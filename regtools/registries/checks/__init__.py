@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from regtools.errors import RegtoolsError
 
+from ..entries import Registry
 from ..reading.document import dialect
 from ..reading.host import Surroundings
 from ..reading.lookup import Files
@@ -108,7 +109,7 @@ def check_texts(
         toml: dialect, if not the release's own.
     """
     sheets = tuple(Sheet(data, release, file=path, dropin=dropin, toml=toml) for path, data, dropin in texts)
-    return _report(release, sheets, _view(release, sheets, Files()), None, [])
+    return _report(release, sheets, View(release, sheets, Files()), None, [])
 
 
 def check_machine(
@@ -130,7 +131,7 @@ def check_machine(
     toml = dialect(release, around.environ)
     sheets = tuple(Sheet(f.data, release, file=f.path, dropin=f.dropin, toml=toml) for f in files.read)
     named = any((paths or {}).values())
-    view = _view(release, sheets, files)
+    view = View(release, sheets, files)
     lacking = [*map(Finding.of, failed), *([] if named else account(view, sheets, around))]
     found = [*lacking, *ignored(files.ignored)]
     report = _report(release, sheets, view, None if named else around, found, fixes=fixes)
@@ -155,13 +156,27 @@ def _others(release: Release, around: Surroundings, toml: str, known: tuple[str,
     for path in (f"{home}/.config/containers/registries.conf" for home in homes):
         if path not in known and around.exists(path):
             sheets = (Sheet(machine.read(path), release, file=path, toml=toml),)
-            yield _report(release, sheets, _view(release, sheets, Files()), None, [])
+            yield _report(release, sheets, View(release, sheets, Files()), None, [])
 
 
-def _view(release: Release, sheets: tuple[Sheet, ...], files: Files) -> Settings:
-    """Merge what could be read of the files."""
-    documents = [sheet.document for sheet in sheets if sheet.document is not None]
-    return Settings(documents, release, files, sheets[0].toml if sheets else release.toml)
+class View(Settings):
+    """What could be read of some files merged, without the entries that podman refuses."""
+
+    def __init__(self, release: Release, sheets: tuple[Sheet, ...], files: Files) -> None:
+        self.refused = frozenset(prefix for sheet in sheets for prefix in sheet.refused)
+        documents = [sheet.document for sheet in sheets if sheet.document is not None]
+        super().__init__(documents, release, files, sheets[0].toml if sheets else release.toml)
+
+    def registry(self, prefix: str) -> Registry:
+        """Return the entry with exactly this prefix.
+
+        Raises:
+            RegtoolsError: podman refuses it.
+            KeyError: there is none.
+        """
+        if prefix in self.refused:
+            raise RegtoolsError(f"the entry {prefix!r} is refused", kind="entry-refused", stage="sources")
+        return super().registry(prefix)
 
 
 def _report(
@@ -180,7 +195,7 @@ def _report(
             Sheet(texts[s.file], release, file=s.file, dropin=s.dropin, toml=s.toml) if s.file in texts else s
             for s in sheets
         )
-        return _state(new, _view(release, new, Files()))
+        return _state(new, View(release, new, Files()))
 
     proven = prove(before, again) if fixes else [one.without_fixes() for one in before.findings]
     found = [*more, *proven]

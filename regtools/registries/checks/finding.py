@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from regtools.display import escape, snippet, visible
-from regtools.errors import Place, RegtoolsError
+from regtools.errors import Place, RegtoolsError, paragraphs
 
 from .fixes import Fix, apply_all, difference
 from .rules import ERROR, NOTE, WARNING
@@ -68,18 +68,27 @@ class Finding:
             return []
         return snippet(self.source_line, self.where.line, self.where.column, self.end_column)
 
-    def render(self, *, colour: bool = False) -> str:
-        """Return the text form: place, severity, message, the line with a caret, hint and fix."""
-        word = f"{self.severity}:"
-        word = f"\x1b[1;{_INKS[self.severity][0]}m{word}\x1b[0m" if colour else word
+    def render(self, *, colour: bool = False, width: int | None = None) -> str:
+        """Return the text form: place, severity, message, the line with a caret, hint and fix.
+
+        Args:
+            colour: whether the severity has a colour.
+            width: columns at which message, hint and effect are wrapped; None never wraps. What a fix writes
+                is never wrapped.
+        """
         place = visible(str(self.where)) + ": " if self.where else ""
-        lines = [f"{place}{word} {visible(self.message)} [{visible(self.code)}]", *self._snippet]
+        head = f"{place}{self.severity}:"
+        lines = paragraphs(visible(f"{self.message} [{self.code}]"), f"{head} ", width)
+        if colour:
+            ink = f"\x1b[1;{_INKS[self.severity][0]}m{self.severity}:\x1b[0m"
+            lines[0] = place + ink + lines[0][len(head) :]
+        lines += self._snippet
         if self.hint:
-            lines.append(f"  hint: {visible(self.hint)}")
+            lines += paragraphs(visible(self.hint), "  hint: ", width)
         for word, fix in self._fixes:
             lines.append(f"  {word}:")
             lines += [f"    {visible(line)}".rstrip() for line in fix.text.splitlines()]
-            lines += [f"  {visible(fix.effect)}"] if fix.effect else []
+            lines += paragraphs(visible(fix.effect), "  ", width) if fix.effect else []
         return "\n".join(lines)
 
     @property

@@ -37,7 +37,8 @@ class Fix:
         text: what to write, as it is printed.
         edits: the change itself; all of them are in one file.
         source: the text of that file before the change.
-        effect: one sentence about what changes for names, or None.
+        effect: one sentence about what changes for names, or None if no name shows it. It begins with what
+            has to happen first: this fix, the other fixes as well, or errors that have no fix.
         waits: whether it is proven alone, but cannot be applied together with the other fixes of this run.
     """
 

@@ -58,6 +58,7 @@ class Sheet:
         foreign: whether it is YAML or JSON, as files of other tools are.
         faults: what keeps it from being read, in order, each with its fix or None; empty if it is TOML.
         problems: what podman refuses in it.
+        refused: the prefixes of entries that it refuses, or that lack a line left out here.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Sheet:
         self.foreign = False
         self.faults: list[tuple[RegtoolsError, Fix | None]] = []
         self.problems: list[Problem] = []
+        self.refused: frozenset[str] = frozenset()
         self._lines: list[str] = []
         self._mended: list[str] = []  # as many lines as the file has
         self._starts: list[int] = []
@@ -112,6 +114,9 @@ class Sheet:
         problems = list(check(values, self.document.settings, self.release, dropin=self.dropin))
         if problems or self.document.settings.unusual:
             check_values(self.raw, readable, file=self.file)
+        places = {problem.path[:2] for problem in problems}
+        indices = self.document.settings.indices.items()
+        self.refused = frozenset(prefix for prefix, index in indices if ("registry", index) in places)
         self.problems = [problem for problem in problems if not (blank and problem.kind in _UNSET)]
 
     def _uncover(self) -> bool:

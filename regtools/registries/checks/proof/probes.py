@@ -90,8 +90,16 @@ def leads(view: Settings, name: str) -> tuple[str, ...] | None:
         return None
 
 
-def effect(before: Settings | None, after: Settings, names: Iterable[str]) -> str | None:
+def effect(
+    before: Settings | None, after: Settings, names: Iterable[str], when: str = "after this"
+) -> str | None:
     """Return what changes for some names as one sentence; without a state before, what holds after.
+
+    Args:
+        before: what was in force, or None.
+        after: what is in force then.
+        names: the names that are looked at.
+        when: how the sentence begins.
 
     Returns:
         None if no name shows it.
@@ -107,9 +115,9 @@ def effect(before: Settings | None, after: Settings, names: Iterable[str]) -> st
     if before and before.credential_helpers != after.credential_helpers:
         told.append(f"logins come from {', '.join(after.credential_helpers)}")
     if not told:
-        return "after this, each name leads where it led before" if before else None
+        return f"{when}, each name leads where it led before" if before else None
     more = [f"{len(told) - _SHOWN} more change"] if len(told) > _SHOWN else []
-    return f"after this, {'; '.join(told[:_SHOWN] + more)}"
+    return f"{when}, {'; '.join(told[:_SHOWN] + more)}"
 
 
 def _told(name: str, now: tuple[str, ...] | None, old: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ from ..finding import Finding
 from ..fixes import Edit, Fix, OverlapError, apply_all, compatible
 from ..lenient import Sheet
 from ..rules import NOTE, WHOLE, rule
-from .probes import effect, leads, probes, shifted, touched
+from .probes import SHORT, effect, leads, probes, shifted, touched
 
 Check = Callable[[dict[str | None, str]], "State"]
 
@@ -28,6 +28,8 @@ Check = Callable[[dict[str | None, str]], "State"]
 HIDING = frozenset({"table-for-list"})
 MOST_ALONE = 200  # more fixes than this are tried together only
 _MOST_CHARACTERS = 2_000_000  # and so are fixes if trying each alone would read more than this
+AFTER, TOGETHER, MENDED = "after this", "with the other fixes", "once the other errors are mended"
+UNKNOWN = "what this changes shows once the other errors are mended"
 _WAITS = "another fix changes the same text, so this one waits for the next run; check --fix applies both"
 
 
@@ -61,11 +63,11 @@ def prove(before: State, check: Check) -> list[Finding]:
     choices = {fix: after for fix in others[:MOST_ALONE] if (after := _tried(before, [fix], check))}
     chosen, together = _together(before, list(alone) if few else fixes, check, one_by_one=few)
     whole = _Touched(before, together, chosen)
-    told: dict[Fix, str | None] = dict.fromkeys((*alone, *choices))
-    told |= {fix: whole.effect(fix) for fix in chosen}
+    with_others = TOGETHER if len(chosen) > 1 else AFTER
+    told: dict[Fix, str | None] = {fix: whole.effect(fix, with_others) for fix in chosen}
     for fix, after in (alone | choices).items():
-        if after.sound:
-            told[fix] = _Touched(before, after, [fix]).effect(fix)
+        if after.sound or fix not in told:
+            told[fix] = _Touched(before, after, [fix]).effect(fix, AFTER)
     applied = set(chosen)
     return [_shown(finding, told, applied) for finding in before.findings]
 
@@ -160,9 +162,18 @@ class _Touched:
                 sheet = next(sheet for sheet in state.sheets if sheet.file == fix.file)
                 yield from touched(sheet, places)
 
-    def effect(self, fix: Fix) -> str | None:
-        """Return what a fix changes, if podman reads the files then."""
+    def effect(self, fix: Fix, when: str) -> str | None:
+        """Return what a fix changes; while podman refuses the files, what it will change as far as they say.
+
+        Args:
+            fix: one of those that have been applied.
+            when: how the sentence begins if podman reads the files then.
+        """
         if not self.after.sound:
-            return None
+            listed = all(
+                problem.kind != "bad-search-registry" for s in self.after.sheets for problem in s.problems
+            )
+            names = (name for name in self.names([fix]) if listed or name != SHORT)
+            return effect(None, self.after.view, names, MENDED) or UNKNOWN
         old = self.before.view if self.before.sound else None
-        return effect(old, self.after.view, self.names([fix]))
+        return effect(old, self.after.view, self.names([fix]), when)
