@@ -28,18 +28,20 @@ _ELLIPSIS = "…"
 _PROGRAM = (
     "podman|regtools|skopeo|buildah|docker|redis-cli|systemctl|loginctl|update-ca-[a-z]+|chmod|chown|setfacl"
 )
-_OBJECT = (
-    "(?:log(?:in|out)|pull|push|run|up|down|status|inspect|convert|time|explain) [^ ]+"  # a verb and a name
-)
+_OBJECT = "(?:log(?:in|out)|pull|push|run|init|up|down|status|verify|inspect|convert|time|explain) [^ ]+"
 _VERB = (
     "build|image|machine|system|bench|cache|check|advise|compare|doctor|lab|testbed|help|toml2json|daemon-reload|"
     "[a-z]*start|[0-7]{3,4}|[a-z]*[+:,=][^ ]*"
 )
 _ARGUMENT = rf"{_OBJECT}|-[^ ]*|[A-Z][A-Z_]+\b[^ ]*|[^ ]*[/.:=@][^ ]+"
+_INSIDE = (
+    "{0,300}"  # characters between two signs, so that a sign without its fellow costs no more than these
+)
 _UNBROKEN = (
-    r"(?<![^ (])(?:'[^']*'|\"[^\"]*\"|`[^`]*`)(?![\w])"
-    r"|[\w.\"-]+ \+?= (?:\[[^\]]*\]|\{[^}]*\}|\"[^\"]*\"|'[^']*'|[^ ]+)"
-    r"|\[[\"'][^\]]*\]|\{[^{}]*\}"
+    rf"(?<![^ (])(?:'[^']{_INSIDE}'|\"[^\"]{_INSIDE}\"|`[^`]{_INSIDE}`)(?![\w])"
+    r"|(?<![\w.\"-])[\w.\"-]+ \+?= "
+    rf"(?:\[[^\]]{_INSIDE}\]|{{[^}}]{_INSIDE}}}|\"[^\"]{_INSIDE}\"|'[^']{_INSIDE}'|[^ ]+)"
+    rf"|\[[\"'][^\]]{_INSIDE}\]|{{[^{{}}]{_INSIDE}}}"
     rf"|(?<![^ (`'\"])(?:sudo )?(?:{_PROGRAM})(?: -[^ ]+)* (?:{_OBJECT}|{_VERB})(?: (?:{_ARGUMENT}))*"
     r"|(?:sudo )?(?:apt|dnf|pip) install [^ ,;|]+(?: (?!and |or |adds )[^ ,;|]+)*"
 )

@@ -165,10 +165,10 @@ class RegtoolsError(Exception):
 
 
 def paragraphs(text: str, first: str, width: int | None) -> list[str]:
-    """Return the lines of a message or a hint after its first words; further lines stand below them.
+    """Return the lines of a message or a hint, the first of them after some words.
 
     Args:
-        text: what is told; only its first line is wrapped, since further ones can be pasted.
+        text: the message; only its first line is wrapped, since further ones can be pasted.
         first: the words before it, such as ``"  hint: "``.
         width: columns of a line; None never wraps.
     """

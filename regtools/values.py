@@ -1,7 +1,7 @@
 """What every start needs in place of dataclasses and typing, which take longer to import than all the rest.
 
-``Value`` and ``Frozen`` are the bases of small values. ``TYPE_CHECKING`` stands for typing's in the modules that
-each command loads: they import typing for annotations only, in its block.
+``Value`` and ``Frozen`` are the bases of small values. ``TYPE_CHECKING`` stands for typing's in the modules
+that each command loads: they import typing for annotations only, in its block.
 """
 
 from __future__ import annotations

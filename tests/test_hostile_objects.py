@@ -22,6 +22,7 @@ import pandas as pd
 import pytest
 
 import regtools
+from regtools.pull.records import Row
 from tests.analysis.test_hostile_names import controls, named, page_of
 from tests.cli.test_boundary import HOSTILE
 
@@ -101,12 +102,16 @@ def made(kind: type, depth: int = 0) -> Any:
         if issubclass(kind, tuple)
         else kind.__init__
     )
-    hints = typing.get_type_hints(maker, NAMES | own)
-    given = {
-        name: value(hints[name], depth)
-        for name, parameter in list(inspect.signature(maker).parameters.items())[1:]
-        if name in hints and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-    }
+    if issubclass(kind, Row):  # its columns are its keywords
+        wanted, hints = list(kind.__slots__), typing.get_type_hints(kind, NAMES | own)
+    else:
+        hints = typing.get_type_hints(maker, NAMES | own)
+        wanted = [
+            name
+            for name, parameter in list(inspect.signature(maker).parameters.items())[1:]
+            if name in hints and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        ]
+    given = {name: value(hints[name], depth) for name in wanted}
     return kind(**given | {name: text for name, text in OURS.items() if name in given})
 
 

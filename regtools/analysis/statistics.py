@@ -176,7 +176,7 @@ def win_shares(wins: Floats, blocks: ArrayLike, seed: int) -> tuple[Floats, Floa
     if rounds > _MOST_DRAWN:
         residual = wins - share * weight[:, None]
         error = np.sqrt((residual**2).sum(axis=0)) / weight.sum()
-        low, high = np.clip(share - Z95 * error, 0, 1), np.clip(share + Z95 * error, 0, 1)
+        low, high = np.maximum(share - Z95 * error, 0), np.minimum(share + Z95 * error, 1)
     else:
         rng = np.random.default_rng(seed)
         drawn = rng.multinomial(rounds, np.full(rounds, 1 / rounds), size=BOOTSTRAP).astype(float)

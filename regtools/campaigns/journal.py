@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 Pathlike = str | os.PathLike[str]
 
 
+MOST_SKIPPED = 100_000  # unreadable lines; to remember each would take a hundred times its size
 LONGEST_LINE = 16 << 20  # bytes; a pull with thousands of layers has a thousandth of that
 
 
@@ -218,6 +219,9 @@ def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[i
                 row = row_of(line)
             except RegtoolsError as error:
                 skipped.append((number, error.message))
+                if len(skipped) > MOST_SKIPPED:
+                    trouble = OSError(0, f"more than {MOST_SKIPPED:,} of its lines cannot be read as rows")
+                    raise unreadable(path, trouble, what="the journal") from error
                 continue
             if row is not None and row["row"] in tables:
                 tables[row["row"]].add(number, row)

@@ -19,7 +19,6 @@ import sys
 from argparse import ArgumentParser
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from html import escape
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,10 +31,14 @@ from regtools.testbed.practice import latest
 from regtools.toml.reader import decode, read
 from regtools.toml.to_json import read_file, toml_to_json
 
+from .colours import coloured_json, coloured_toml
+from .lesson import hint, solution
 from .needs import transform
 
+_OFFERED = {"hint": hint, "solution": solution}  # for readers to type; cells import what they use
 CELL = "<cell>"  # the file name in diagnostics; line 1 is the line below %%toml
-_TOP_LEFT = "vertical-align:top;text-align:left;padding-right:2em"
+_BLOCK = "display:inline-block;vertical-align:top;max-width:100%;padding-right:2em;padding-bottom:0.5em"
+_PRE = "background:none;overflow-x:auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +59,14 @@ class Beside:
         return "\n".join(f"{a}{' ' * (width - columns(a))}  │ {b}".rstrip() for a, b in pairs)
 
     def _repr_html_(self) -> str:
-        # JupyterLab shades every second row and boxes every <pre>; both would cut the picture into pieces.
-        titles = (f"TOML {self.dialect}", "JSON")
-        texts = (printable(self.toml.rstrip("\n")), printable(self.json.rstrip("\n")))
-        head = "".join(f'<th style="{_TOP_LEFT}">{title}</th>' for title in titles)
-        body = "".join(
-            f'<td style="{_TOP_LEFT}"><pre style="background:none">{escape(text, quote=False)}</pre></td>'
-            for text in texts
+        # Two blocks, side by side where there is room, and one below the other where there is not.
+        # JupyterLab gives every <pre> a ground of its own, which would cut the picture into pieces.
+        toml, json = (printable(text.rstrip("\n")) for text in (self.toml, self.json))
+        blocks = ((f"TOML {self.dialect}", coloured_toml(toml)), ("JSON", coloured_json(json)))
+        return "".join(
+            f'<div style="{_BLOCK}"><strong>{title}</strong><pre style="{_PRE}">{text}</pre></div>'
+            for title, text in blocks
         )
-        return f'<table><tr>{head}</tr><tr style="background:none">{body}</tr></table>'
 
 
 def beside(source: str | os.PathLike[str], *, podman: str = "6", tagged: bool = False) -> Beside:
@@ -116,7 +118,11 @@ def examine(source: str | os.PathLike[str], *, podman: str = "6") -> Findings:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register the magics and show this package's errors as diagnostics; IPython calls this function."""
+    """Register the magics and show this package's errors as diagnostics; IPython calls this function.
+
+    ``hint`` and ``solution``, which a reader calls and no chapter does, come with the magics.
+    """
+    shell.push({"hint": hint, "solution": solution}, interactive=False)
 
     def toml(line: str, cell: str) -> Beside | None:
         return _toml_cell(shell, line, cell)
@@ -132,6 +138,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magic_function(_command_line, "line", "regtools")
     if transform not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(transform)
+    shell.push(_OFFERED, interactive=False)
     # IPython calls this method of an exception instead of printing a traceback; only notebooks need it.
     RegtoolsError._render_traceback_ = _diagnostic  # type: ignore[attr-defined]
 
@@ -143,6 +150,7 @@ def unload_ipython_extension(shell: Any) -> None:
     shell.magics_manager.magics["line"].pop("regtools", None)
     if transform in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.remove(transform)
+    shell.drop_by_id(_OFFERED)
     if hasattr(RegtoolsError, "_render_traceback_"):
         del RegtoolsError._render_traceback_
 

@@ -160,7 +160,8 @@ class Testbed(Closing):
         images: name → what to serve besides :data:`~regtools.testbed.images.DEFAULT_IMAGES`; the same name
             replaces one of these.
         origin: the link in front of the origin, which is tried last; None for the registry's own port.
-        tokens: whether every place wants a token first, as Docker Hub does; anybody gets one.
+        tokens: whether every place wants a token first, as Docker Hub does; any client gets one without a
+            login, and none with a login, since there are no accounts.
         storage: whether blobs come from a host of their own, to which every place redirects, as at Docker Hub
             and quay.io. It is the place ``storage`` in ``addresses`` and ``counters``, has no link, and
             wants no token.
@@ -270,6 +271,8 @@ class Testbed(Closing):
 
     def fail(self, place: str, kind: str, status: int | None) -> None:
         """Let a place answer every request of one kind with a status, as a faulty or closed registry does.
+
+        403 and 429 have the code and the words of Docker Hub: *denied*, and the limit of pulls.
 
         Args:
             place: a mirror's name, or ``origin``.

@@ -86,9 +86,9 @@ class Practice(Closing):
         rootless: run as an ordinary user even if this process is root (Linux, needs ``unshare``): as
             ``reader``, user id 1000, with the 65,536 subordinate ids from 100,000 on. No account is created.
 
-    The output of the commands is made the same on every machine: the home folder is shown as ``~``, the port
-    of a testbed's place as ``127.0.0.1:<near>``, and the time of podman's log lines is left out. Containers
-    have no network unless ``--network`` is given.
+    In a command, ``$near`` stands for the address of a testbed's place. The output is made the same on every
+    machine: the home folder is shown as ``~``, that address as ``127.0.0.1:<near>``, and the time of podman's
+    log lines is left out. Containers have no network unless ``--network`` is given.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Practice(Closing):
         proxy = closing.enter_context(refusing_proxy()) if offline else None
         self._environ = {} if proxy is None else dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy)
         self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid(), closing)
-        self._shown = {str(self.folder): "~"}
+        self._addresses: dict[str, str] = {}
         _lay_out(self.folder, rootless=self.rootless)
         self.use(conf)
         _OPEN.append(weakref.ref(self))
@@ -112,11 +112,18 @@ class Practice(Closing):
         """Whether it is open."""
         return self._end.alive
 
-    def use(self, conf: Testbed | str | None) -> None:
-        """Make ``conf`` the registries.conf of later commands; the file is in ``~/.config/containers``."""
+    def use(self, conf: Testbed | str | None, **addresses: str) -> None:
+        """Make ``conf`` the registries.conf of later commands; the file is in ``~/.config/containers``.
+
+        Args:
+            conf: as for the class.
+            **addresses: more servers on loopback: ``corp="127.0.0.1:40123"`` makes ``$corp`` that address in
+                commands, and shows it as ``127.0.0.1:<corp>``.
+        """
         if conf is not None and not isinstance(conf, str):
-            self._shown |= {at: f"127.0.0.1:<{name}>" for name, at in conf.addresses.items()}
+            self._addresses |= conf.addresses
             conf = conf.conf_text
+        self._addresses |= addresses
         text = NOWHERE if conf is None else conf
         (self.folder / SETTINGS / "registries.conf").write_text(text, encoding="utf-8")
 
@@ -135,10 +142,12 @@ class Practice(Closing):
             raise failed("the practice terminal needs Linux", hint)
         if not self.alive:
             raise failed("the practice terminal is closed", "open a new Practice")
-        environ = _environment(self.folder) | self._environ
+        names = {name.replace("-", "_"): at for name, at in self._addresses.items()}
+        environ = names | _environment(self.folder) | self._environ
         status, text = _run(self.folder, command, seconds, environ, rootless=self.rootless)
-        for found, shown in self._shown.items():
-            text = re.sub(rf"{re.escape(found)}(?!\d)", shown, text)
+        shown = {at: f"127.0.0.1:<{name}>" for name, at in self._addresses.items()}
+        for found, short in {str(self.folder): "~", **shown}.items():
+            text = re.sub(rf"{re.escape(found)}(?!\d)", short, text)
         return Said(LOG_TIME.sub("", text), status)
 
     def close(self) -> None:

@@ -13,7 +13,8 @@ counters tell which mirror was asked. Everything it serves is in memory; no requ
 | ``/v2/_catalog?n=&last=``          | repositories in order, ``Link`` to the next page          |
 | ``/token?scope=``                  | a token, where the registry wants one (:mod:`.store`)     |
 
-Everything else is 404, every other method 405, with the error body of the specification. A client that
+Everything else is 404, every other method 405, with the error body of the specification. The token
+service answers 401 to each login. A client that
 begins with a TLS hello, as podman and skopeo do even where ``insecure`` is set, is refused at its first
 byte: a server that waits for a line of HTTP here costs them 10 s.
 """
@@ -43,6 +44,12 @@ CHUNK = 256 * 1024  # bytes handed to the connection at a time; bounds the memor
 IDLE_S = 30.0  # for the first byte, for a whole header, and between requests
 HEADER_LIMIT = 64 * 1024
 HTTP_BEGINS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n"  # a method, or the empty line that RFC 9112, 2.2 lets pass
+
+# What Docker Hub answers with; other statuses of a place that fails on purpose have words of our own.
+FAILING = {
+    403: ("DENIED", "requested access to the resource is denied"),
+    429: ("TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit."),
+}
 
 ROUTES = {
     "ping": r"/v2/?",
@@ -169,7 +176,8 @@ class Endpoint(RequestHandler):
                 self.kind = kind
                 asked = match.groupdict()
                 if status := self.failing.get((self.place, kind)):
-                    self._error(status, "UNAVAILABLE", "this place fails on purpose")
+                    self.set_header("Retry-After", "0")
+                    self._error(status, *FAILING.get(status, ("UNAVAILABLE", "this place fails on purpose")))
                 elif self._may_ask(asked.get("name")):
                     await getattr(self, f"_{kind}")(**asked)
                 return
@@ -202,6 +210,9 @@ class Endpoint(RequestHandler):
 
     async def _token(self) -> None:
         assert self.tokens is not None
+        if "Authorization" in self.request.headers:
+            self._error(401, "UNAUTHORIZED", "incorrect username or password")
+            return
         self._small(self.tokens.grant(self.get_query_arguments("scope")))
 
     async def _ping(self) -> None:

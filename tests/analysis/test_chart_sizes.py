@@ -23,7 +23,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import regtools as rt
-from regtools.analysis.charts import canvas, style
+from regtools.analysis.charts import style
 from tests.analysis.test_more_charts import CHARTS, campaign
 from tests.analysis.test_resolution_chart import CONF, DIGEST
 
@@ -79,7 +79,7 @@ def test_a_stored_chart_is_small_and_looks_as_it_was_drawn(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = stored(KINDS[kind]())
-    monkeypatch.setattr(canvas, "use_palette", lambda figure: None)
+    monkeypatch.setattr(style, "use_palette", lambda figure: None)
     whole = stored(KINDS[kind]())
     print(f"{kind}: {len(small):,} of {len(whole):,} bytes")
     assert len(small) <= MOST

@@ -27,6 +27,7 @@ COMMANDS = (
     "regtools check --fix /etc/containers/registries.conf",
     "regtools convert /etc/docker/daemon.json -o registries.conf",
     "regtools cache up hub",
+    "regtools cache init /var/lib/hub",
     "sudo systemctl restart podman.socket",
     "sudo apt install docker-registry redis-server",
     "chmod 644 /etc/containers/registries.conf",

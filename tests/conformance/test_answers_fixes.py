@@ -16,13 +16,18 @@ import pytest
 from regtools import RegistriesConf, RegtoolsError
 from regtools.cli import main
 from regtools.registries.checks import Findings, check_texts
+from regtools.registries.checks.proof.prover import MENDED
 from regtools.registries.neighbours import translate
 from regtools.registries.reading.releases import release
+from tests.real.generate import MAIN, Configuration
+from tests.real.test_differential import lay_out, podman_answers
 from tests.support.loading import refusals
+from tests.support.offline import offline
 from tests.support.podman import engine
 
 TABLE = json.loads(Path(__file__).with_name("answer-cases.json").read_text(encoding="utf-8"))
 CASES = {case["id"].partition("-")[0]: case for case in TABLE["cases"]}
+COMES = re.compile(r"(\S+) comes from (.+?)(?=, and from nowhere|, no longer|;|$)")
 HUB, NGINX = "docker.io/library/nginx", "library/nginx"
 BLOCKED = ("blocked",)
 MIRRORED = {"quay.io/r/app": ("m.example/app", "quay.io/r/app")}
@@ -152,6 +157,49 @@ def test_every_fix_and_alternative_is_loaded_by_podman(podman: str) -> None:
         assert [
             (texts[text], no) for text, no in zip(texts, refusals(real, list(texts)), strict=True) if no
         ] == []
+
+
+def effects(podman: str) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The files that fixes and alternatives make, and where their effects say that names come from."""
+    made: dict[str, dict[str, tuple[str, ...]]] = {}
+    for case in (CASES[name] for name in ROWS if CASES[name]["command"].startswith("check")):
+        [(file, text)] = case["files"].items()
+        findings = check_texts(release(podman), [(file, text, False)]).findings
+        told = [(*findings.fixed().values(), each.fix) for each in findings if each.fix]
+        told += [(fix.apply(text), fix) for each in findings for fix in each.alternatives]
+        for new, fix in told:
+            if fix.effect and not fix.effect.startswith(MENDED):
+                for name, places in COMES.findall(fix.effect):
+                    if name.startswith("172."):  # an address that no hosts file leads to loopback
+                        continue
+                    made.setdefault(new, {})[name] = tuple(places.split(", then "))
+    return made
+
+
+@pytest.mark.needs("podman", "skopeo")
+@pytest.mark.parametrize("podman", ["4.3", pytest.param("5.4", marks=pytest.mark.long), "6.1"])
+def test_podman_tries_the_places_that_an_effect_names(podman: str) -> None:
+    made = effects(podman[0])
+    hosts = {
+        place.partition("/")[0].partition(":")[0]
+        for told in made.values()
+        for name, places in told.items()
+        for place in (name, *places)
+    }
+    differ = []
+    with engine(podman) as real, offline(real, sorted(hosts | {"registry-1.docker.io"})) as real:
+        for text, told in made.items():
+            lay_out(real, Configuration({MAIN: text}, ()))
+            answers = podman_answers(real, tuple(told))
+            for (name, places), answer in zip(told.items(), answers, strict=True):
+                tried = tuple(
+                    place.removesuffix(":latest") + (" (plain HTTP allowed)" if how != "https" else "")
+                    for place, how in answer.places
+                )
+                if tried != places:
+                    differ.append((name, places, answer, text))
+    assert differ == []
+    assert sum(map(len, made.values())) >= 8
 
 
 @pytest.mark.parametrize("name", ["w01", "w03", "w06", "w07", "w11", "w16", "w17", "c21"])

@@ -18,7 +18,7 @@ import pytest
 from regtools import RegistriesConf, RegtoolsError
 from regtools.campaigns.journal import JournalWarning, read_journal
 from regtools.cli import main
-from regtools.display import text_table, visible
+from regtools.display import text_table, visible, wrapped
 from regtools.pull.engines.log import Story
 from regtools.pull.http.tokens import parse_challenges
 from regtools.pull.http.trust import proxy_for, proxy_secrets
@@ -187,6 +187,13 @@ FAMILIES: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] =
     "a log of escapes": (log_lines, repeated('\\"', SAID), 64_000),
     "a log of failures": (log_lines, repeated(SAID + 'Accessing \\"r{}\\" failed: no such host"\n'), 16_000),
     "control characters": (visible, repeated("\x1b"), 16_000),
+    "wrapping words": (wrapped, repeated("it is so "), 16_000),
+    "wrapping open lists": (wrapped, repeated('["a '), 16_000),
+    "wrapping open tables": (wrapped, repeated("a = { "), 16_000),
+    "wrapping quotes": (wrapped, repeated(" '"), 16_000),
+    "wrapping one long word": (wrapped, repeated("a.", "it is "), 64_000),
+    "wrapping commands": (wrapped, repeated("podman -x --y=z "), 16_000),
+    "wrapping one command": (wrapped, repeated(" -x a/b", "sudo podman pull"), 16_000),
     "a table": (text_table, lambda n: [["x" * 9, str(i)] for i in range(n // 10)], 8_000),
     "pauses and work": (lambda both: idle(*both), spans, 1_000),  # was: quadratic, over many repetitions
     "pauses within work": (lambda both: idle(both[0], [(0.0, 1e9)]), spans, 1_000),

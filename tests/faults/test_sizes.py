@@ -52,7 +52,18 @@ def test_a_journal_of_one_endless_line_is_refused(command: str, tmp_path: Path) 
         [sys.executable, "-c", MAIN, command, str(journal)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert "which no row has" in done.stderr
+    assert "which no row has" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("line", [b"x\n", b"[]\n", b'{"row": 1}\n'])
+def test_a_journal_of_lines_that_are_no_rows_is_refused(line: bytes, tmp_path: Path) -> None:
+    journal = tmp_path / "a.jsonl"
+    journal.write_bytes(b'{"row": 1}\n' + line * 4_000_000)  # was: remembered each
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "compare", str(journal)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert "more than 100,000 of its lines cannot be read as rows" in " ".join(done.stderr.split())
 
 
 HEAD = "place,round,seconds,ok,bytes_fetched\n"

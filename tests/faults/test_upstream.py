@@ -30,7 +30,7 @@ def test_counters_of_any_depth_are_no_counters() -> None:
     with Server() as server:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(deep)
         server.script.fault("/debug/vars", says(head + deep))  # was: a fault of ours
-        with pytest.raises(RegtoolsError, match="counters at .* cannot be read"):
+        with pytest.raises(RegtoolsError, match=r"counters at .* cannot be read"):
             status.read(server.host, "3")
 
 

@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 import regtools as rt
+from regtools import notebook
 from regtools.notebook.magics import Beside, beside, examine
 from regtools.testbed import Practice
 
@@ -210,6 +211,11 @@ def test_a_refused_file_is_examined_whole_and_shows_itself(tmp_path: Path) -> No
         examine(tmp_path / "none.conf")
 
 
+def test_hint_and_solution_are_there_without_an_import(shell: InteractiveShell) -> None:
+    assert shell.user_ns["hint"] is notebook.hint
+    assert shell.user_ns["solution"] is notebook.solution
+
+
 def test_a_command_prints_what_it_prints_in_a_terminal(
     shell: InteractiveShell,
     capsys: pytest.CaptureFixture[str],
@@ -236,3 +242,10 @@ def test_a_command_s_errors_are_shown_and_wrong_usage_is_status_2(
     assert shown.err == "" and "--no-such-option" in shown.out and shown.out.endswith("exit status 2\n")
     with pytest.raises(UsageError, match=r"^%regtools: No closing quotation"):
         shell.run_line_magic("regtools", "explain 'nginx")
+
+
+def test_a_reader_may_type_hint_and_solution_without_an_import(shell: InteractiveShell) -> None:
+    assert {"hint", "solution"} <= set(shell.user_ns)
+    shell.run_line_magic("unload_ext", "regtools")
+    assert not {"hint", "solution"} & set(shell.user_ns)
+    shell.run_line_magic("load_ext", "regtools")

@@ -60,7 +60,7 @@ class Chapter:
     def prose(self) -> str:
         """What is read: no code, and nothing that is folded."""
         text = "\n\n".join(cell.source for cell in self.cells if cell.cell_type == "markdown")
-        return re.sub(r"<details>.*?</details>|^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+        return re.sub(r"<details>.*?</details>|```.*?```", "", text, flags=re.DOTALL)
 
     @property
     def words(self) -> int:

@@ -1,7 +1,8 @@
 """What is compared of a cell tagged ``measured``: its words, its rows and their order, not its numbers.
 
 A number is masked with its sign, separators, exponent and unit; ``12 ms`` and ``1.2 s`` are both a time. A number
-that belongs to a word stays (``mirror-2``, ``nginx:1.27``, ``sha256``), so rows are told apart by their words. Runs
+that belongs to a word stays (``mirror-2``, ``nginx:1.27``, ``sha256``), so rows are told apart by their words. The
+port of a practice registry is another one in each run, and is masked. Runs
 of blanks, rules and bars are masked as well, because their lengths follow the numbers' widths.
 """
 
@@ -25,6 +26,7 @@ _NUMBER = re.compile(
     r"|(?<![\w.:/@#])(?<![^\W\d]-)[+\-−]?(?:\d{1,3}(?:[,_'’\u00a0\u202f]\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?"
     rf"(?:[ \u00a0\u202f]?(?P<unit>{_UNIT}))?(?![\w/])"
 )
+_PORT = re.compile(r"(?<=\b127\.0\.0\.1:)\d{4,5}\b")
 _BLANKS = re.compile(r"[ \t\u00a0\u202f]+")
 _RULES = re.compile(r"[-─━═=_]{2,}")
 _BARS = re.compile(r"[ \t]*[▀-▟]+[ \t]*")
@@ -36,7 +38,7 @@ def mask(text: str) -> str:
     >>> mask("near   0.12 s   -----")
     'near #time ─'
     """
-    masked = _NUMBER.sub(_masked, text)
+    masked = _NUMBER.sub(_masked, _PORT.sub("#", text))
     masked = _BLANKS.sub(" ", _RULES.sub("─", _BARS.sub("█", masked)))
     return "\n".join(line.strip() for line in masked.split("\n"))
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 
 CGROUP = "it reads the controllers of its own cgroup, which a container may keep from an ordinary user"
-ORDER = "it lists the images in another order"
 HELP = "it describes --rm in other words"
 WORDS = "it refuses for the same reason in other words"
 ALONE = "the practice terminal names one file, and this release then reads no drop-ins"
@@ -21,7 +20,6 @@ ALONE = "the practice terminal names one file, and this release then reads no dr
 DIFFERENT = {
     ("02-meet-podman", "both-sides"): ("4.3", CGROUP),
     ("02-meet-podman", "no-socket"): ("4.3", CGROUP),
-    ("02-meet-podman", "docker-commands"): ("5.4", ORDER),
     ("03-first-container", "help"): ("5.4", HELP),
     ("03-first-container", "info"): ("4.3", CGROUP),
     ("07-registries-conf", "empty-real-podman"): ("6.1", WORDS),
@@ -31,6 +29,14 @@ DIFFERENT = {
     ("10-broken-files-clinic", "patient-3-podman"): ("6.1", WORDS),
     ("10-broken-files-clinic", "patient-4-podman"): ("6.1", WORDS),
     ("10-broken-files-clinic", "patient-5-podman"): ("6.1", WORDS),
+    # messages.md has the words of each release, and test_messages.py compares them.
+    ("14-when-a-pull-fails", "tag-unknown"): ("6.1", WORDS),
+    ("14-when-a-pull-fails", "platform-unknown"): ("5.4", WORDS),
+    ("14-when-a-pull-fails", "plain-pull"): ("6.1", WORDS),
+    ("14-when-a-pull-fails", "unknown-authority"): ("5.4", WORDS),
+    ("14-when-a-pull-fails", "certs-d"): ("5.4", WORDS),
+    ("14-when-a-pull-fails", "stale-login"): ("6.1", WORDS),
+    ("14-when-a-pull-fails", "too-many"): ("6.1", WORDS),
 }
 
 

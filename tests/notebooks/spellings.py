@@ -51,7 +51,7 @@ _COMMAND: list[Spell] = [
     lambda text: f"{text}  # so",
     lambda text: text.replace(" ", "  "),
     lambda text: text.replace(" ", " \\\n  "),
-    lambda text: re.sub(r"(--[\w-]+)=", r"\1=", text).replace("podman", "/usr/bin/podman"),
+    lambda text: re.sub(r"(--[\w-]+)=", r"\1=", re.sub(r"^podman\b", "/usr/bin/podman", text)),
     lambda text: f"\n\n{text}\n\n",
 ]
 # Comments stand on lines of their own or behind a header: behind a broken value they would be a part of it.
@@ -66,6 +66,9 @@ _TOML: list[Spell] = [
     lambda text: re.sub(r"(?m)^(\[+)(.+?)(\]+)$", r"\1 \2 \3", text),
     lambda text: re.sub(r"(?m)^(\[+.+?\]+)$", r"\1  # a header", text),
     lambda text: re.sub(r"(?m)$", "  ", text),
+    lambda text: f"{text}\n",
+    lambda text: f"\n\n{text}\n\n",
+    lambda text: re.sub(r"(?m)^(\s*)([\w-]+) = ", r'\1"\2" = ', text),
     lambda text: re.sub(r'(?m)^(\s*[\w.-]+ = \[".*")\]$', r"\1,]", text),
     lambda text: text if "'" in text or "\\" in text else text.replace('"', "'"),
 ]

@@ -1,19 +1,20 @@
-"""The clinic's patients: broken as the chapter tells, for the real podman too, and healed by each repair."""
+"""The clinic's patients: broken as the chapter shows, for the real podman too, and repaired by ``check --fix``."""
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from regtools import RegistriesConf, RegtoolsError, data_path
+from regtools.cli import main
 from regtools.cli.options import installed_release
 from regtools.notebook.exercises import Exercise, Wrong, load_exercises
 from regtools.notebook.magics import examine
 from regtools.testbed.watch import attempts, watch
-from tests.notebooks.stored import NOTEBOOKS, code_cells, prose
+from tests.notebooks.stored import NOTEBOOKS, code_cells
 
 CHAPTER = NOTEBOOKS / "10-broken-files-clinic.ipynb"
 FILES = {path.stem[:2]: path for path in sorted(data_path("registries/clinic").glob("*.conf"))}
@@ -35,25 +36,29 @@ SILENT = {
     "08": ("nginx", [HUB]),
     "09": ("docker.io/nginx", [HUB]),
 }
-# Patient → what is asked for, and where podman goes with the chapter's own repair.
+# Patient → what is asked for, and where podman goes after `check --fix`.
 REPAIRED = {
     "01": ("nginx", [HUB, "registry.access.redhat.com/nginx:latest", "registry.redhat.io/nginx:latest"]),
     "02": ("docker.io/nginx", ["docker.mirror.example/library/nginx:latest", HUB]),
     "03": ("nginx", [HUB, "quay.io/nginx:latest"]),
     "04": ("nginx", [HUB]),
     "05": ("nginx", ["docker.mirror.example/library/nginx:latest", HUB]),
-    "06": ("docker.io/nginx", ["docker.mirror.example/library/nginx:latest", HUB]),
+    "07": ("nginx", ["docker.mirror.example/library/nginx:latest", HUB]),
+    "08": ("nginx", ["docker.mirror.example/library/nginx:latest", HUB]),
+    "09": ("docker.io/nginx", ["cache.example/nginx:latest"]),
 }
+BY_HAND = {"06": "10-1", "10": "10-2"}  # patient → the exercise in which the reader repairs what has no fix
 CONFS = [exercise for exercise in load_exercises().values() if exercise.rule.kind == "conf"]
 WRONG = [(exercise, wrong) for exercise in CONFS for wrong in exercise.wrong]
 
 
 def repair(patient: str) -> str:
-    """Run the chapter's own repair of a patient; give the text."""
-    (cell,) = (cell for cell in code_cells(CHAPTER) if cell.id == f"patient-{int(patient)}-repair")
-    names: dict[str, Any] = {"files": FILES, "places": lambda *_: None}
-    exec(cell.source, names)
-    return str(names["repaired"])
+    """Return the text of a patient's file after `check --fix`."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "registries.conf")
+        path.write_bytes(FILES[patient].read_bytes())
+        main(["check", str(path), "--fix", "--podman", "6"])
+        return path.read_text(encoding="utf-8")
 
 
 @cache
@@ -63,10 +68,21 @@ def seen(names: tuple[str, ...], text: str) -> list[tuple[tuple[str, ...], ...]]
     return [(each.tried, each.blocked, each.contacted) for each in found]
 
 
-def test_the_chapter_shows_each_file_as_it_is() -> None:
-    shown = re.findall(r"^## Patient (\d+): .+?```toml\n(.+?)```", prose(CHAPTER), re.MULTILINE | re.DOTALL)
-    assert dict(shown) == {str(int(number)): path.read_text() for number, path in FILES.items()}
+def test_the_chapter_writes_each_file_as_it_is() -> None:
+    head = "%%writefile registries.conf\n"
+    written = {
+        cell.id.partition("-")[2]: cell.source.removeprefix(head) + "\n"
+        for cell in code_cells(CHAPTER)
+        if cell.source.startswith(head)
+    }
+    assert written == {str(int(number)): path.read_text() for number, path in FILES.items()}
     assert len(FILES) == 10
+
+
+def test_each_patient_is_repaired_by_a_fix_or_by_the_reader() -> None:
+    assert set(REPAIRED) | set(BY_HAND) == set(FILES)
+    assert repair("06") == FILES["06"].read_text()
+    assert set(BY_HAND.values()) <= {exercise.name for exercise in CONFS}
 
 
 def test_every_patient_is_examined_and_something_is_found() -> None:

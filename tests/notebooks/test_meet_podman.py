@@ -23,8 +23,9 @@ ROWS = re.findall(r"^\| ([^|]+) \|.+\| `(podman .+?)` says (.+) \|$", TABLE, re.
 def practice() -> Iterator[Practice]:
     """A terminal in which the chapter's image is built and its container `web` runs."""
     with Practice(rootless=True) as practice:
-        (build,) = (cell.source for cell in code_cells(CHAPTER) if cell.id == "buildah-builds")
-        assert practice.run(build.partition("%%terminal\n")[2]).text == "localhost/tools:latest\n"
+        cells = {cell.id: cell.source.partition("%%terminal\n")[2] for cell in code_cells(CHAPTER)}
+        assert practice.run(cells["containerfile"]).status == 0
+        assert practice.run(cells["podman-builds"]).text == "localhost/tools:latest\nmade at build time\n"
         assert practice.run("podman run --detach --name web localhost/tools sleep 300").status == 0
         yield practice
 

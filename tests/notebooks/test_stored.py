@@ -23,6 +23,8 @@ HOSTS = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:io|com|org|net|cn|example|test|dev|de
 WELL_KNOWN = {
     "docker.io",
     "auth.docker.io",
+    "production.cloudflare.docker.com",
+    "cdn01.quay.io",
     "index.docker.io",
     "registry-1.docker.io",
     "quay.io",
@@ -76,6 +78,8 @@ def test_what_is_measured_is_asserted(path: Path) -> None:
 
 
 def asserts(source: str) -> bool:
+    if body(source).startswith("%%terminal"):  # if the last command fails, the output ends with its status
+        return re.search(r"^ *test ", source.rstrip().splitlines()[-1]) is not None
     lines = (line for line in body(source).splitlines() if not line.startswith(("%", "!")))
     return any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse("\n".join(lines))))
 
@@ -197,16 +201,11 @@ def test_no_other_cell_depends_on_one_with_needs(path: Path) -> None:
 
 def test_the_map_of_chapters_is_honest() -> None:
     rows = re.findall(
-        r"^\| (\d\d|A\d) \| (.+) \| (.+) \|$", prose(NOTEBOOKS / "00-start-here.ipynb"), re.MULTILINE
+        r"^\| (\d\d|A\d) \| \[.+\]\((.+)\) \|$", prose(NOTEBOOKS / "00-start-here.ipynb"), re.MULTILINE
     )
-    numbers = [number for number, *_ in rows]
-    assert numbers == sorted(set(numbers)) and {"01", "13", "A1", "A5"} <= set(numbers)
-    written = {path.stem.split("-")[0] for path in CHAPTERS} - {"00"}
-    assert written <= set(numbers)
-    for number, question, state in rows:
-        linked = re.fullmatch(r"\[.+\]\((.+)\)", question)
-        assert (number in written) == bool(linked) == (state == "**ready**"), number
-        assert state in ("**ready**", "planned")
+    written = [path.relative_to(NOTEBOOKS).as_posix() for path in CHAPTERS if not path.stem.startswith("00")]
+    assert [where for _, where in rows] == sorted(written, key=lambda where: where.rpartition("/")[2])
+    assert all(where.rpartition("/")[2].startswith(f"{number}-") for number, where in rows)
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("*.svg")), ids=lambda path: path.stem)

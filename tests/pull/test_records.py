@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import pickle
+from dataclasses import fields, replace
 
 import pytest
 
@@ -39,3 +40,24 @@ def test_what_is_no_pull_is_told(spoil: dict[str, object]) -> None:
     assert caught.value.kind == "bad-record"
     with pytest.raises(rt.RegtoolsError):
         Pull.from_dict({name: value for name, value in data.items() if name != "place"})
+
+
+def test_a_row_is_a_value_made_from_its_columns() -> None:
+    with Testbed(mirrors={}) as bed:
+        pull = rt.time_pull(bed.image("hello"), bed.conf)
+    assert pickle.loads(pickle.dumps(pull)) == pull
+    assert hash(pickle.loads(pickle.dumps(pull))) == hash(pull)
+    other = replace(pull, place="elsewhere")
+    assert (other.place, other.run_id) == ("elsewhere", pull.run_id)
+    assert other != pull
+    assert "place='elsewhere'" in repr(other)
+    with pytest.raises(AttributeError):
+        pull.place = "elsewhere"
+    with pytest.raises(AttributeError):
+        del pull.place
+    cells = {each.name: getattr(pull, each.name) for each in fields(pull)}
+    with pytest.raises(TypeError, match="needs place"):
+        Pull(**{name: cell for name, cell in cells.items() if name != "place"})
+    with pytest.raises(TypeError, match="has no colour"):
+        Pull(**cells, colour="red")
+    assert Pull(**{name: cell for name, cell in cells.items() if name != "vantage"}).vantage == ""

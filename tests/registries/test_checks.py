@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from regtools import Finding, RegistriesConf, RegtoolsError
 from regtools.registries.checks import Edit, Fix, Report, check_machine, check_texts, rules
+from regtools.registries.checks.borrowed import TOOLS
 from regtools.registries.checks.proof.prover import MENDED, MOST_ALONE, UNKNOWN
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release
@@ -744,3 +745,15 @@ def test_an_effect_is_told_while_errors_remain_and_says_what_must_happen_first(
     for finding in findings:
         for fix in finding.alternatives:
             assert fix.effect, finding
+
+
+@pytest.mark.parametrize("key", sorted(TOOLS))
+@pytest.mark.parametrize(
+    "value", ['"m.example"', '["m.example"]', '{ a = { endpoint = ["m.example"] } }', "1", "[]", "{}"]
+)
+@pytest.mark.parametrize("rest", ["", HUB])
+def test_another_program_s_key_may_hold_anything_and_stand_in_a_file_without_headers(
+    key: str, value: str, rest: str
+) -> None:
+    codes = [finding.code for finding in check(f"{key} = {value}\n{rest}", "6").findings]
+    assert "foreign-table" in codes, codes

@@ -47,6 +47,13 @@ def test_what_changes_from_run_to_run_is_not_shown(practice: Practice, bed: Test
     assert said.text == f'level=error msg="http://127.0.0.1:<near>/v2/, 127.0.0.1:<far>"\n{near}9\n'
 
 
+def test_an_address_is_a_variable_in_commands_and_a_name_in_what_they_print(bed: Testbed) -> None:
+    with Practice(bed) as practice:
+        practice.use(bed, corp="127.0.0.1:54321")
+        assert practice.run("echo $corp $near").text == "127.0.0.1:<corp> 127.0.0.1:<near>\n"
+        assert practice.run('[ "$corp" = 127.0.0.1:$((54000 + 321)) ]').status == 0
+
+
 def test_the_configuration_is_the_beds_until_another_one_is_used(bed: Testbed) -> None:
     with Practice() as practice:
         show = "cat .config/containers/registries.conf"

@@ -134,3 +134,20 @@ def test_podman_and_skopeo_get_a_token_too(bed: Testbed) -> None:
         assert bed.counters.requests(place="near", kind="manifest", status=200) >= 1
         assert practice.run("skopeo inspect --no-tags docker://origin.test/hello").status == 0
         assert bed.counters.requests(place="near", kind="token") == 2
+
+
+def test_a_login_is_refused_since_there_are_no_accounts(bed: Testbed) -> None:
+    answer = ask(bed, "/token?scope=repository:hello:pull", Authorization="Basic cmVhZGVyOm9sZA==")
+    assert answer.status == 401
+    assert json.loads(answer.text)["errors"][0]["code"] == "UNAUTHORIZED"  # type: ignore[attr-defined]
+
+
+def test_a_place_that_fails_with_403_or_429_has_docker_hubs_words() -> None:
+    said = {}
+    with Testbed(mirrors={"near": Link()}) as bed:
+        for status in (403, 429, 503):
+            bed.fail("near", "manifest", status)
+            answer = ask(bed, "/v2/hello/manifests/latest")
+            assert answer.status == status
+            said[status] = json.loads(answer.text)["errors"][0]["code"]  # type: ignore[attr-defined]
+    assert said == {403: "DENIED", 429: "TOOMANYREQUESTS", 503: "UNAVAILABLE"}

@@ -17,6 +17,8 @@ import numpy as np
 from regtools.display import visible
 from regtools.pull.http.values import clipped
 
+from .canvas import use_palette
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -160,8 +162,6 @@ def new_figure(
         layout: of ``plt.figure``.
     """
     import matplotlib.pyplot as plt
-
-    from .canvas import use_palette
 
     made = plt.figure(figsize=(WIDTH, height), dpi=dpi, layout=layout)
     use_palette(made)

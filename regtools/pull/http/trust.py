@@ -28,7 +28,7 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 _PARTS = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?(?:(.*)@)?([^@]*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True)
 class Proxy:
     """A proxy: its URL without user and password ("" for none), and these two.
 
@@ -167,7 +167,7 @@ def _forbidden(directory: str, around: Surroundings) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True)
 class Trust:
     """Which certificates a TLS connection trusts, and which one it presents.
 

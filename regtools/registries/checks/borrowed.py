@@ -7,6 +7,7 @@ Source: containers.conf(5), containers-storage.conf(5); containerd's ``docs/host
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from ..convert import docker_mirror
@@ -89,8 +90,7 @@ def _mirrors(value: Any) -> Iterator[tuple[str, list[Any]]]:
 def _tables(sheet: Sheet, top: str) -> Iterator[tuple[int, int]]:
     """Yield where the tables of a key at the top begin and end in the mended text."""
     text = sheet.document.text if sheet.document else ""
-    starts = list(sheet.headers)
-    for start, following in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, following in pairwise([*sheet.headers, len(text)]):
         name = text[start : sheet.headers[start].key_end].strip("[] \"'")
         if name.startswith(top):
             yield text.rfind("\n", 0, start) + 1, following

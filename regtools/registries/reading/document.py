@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError, Related, TomlError
 from regtools.toml.faults import error_at
+from regtools.toml.positions import Span, locate
 from regtools.toml.reader import Note, check_values, decode, parse
-from regtools.values import TYPE_CHECKING
 
 from .releases import Release
 from .schema import Path, Problem, fold_key
 from .validation import Checked, check
-
-if TYPE_CHECKING:
-    from regtools.toml.positions import Span
 
 
 def dialect(release: Release, environ: Mapping[str, str]) -> str:
@@ -112,8 +109,6 @@ class Document:
     def span(self, path: Path) -> Span | None:
         """Find where ``path`` is written; known keys may be in any case. Scans the text at first use."""
         if self._spans is None:
-            from regtools.toml.positions import locate
-
             self._spans = locate(self.text)
         found = self._spans.get(path)
         if found is None and path:
