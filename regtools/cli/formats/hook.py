@@ -13,7 +13,6 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-
 APART = ("web",)  # folders of notebooks/ that only the checkout needs
 
 
