@@ -23,6 +23,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+from regtools.errors import IN_BROWSER
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
