@@ -21,6 +21,7 @@ def run(chapter):
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
     shell.colors = "nocolor"
+    shell.showtraceback = shell.showsyntaxerror = lambda *_, **__: None  # the error itself is kept below
     hook = shell.displayhook
     hook.write_output_prompt = hook.start_displayhook = hook.finish_displayhook = lambda: None
     hook.write_format_data = lambda *_, **__: None
@@ -32,7 +33,7 @@ def run(chapter):
             result = shell.run_cell("".join(cell["source"]), store_history=True)
         error = result.error_in_exec or result.error_before_exec
         outputs = []
-        if seen.stdout and not error:
+        if seen.stdout:
             outputs.append({"output_type": "stream", "name": "stdout", "text": seen.stdout})
         if seen.stderr:
             outputs.append({"output_type": "stream", "name": "stderr", "text": seen.stderr})
@@ -51,6 +52,8 @@ answers = {}
 here = os.getcwd()
 for name, text in asked["chapters"].items():
     os.chdir(here)
+    for module in [each for each in sys.modules if each.startswith("regtools")]:
+        del sys.modules[module]  # each chapter has a kernel of its own
     answers[name] = run(json.loads(text))
 
 from regtools.notebook.exploration import explore

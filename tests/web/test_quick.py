@@ -55,7 +55,8 @@ def test_python_is_the_browsers(told: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("path", LIVE, ids=lambda path: path.stem[:2])
 def test_a_live_chapter_shows_its_stored_outputs(path: Path, told: dict[str, Any]) -> None:
-    assert not [*differences(read(path), told["chapters"][path.name])]
+    found = [*differences(read(path), told["chapters"][path.name])]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("number", range(len(QUESTIONS)))
