@@ -28,7 +28,7 @@ NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_p
 PYTEST := -m pytest -q -p no:nbval
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab author test test-long lint types unit parquet long properties full benchmarks fuzz notebooks-test notebooks zh data web web-serve oldest pythons wheel clean
+.PHONY: help setup lab author test test-long lint types unit parquet long properties full benchmarks fuzz notebooks-test notebooks zh data web web-test web-serve oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -143,6 +143,9 @@ web: .venv-web/.ready  ## build the web edition in site/: the book, live chapter
 	@test -n "$$(command -v npm)" || { echo "make web needs node (20 or newer) and npm: apt install nodejs npm"; exit 1; }
 	PATH="$(CURDIR)/.venv-web/bin:$$PATH" UV_PYTHON_DOWNLOADS=never PYTHONPATH=$(CURDIR) \
 		.venv-web/bin/python notebooks/web/build.py site
+
+web-test: web  ## drive Chromium over the built site
+	$(CLEAN) REGTOOLS_SITE=$(CURDIR)/site REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -n0 tests/web
 
 web-serve: .venv-web/.ready  ## serve site/ on loopback, compressed
 	.venv-web/bin/python notebooks/web/serve.py site

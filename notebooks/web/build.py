@@ -106,6 +106,7 @@ def book(site: Path) -> None:
     for path in [each for each in stage.rglob("*") if each.suffix in (".ipynb", ".md")]:
         up = "../" * (len(path.relative_to(stage).parts) - 1)
         text = re.sub(r"\((?:\.\./)+data/README\.md", f"({up}data.md", path.read_text("utf-8"))
+        text = re.sub(r"(\]\([\w./-]+\.(?:ipynb|md)#)([^)\s]+)", slugged, text)
         path.write_text(text, "utf-8")
     shutil.copy(ROOT / "data" / "README.md", stage / "data.md")
     (stage / "index.md").write_text(index(stage), "utf-8")
@@ -115,6 +116,11 @@ def book(site: Path) -> None:
     site.mkdir(parents=True, exist_ok=True)
     words = ["-b", "html", "-W", "--keep-going", "-q", "-j", "auto", "-d", str(WORK / "doctrees")]
     run("sphinx", *words, str(stage), str(site))
+
+
+def slugged(link: re.Match[str]) -> str:
+    """Return a link to a heading as Sphinx knows it: JupyterLab keeps capitals and punctuation."""
+    return link[1] + re.sub(r"[^\w-]", "", link[2]).lower()
 
 
 def index(stage: Path) -> str:

@@ -14,10 +14,25 @@ ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "notebooks" / "web"
 NODE = ROOT / ".web" / "node"
 # What IPython imports; all of it is pure Python, so this environment's copies run in the browser's Python as well.
-IPYTHON = (
-    "IPython asttokens executing ipython_pygments_lexers.py jedi matplotlib_inline parso pexpect prompt_toolkit ptyprocess "
-    "pure_eval pygments stack_data traitlets typing_extensions.py wcwidth tomli"
-).split()
+IPYTHON = [
+    "IPython",
+    "asttokens",
+    "executing",
+    "ipython_pygments_lexers.py",
+    "jedi",
+    "matplotlib_inline",
+    "parso",
+    "pexpect",
+    "prompt_toolkit",
+    "ptyprocess",
+    "pure_eval",
+    "pygments",
+    "stack_data",
+    "traitlets",
+    "typing_extensions.py",
+    "wcwidth",
+    "tomli",
+]
 
 
 def node_modules() -> Path:

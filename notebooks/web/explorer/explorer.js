@@ -16,6 +16,7 @@ const worker = new Worker("worker.js", { type: "module" });
 let ready = false;
 let asked = 0;
 let old = []; // files before fixes that were applied
+let kept = false; // whether the status is about a link, and stays until something is typed
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -41,8 +42,8 @@ const text = (box) => box.querySelector("textarea");
 const state = () => boxes().map((box) => [path(box).value, text(box).value]);
 
 function addFile(place, content) {
-  const area = make("textarea", { value: content, spellcheck: false, wrap: "off", oninput: ask });
-  const named = make("input", { className: "path", value: place, spellcheck: false, oninput: ask });
+  const area = make("textarea", { value: content, spellcheck: false, wrap: "off", oninput: changed });
+  const named = make("input", { className: "path", value: place, spellcheck: false, oninput: changed });
   named.setAttribute("list", "places");
   named.setAttribute("aria-label", words.path);
   const label = () => area.setAttribute("aria-label", `${words.text} ${named.value}`);
@@ -51,7 +52,7 @@ function addFile(place, content) {
   const box = make("div", { className: "file" },
     make("div", {}, named,
       make("button", { type: "button", textContent: "⤓", title: words.download, "aria-label": words.download, onclick: () => download(named.value, area.value) }),
-      make("button", { type: "button", textContent: "✕", title: words.remove, "aria-label": words.remove, onclick: () => { box.remove(); ask(); } })),
+      make("button", { type: "button", textContent: "✕", title: words.remove, "aria-label": words.remove, onclick: () => { box.remove(); changed(); } })),
     area);
   $("files").append(box);
   return box;
@@ -101,9 +102,14 @@ function ask() {
   worker.postMessage({ kind: "ask", id: ++asked, question });
 }
 
+function changed() {
+  kept = false;
+  ask();
+}
+
 function show(seen, fixes) {
   if (seen.error) { status(seen.error, true); return; }
-  status(fixes ? words.ready : words.working);
+  if (!kept) status(fixes ? words.ready : words.working);
   $("answers").innerHTML = seen.html; // regtools escapes every text in it
   for (const element of $("answers").querySelectorAll("[data-style]")) {
     element.style.cssText = element.dataset.style;
@@ -153,7 +159,7 @@ function take(files) {
     if (text(box).value !== content) text(box).value = content;
   }
   status(words.applied);
-  ask();
+  changed();
 }
 
 function go(finding) {
@@ -232,6 +238,11 @@ function example(number) {
 
 // -- start --------------------------------------------------------------------------------------------------------
 
+function complain(text) {
+  status(text, true);
+  kept = true;
+}
+
 function translate() {
   document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
   document.title = words.title;
@@ -262,11 +273,11 @@ worker.postMessage({ kind: "start", wheels: WHEELS });
 const linked = await fromLink();
 if (linked !== true) {
   example(0);
-  if (linked) status(linked, true);
+  if (linked) complain(linked);
 }
-$("name").addEventListener("input", ask);
-$("podman").addEventListener("change", ask);
-$("example").addEventListener("change", ({ target }) => { if (target.value) { example(Number(target.value)); target.value = ""; old = []; ask(); } });
+$("name").addEventListener("input", changed);
+$("podman").addEventListener("change", changed);
+$("example").addEventListener("change", ({ target }) => { if (target.value) { example(Number(target.value)); target.value = ""; old = []; changed(); } });
 $("question").addEventListener("submit", (event) => event.preventDefault());
 $("add").addEventListener("click", () => { text(addFile(free(), "")).focus(); ask(); });
 $("open").addEventListener("click", () => $("chooser").click());
@@ -276,7 +287,7 @@ $("fix-all").addEventListener("click", () => fixWith(null, null));
 $("undo").addEventListener("click", () => { setFiles(old.pop()); ask(); });
 window.addEventListener("hashchange", async () => {
   const found = await fromLink();
-  if (found === true) ask(); else if (found) status(found, true);
+  if (found === true) changed(); else if (found) complain(found);
 });
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => { event.preventDefault(); openFiles(event.dataTransfer.files); });

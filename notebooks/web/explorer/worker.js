@@ -69,8 +69,8 @@ self.onmessage = async ({ data }) => {
       timer = setTimeout(() => look(true), REST);
     }, 0);
   } else if (data.kind === "fix") {
-    try {
-      self.postMessage({ kind: "fixed", files: JSON.parse(python.fixed(data.number, data.alternative)) });
+    try { // undefined is Python's None; null is not
+      self.postMessage({ kind: "fixed", files: JSON.parse(python.fixed(data.number ?? undefined, data.alternative ?? undefined)) });
     } catch (error) {
       self.postMessage({ kind: "broke", text: String(error) });
     }
