@@ -14,6 +14,8 @@ CLEAN  := env -u CONTAINERS_CONF -u CONTAINERS_REGISTRIES_CONF -u CONTAINERS_STO
 LAB_ARGS ?=
 AS_ROOT  := $(if $(filter 0,$(shell id -u)),--allow-root)
 OTHER_PYTHON ?= python3.13
+# JupyterLite needs Python 3.12 or newer, and npm brings Python for the browser.
+WEB_PYTHON ?= $(firstword $(foreach each,python3.13 python3.12 python3.14 $(PYTHON) $(wildcard $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python),$(if $(shell $(each) -c 'import sys; print(sys.version_info >= (3, 12) or "")' 2>/dev/null),$(each))))
 # Which notebooks are run; one file is quicker while it is being written.
 NOTEBOOKS ?= notebooks
 # Many tests wait for programs, so one worker more than there are cores. A file's tests stay together.
@@ -28,7 +30,7 @@ ENGLISH := --ignore=notebooks/zh
 PYTEST := -m pytest -q -p no:nbval
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab lab-zh author test test-long lint types unit parquet long properties full benchmarks fuzz notebooks-test notebooks zh zh-test data oldest pythons wheel clean
+.PHONY: help setup lab lab-zh author test test-long lint types unit parquet long properties full benchmarks fuzz notebooks-test notebooks zh zh-test data web web-test web-serve oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -145,6 +147,22 @@ fuzz: $(READY)  ## hostile input for every reader and command (SECONDS=600 each,
 .venv-fuzz/.ready:
 	$(call install,$(VENV),--target .venv-fuzz atheris==3.0.0)
 
+web: .venv-web/.ready  ## build the web edition in site/: the book, live chapters, the explorer
+	@test -n "$$(command -v npm)" || { echo "make web needs node (20 or newer) and npm: apt install nodejs npm"; exit 1; }
+	PATH="$(CURDIR)/.venv-web/bin:$$PATH" UV_PYTHON_DOWNLOADS=never PYTHONPATH=$(CURDIR) \
+		.venv-web/bin/python notebooks/web/build.py site
+
+web-test: web  ## drive Chromium over the built site
+	$(CLEAN) REGTOOLS_SITE=$(CURDIR)/site REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -n0 tests/web
+
+web-serve: .venv-web/.ready  ## serve site/ on loopback, compressed
+	.venv-web/bin/python notebooks/web/serve.py site
+
+.venv-web/.ready: pyproject.toml constraints-web.txt
+	@test -n "$(WEB_PYTHON)" || { echo "make web needs Python 3.12 or newer (JupyterLite does): make web WEB_PYTHON=…"; exit 1; }
+	@test -x .venv-web/bin/python || $(WEB_PYTHON) -m venv .venv-web
+	$(call install,.venv-web,-c constraints-web.txt -e '.[web]')
+
 oldest: .venv-oldest/.ready  ## the same tests with the oldest supported packages
 	# Outputs are compared to the letter, and types checked, with the constrained set only.
 	$(CLEAN) .venv-oldest/bin/python $(PYTEST) -W default $(WORKERS) --ignore tests/notebooks/test_nbval.py --ignore tests/notebooks/test_bare.py \
@@ -166,4 +184,4 @@ wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .
 
 clean:  ## remove what these targets made
-	rm -rf $(VENV) .venv-* .fuzz dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* .web site .fuzz dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

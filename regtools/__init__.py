@@ -76,7 +76,14 @@ def __getattr__(name: str) -> Any:
     if name not in _ROOM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _ROOM[name]
-    value = import_module(f".{module or name}", __name__)
+    try:
+        value = import_module(f".{module or name}", __name__)
+    except ModuleNotFoundError:
+        from .errors import IN_BROWSER, absent_from_browsers
+
+        if not IN_BROWSER:
+            raise
+        raise absent_from_browsers(f"regtools.{name}") from None
     globals()[name] = getattr(value, name) if module else value
     return globals()[name]
 

@@ -11,11 +11,16 @@ Everything raised on purpose by this package belongs to the family.
 
 from __future__ import annotations
 
+import sys
+
 from regtools.display import snippet, visible, wrapped
 from regtools.values import TYPE_CHECKING, Frozen
 
 if TYPE_CHECKING:
     from typing import Any
+
+
+IN_BROWSER: bool = sys.platform == "emscripten"  # Pyodide: no sockets, no processes
 
 
 class Place(Frozen):
@@ -225,6 +230,20 @@ def _rebuild(cls: type[RegtoolsError], message: str, state: dict[str, Any]) -> R
     error = cls.__new__(cls, message)
     error.__dict__.update(state)
     return error
+
+
+def absent_from_browsers(what: str) -> RegtoolsError:
+    """Return the error for what needs sockets, processes or compiled packages: kind ``no-browser``.
+
+    Args:
+        what: what was asked for, as the subject of a sentence.
+    """
+    return RegtoolsError(
+        f"{what} needs sockets, processes or a compiled package, and Python in a browser has none of them",
+        kind="no-browser",
+        stage="load",
+        hint="run this on your own machine: pip install the wheel, then regtools lab",
+    )
 
 
 def unwritable(path: object, error: Exception, *, what: str = "it", stage: str = "load") -> RegtoolsError:

@@ -61,10 +61,8 @@ class Answer(Value):
 
     @property
     def essence(self) -> str:
-        """What can be compared between releases: where the name leads, or why it leads nowhere."""
-        result = self.result
-        said = result.to_dict() if isinstance(result, Resolution) else str(result)
-        return f"{said}\n{self.files_read}"
+        """What can be compared between releases: all that is said, but for the release's own name."""
+        return f"{self.result}\n{self.files_read}".replace(f"podman {self.podman}", "podman")
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data; a ``result`` that is an error has ``kind`` and ``message``."""
@@ -104,35 +102,48 @@ class Exploration:
         self.answers = answers
         self.findings = findings
 
-    def fixed(self, number: int | None = None) -> dict[str, str]:
+    def fixed(self, number: int | None = None, alternative: int | None = None) -> dict[str, str]:
         """Return all files after the fix of one finding, or after all fixes that can be applied at once.
 
         Args:
             number: which finding, from 0; None for all of them.
+            alternative: which of the finding's alternatives, from 0; None for its fix.
 
         Raises:
-            IndexError: no finding has this number.
+            IndexError: there is no such finding or alternative.
         """
         if number is None:
             return self.files | self.findings.fixed()
-        fix = self.findings[number].fix
+        finding = self.findings[number]
+        fix = finding.fix if alternative is None else finding.alternatives[alternative]
         texts = apply_all([fix] if fix else [])
         return self.files | {path: text for path, text in texts.items() if path is not None}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data: ``answers`` of all releases, ``findings`` of one."""
+        """Return it as plain data: ``answers`` of all releases, ``findings`` of one.
+
+        Beside what :meth:`Finding.to_dict` has, a finding has its ``text`` without fixes, and the ``diff`` of
+        its fix.
+        """
         return {
             "format": 1,
             "image": self.image,
             "podman": self.podman,
             "answers": [answer.to_dict() for answer in self.answers],
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": [
+                finding.to_dict()
+                | {
+                    "text": str(finding.without_fixes()),
+                    "diff": finding.fix.diff() if finding.fix else None,
+                }
+                for finding in self.findings
+            ],
         }
 
     def __str__(self) -> str:
         lines = []
         for text, names in self._grouped(_as_text).items():
-            lines += [f"podman {', '.join(names)}", *(f"  {line}".rstrip() for line in text.splitlines()), ""]
+            lines += [_together(names), *(f"  {line}".rstrip() for line in text.splitlines()), ""]
         lines += [f"Findings for podman {self.podman}", str(self.findings)]
         return "\n".join(lines)
 
@@ -145,7 +156,7 @@ class Exploration:
     def answers_html(self) -> str:
         """Return the answers side by side, or below each other where there is no room for that."""
         boxes = [
-            f'<section style="{_BOX}"><h4 style="margin:4px 0">podman {", ".join(names)}</h4>{text}</section>'
+            f'<section style="{_BOX}"><h4 style="margin:4px 0">{_together(names)}</h4>{text}</section>'
             for text, names in self._grouped(_as_html).items()
         ]
         return f'<div style="display:flex;flex-wrap:wrap;gap:8px 24px">{"".join(boxes)}</div>'
@@ -223,6 +234,14 @@ def _answer(around: Surroundings, image: str, podman: str) -> Answer:
     except RegtoolsError as error:
         result = error
     return Answer(podman, result, tuple(conf.files_read), ignored)
+
+
+def _together(names: list[str]) -> str:
+    return (
+        f"podman {' and '.join([', '.join(names[:-1]), names[-1]])} alike"
+        if names[1:]
+        else f"podman {names[0]}"
+    )
 
 
 def _as_text(answer: Answer) -> str:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regtools.display import printable
-from regtools.errors import RegtoolsError
+from regtools.errors import IN_BROWSER, RegtoolsError, absent_from_browsers
 from regtools.pull.engines.home import (
     containers_conf,
     new_folder,
@@ -99,7 +99,8 @@ class Practice(Closing):
         self.folder = new_folder()
         self.rootless = rootless and os.geteuid() == 0
         closing = ExitStack()
-        proxy = closing.enter_context(refusing_proxy()) if offline else None
+        # A browser has no commands that could ask, but its chapters write files into the home folder.
+        proxy = closing.enter_context(refusing_proxy()) if offline and not IN_BROWSER else None
         self._environ = {} if proxy is None else dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), proxy)
         self._end = weakref.finalize(self, _clean, self.folder, self.rootless, os.getpid(), closing)
         self._addresses: dict[str, str] = {}
@@ -137,6 +138,8 @@ class Practice(Closing):
         Raises:
             RegtoolsError: it took longer, the terminal is closed, or this is not Linux.
         """
+        if IN_BROWSER:
+            raise absent_from_browsers("the practice terminal")
         if sys.platform != "linux":
             hint = "read the stored output, or use a Linux machine"
             raise failed("the practice terminal needs Linux", hint)

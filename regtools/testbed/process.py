@@ -31,7 +31,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
-from regtools.errors import RegtoolsError
+from regtools.errors import IN_BROWSER, RegtoolsError, absent_from_browsers
 
 with contextlib.suppress(ImportError):  # Windows, where no helper starts
     import resource
@@ -83,6 +83,8 @@ class Helper(Closing):
     def __init__(self, room: str, order: dict[str, Any], *, timeout: float = START_S) -> None:
         if os.name != "posix":
             raise failed("the testbed needs a Unix-like system", "on Windows, run it inside WSL")
+        if IN_BROWSER:
+            raise absent_from_browsers("the testbed")
         self.room = room
         self._timeout = timeout
         self._lock = threading.Lock()

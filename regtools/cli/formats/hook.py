@@ -11,7 +11,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 CHAPTERS = "notebooks"
-LEFT_OUT = (".ipynb_checkpoints", "source")  # editors' copies, and what the Chinese chapters are built from
+# Editors' copies, what the Chinese chapters are built from, and the sources of the web edition.
+LEFT_OUT = (".ipynb_checkpoints", "source", "web")
 
 
 class PagesHook(BuildHookInterface[Any]):

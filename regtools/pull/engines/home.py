@@ -23,6 +23,7 @@ from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+from regtools.errors import IN_BROWSER
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.writing import effective_toml
 
@@ -123,7 +124,7 @@ def containers_conf(*, tmp_dir: object, networks: object, runtime: str = "", net
         runtime: the OCI runtime; empty for podman's default.
         netns: the network of containers, such as ``none``; empty for podman's default.
     """
-    files, processes = _limit(resource.RLIMIT_NOFILE), _limit(resource.RLIMIT_NPROC)
+    files, processes = _limit("RLIMIT_NOFILE"), _limit("RLIMIT_NPROC")
     limits = f'"nofile={files}:{files}", "nproc={processes}:{processes}"'
     lines = ["[engine]", 'cgroup_manager = "cgroupfs"', 'lock_type = "file"', 'events_logger = "file"']
     lines += [f'tmp_dir = "{tmp_dir}"', *([f'runtime = "{runtime}"'] if runtime else [])]
@@ -162,9 +163,11 @@ def _mounts_below(folder: str) -> list[str]:
     return sorted((each for each in points if each.startswith(f"{folder}/")), reverse=True)
 
 
-def _limit(kind: int) -> int:
-    """Return how many open files, or processes, this user may grant a container."""
-    _, hard = resource.getrlimit(kind)
+def _limit(kind: str) -> int:
+    """Return how many open files, or processes, this user may grant a container; in a browser none runs."""
+    if IN_BROWSER:
+        return LIMIT
+    _, hard = resource.getrlimit(getattr(resource, kind))
     return LIMIT if hard == resource.RLIM_INFINITY else min(hard, LIMIT)
 
 

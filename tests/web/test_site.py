@@ -1,0 +1,156 @@
+"""The built site in real Chromium: live chapters, the explorer, hostile texts. ``make web-test`` builds and runs it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.notebooks.stored import NOTEBOOKS, read
+from tests.registries.slips import SLIPS, VALID
+from tests.web.comparing import differences
+from tests.web.runtime import WEB, node_modules
+from tests.web.test_quick import LIVE
+
+SITE = os.environ.get("REGTOOLS_SITE", "")
+pytestmark = [
+    pytest.mark.skipif(not SITE, reason="needs the built site: make web-test"),
+    pytest.mark.needs("node", "npm", "chromium"),
+]
+
+KINDS = (
+    "no quotes",
+    "curly quotes",
+    "no closing quote",
+    "doubled quotes",
+    "colon",
+    "full-width comma",
+    "single brackets",
+    "open header",
+    "spaced header",
+    "slashes for a comment",
+)
+SLIPPED = {
+    kind: next(new for text in VALID.values() if (new := SLIPS[kind](text, 0)) != text) for kind in KINDS
+}
+HOSTILE = {
+    "script": {"text": "<script>alert(1)</script>", "name": "<script>alert(2)</script>"},
+    "image": {"text": '[[registry]]\nlocation = "<img src=x onerror=alert(1)>"\n', "name": "<img src=x onerror=alert(1)>"},
+    "control": {"text": 'unqualified-search-registries = ["\x1b[31m\u202edocker.io"]\n', "name": "\x07\u202enginx"},
+    "megabyte": {"text": "# x\n" * 250_000, "name": "nginx"},
+    "fragment": {"fragment": "#1.AAAA"},
+    "letters": {"fragment": "#1.%%%"},
+    "version": {"fragment": "#9.abc"},
+}  # fmt: skip
+PAGES = [
+    {"path": path, "width": width, "scheme": scheme}
+    for path in ("explorer/index.html", "explorer/index.html?lang=zh", "index.html", "08-short-names.html")
+    for width in (360, 768, 1300)
+    for scheme in ("light", "dark")
+]
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    words = [sys.executable, str(WEB / "serve.py"), SITE, "--port", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def drive(base: str, folder: Path, **asked: Any) -> dict[str, Any]:
+    question = folder / "asked.json"
+    question.write_text(json.dumps(asked), "utf-8")
+    script = Path(__file__).with_name("drive.mjs")
+    words = ["node", str(script), str(node_modules() / "playwright-core"), base, str(question)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=1200, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def explored(base: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    asked = [{"text": text, "name": "docker.io/library/app"} for text in SLIPPED.values()]
+    return drive(base, tmp_path_factory.mktemp("explored"), explorer=asked)
+
+
+@pytest.fixture(scope="module")
+def attacked(base: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return drive(base, tmp_path_factory.mktemp("attacked"), hostile=HOSTILE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_slip_is_found_fixed_and_the_name_leads_somewhere(kind: str, explored: dict[str, Any]) -> None:
+    seen = explored["explorer"][KINDS.index(kind)]
+    assert any(severity in ("error", "warning") for severity, _ in seen["codes"]), seen
+    assert seen["text"] != SLIPPED[kind]
+    assert "error" not in seen["left"] and "warning" not in seen["left"], seen
+    assert seen["before"] != seen["after"] or "error" not in [severity for severity, _ in seen["codes"]]
+
+
+def test_a_fix_is_applied_and_undone(explored: dict[str, Any]) -> None:
+    assert explored["applied"] == 'unqualified-search-registries = ["docker.io"]\n'
+    assert explored["undone"] == "unqualified-search-registries = [docker.io]\n"
+
+
+def test_a_link_carries_the_files_in_its_fragment_and_opens_without_a_network(
+    explored: dict[str, Any],
+) -> None:
+    page, _, fragment = explored["link"].partition("#")
+    assert page == "explorer/index.html" and fragment.startswith("1.")
+    assert explored["linked"] == explored["undone"]
+
+
+def test_the_explorer_asks_nobody_else_and_makes_no_error(
+    explored: dict[str, Any], attacked: dict[str, Any]
+) -> None:
+    assert explored["outside"] == [] == attacked["outside"]
+    assert explored["errors"] == [] == attacked["errors"]
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_hostile_text_is_shown_as_text(what: str, attacked: dict[str, Any]) -> None:
+    seen = attacked["hostile"][what]
+    assert seen["ran"] == 0
+    assert "\x1b" not in seen["answer"] and "\u202e" not in seen["answer"]
+    if "fragment" in HOSTILE[what]:
+        assert seen["status"].startswith("This link is damaged") and seen["file"] > 0  # the example instead
+
+
+def test_the_site_is_as_small_as_promised() -> None:
+    site = Path(SITE)
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 80e6
+    page = [*(site / "explorer").iterdir(), *(site / "live" / "static" / "pyodide").iterdir()]
+    loaded = sum(len(gzip.compress(path.read_bytes(), 6)) for path in page if path.name != "pyodide.js")
+    assert loaded < 10e6
+
+
+def test_pages_fit_their_windows(base: str, tmp_path: Path) -> None:
+    shots = os.environ.get("REGTOOLS_SHOTS")
+    told = drive(base, tmp_path, pages=PAGES, shots=shots)
+    assert told["outside"] == [] and told["errors"] == []
+    wide = {page: width for page, width in told["widths"].items() if width > int(page.split()[1])}
+    assert not wide
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "by cell"])
+def test_live_chapters_show_their_stored_outputs(base: str, at_once: bool, tmp_path: Path) -> None:
+    chapters = [path.relative_to(NOTEBOOKS).as_posix() for path in LIVE]
+    told = drive(base, tmp_path, live=[{"chapter": name, "all": at_once} for name in chapters])
+    assert told["outside"] == []
+    found = []
+    for path in LIVE:
+        ran = told["live"][f"{path.name} {'at once' if at_once else 'by cell'}"]
+        outputs = {cell["id"]: cell.get("outputs") for cell in ran["cells"] if cell["cell_type"] == "code"}
+        found += [f"{path.stem[:2]} {each}" for each in differences(read(path), outputs)]
+    assert not found, "\n".join(found)
