@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -16,7 +17,17 @@ from regtools.notebook import lesson
 from regtools.notebook.language import VARIABLE
 from tests.notebooks.zh import codes
 from tests.notebooks.zh.check import match
-from tests.notebooks.zh.english import Unit, blocks, exercises, joined, swapped, texts, units
+from tests.notebooks.zh.english import (
+    NOTEBOOKS,
+    Unit,
+    blocks,
+    exercises,
+    joined,
+    own_pages,
+    swapped,
+    texts,
+    units,
+)
 from tests.notebooks.zh.rules import LINK
 from tests.notebooks.zh.source import read_blocks, read_table
 
@@ -88,21 +99,27 @@ def _anchor(heading: str) -> str:
 
 def _relinked(text: str, unit: Unit) -> str:
     """Return the text with each link leading to the Chinese file, or to the English one where there is no other."""
+    there = {each.english: each.built for each in units().values() if each.source.exists()}
 
     def lead(found: re.Match[str]) -> str:
-        return f"{found[1]}[{found[2]}]({_target(found[3], unit)})"
+        return f"{found[1]}[{found[2]}]({_target(found[3], unit, there)})"
 
     return LINK.sub(lead, text)
 
 
-def _target(link: str, unit: Unit) -> str:
+def _target(link: str, unit: Unit, there: dict[Path, Path]) -> str:
     path, sign, anchor = link.partition("#")
-    if not path or "://" in path or path.startswith("mailto:"):
+    if not path or "://" in path or path.startswith("mailto:") or path.rpartition("/")[2] in own_pages():
         return link
     english = Path(os.path.normpath(unit.english.parent / path))
-    there = {each.english: each.built for each in units().values() if each.source.exists()}
     target = there.get(english, english)
     return Path(os.path.relpath(target, unit.built.parent)).as_posix() + sign + anchor
+
+
+def _codes(unit: Unit) -> str:
+    """Return the page of codes; its links are written as those of a page beside the English chapters."""
+    beside = dataclasses.replace(unit, english=NOTEBOOKS / "codes.md")
+    return _relinked(codes.page(read_table(unit)), beside)
 
 
 def _exercises(unit: Unit) -> str:
@@ -127,7 +144,8 @@ def _picture(unit: Unit) -> str:
 BUILDERS: dict[str, Callable[[Unit], str]] = {
     "chapter": _chapter,
     "page": _page,
-    "codes": lambda unit: codes.page(read_table(unit)),
+    "own": lambda unit: _relinked(unit.source.read_text("utf-8"), unit),
+    "codes": _codes,
     "exercises": _exercises,
     "picture": _picture,
 }

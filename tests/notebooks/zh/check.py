@@ -11,6 +11,7 @@ from tests.notebooks.zh import codes, rules
 from tests.notebooks.zh.english import (
     Text,
     Unit,
+    blocks,
     exercise_hash,
     exercises,
     picture_texts,
@@ -127,6 +128,12 @@ def _picture(unit: Unit) -> Found:
         yield repr(text), "is no text of the picture"
 
 
+def _own(unit: Unit) -> Found:
+    for text in blocks(unit.source.read_text("utf-8")):
+        yield from ((text.name, wrong) for wrong in rules.typography(text.english))
+        yield from ((text.name, wrong) for wrong in rules.terms("", text.english))
+
+
 def _codes(unit: Unit) -> Found:
     given = read_table(unit)
     wanted: dict[str, set[str]] = {}
@@ -138,7 +145,7 @@ def _codes(unit: Unit) -> Found:
             yield name, "not translated", english
             continue
         yield from ((name, wrong) for wrong in rules.typography(chinese))
-        yield from ((name, wrong) for wrong in rules.terms(english, chinese))
+        yield from ((name, wrong) for wrong in rules.terms(english, chinese, rules.terms_in_code(chinese)))
     for section, table in given.items():
         for english in table.keys() - wanted.get(section, set()):
             yield f"{section}: {english!r}", "is no text that the page explains"
@@ -147,6 +154,7 @@ def _codes(unit: Unit) -> Found:
 CHECKS: dict[str, Callable[[Unit], Found]] = {
     "chapter": _markdown,
     "page": _markdown,
+    "own": _own,
     "codes": _codes,
     "exercises": _exercises,
     "picture": _picture,
@@ -243,6 +251,7 @@ def _codes_skeleton(unit: Unit) -> str:
 SKELETONS: dict[str, Callable[[Unit], str]] = {
     "chapter": _markdown_skeleton,
     "page": _markdown_skeleton,
+    "own": lambda unit: unit.source.read_text("utf-8"),
     "codes": _codes_skeleton,
     "exercises": _exercises_skeleton,
     "picture": _picture_skeleton,

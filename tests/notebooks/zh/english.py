@@ -13,6 +13,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,15 @@ RULES = ROOT / "regtools" / "registries" / "checks" / "rules.toml"
 FENCE = re.compile(r"^(```|~~~)(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 # Languages whose comments are for people, and so are translated; what a program printed (text) is not.
 COMMENTED = ("bash", "console", "ini", "python", "sh", "toml", "yaml")
+
+# Pages that are written in Chinese first, and have no English text: the folder of their sources, and what links to them.
+OWN = "own"
+
+
+def own_pages() -> list[str]:
+    """Return the names of the pages that the English edition does not have."""
+    return ["codes.md", *(path.name for path in sorted((SOURCE / OWN).glob("*.md")))]
+
 
 # The kind of a unit, by the name or the ending of its English file.
 KINDS = {
@@ -69,7 +79,9 @@ class Unit:
 
     @property
     def kind(self) -> str:
-        """Chapter, page, codes, exercises or picture."""
+        """Chapter, page, own page, codes, exercises or picture."""
+        if self.key.startswith(f"{OWN}/"):
+            return OWN
         return KINDS.get(self.english.name) or KINDS[self.english.suffix]
 
 
@@ -77,6 +89,7 @@ def number(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+@cache
 def units() -> dict[str, Unit]:
     """Return everything that has a Chinese form, in the order in which it is read."""
     found = [Unit("README.md", ROOT / "README.md", ROOT / "README.zh-CN.md")]
@@ -85,6 +98,7 @@ def units() -> dict[str, Unit]:
         found.append(Unit(key, path, ZH / path.relative_to(NOTEBOOKS)))
     found.append(Unit("data.md", ROOT / "data" / "README.md", ZH / "data.md"))
     found.append(Unit("codes.toml", RULES, ZH / "codes.md"))
+    found += [Unit(f"{OWN}/{name}", NOTEBOOKS / name, ZH / name) for name in own_pages()[1:]]
     file = NOTEBOOKS / "exercises.toml"
     found += [Unit(f"exercises/{each}.toml", file, ZH / "exercises" / f"{each}.toml") for each in exercises()]
     for path in _files(".svg"):
@@ -176,6 +190,7 @@ def comments_of(fence: re.Match[str]) -> list[str]:
 # -- exercises ---------------------------------------------------------------------------------------------
 
 
+@cache
 def exercises() -> dict[str, dict[str, dict[str, Any]]]:
     """Return the exercises by chapter, as their file has them."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
