@@ -9,11 +9,13 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from regtools.notebook import lesson
+from regtools.notebook.exercises import Exercise, load_exercises
 from regtools.notebook.language import VARIABLE
 from tests.notebooks.zh import codes
 from tests.notebooks.zh.check import match
@@ -70,11 +72,19 @@ def _reply(notebook: dict[str, Any]) -> None:
                 output["text"] = chinese.splitlines(keepends=True)
 
 
+@cache
+def _exercises_in(language: str) -> dict[str, Exercise]:
+    """Read the exercises, which takes a while, once for all chapters."""
+    with patch.dict(os.environ, {VARIABLE: language}):
+        return load_exercises()
+
+
 def replies(sources: list[str], language: str) -> list[str]:
     """Return what the cells of a chapter print that call the exercises, in order, as in a new kernel."""
     names: dict[str, object] = {name: getattr(lesson, name) for name in REPLIES}
     printed = []
-    with patch.dict(os.environ, {VARIABLE: language}), patch.multiple(lesson, _GRADES={}, _SHOWN={}):
+    once = {"_GRADES": {}, "_SHOWN": {}, "load_exercises": lambda: _exercises_in(language)}
+    with patch.dict(os.environ, {VARIABLE: language}), patch.multiple(lesson, **once):
         for source in sources:
             with redirect_stdout(io.StringIO()) as out:
                 exec(source, names)
@@ -99,20 +109,24 @@ def _anchor(heading: str) -> str:
 
 def _relinked(text: str, unit: Unit) -> str:
     """Return the text with each link leading to the Chinese file, or to the English one where there is no other."""
-    there = {each.english: each.built for each in units().values() if each.source.exists()}
 
     def lead(found: re.Match[str]) -> str:
-        return f"{found[1]}[{found[2]}]({_target(found[3], unit, there)})"
+        return f"{found[1]}[{found[2]}]({_target(found[3], unit)})"
 
     return LINK.sub(lead, text)
 
 
-def _target(link: str, unit: Unit, there: dict[Path, Path]) -> str:
+@cache
+def _there() -> dict[Path, Path]:
+    return {each.english: each.built for each in units().values() if each.source.exists()}
+
+
+def _target(link: str, unit: Unit) -> str:
     path, sign, anchor = link.partition("#")
     if not path or "://" in path or path.startswith("mailto:") or path.rpartition("/")[2] in own_pages():
         return link
     english = Path(os.path.normpath(unit.english.parent / path))
-    target = there.get(english, english)
+    target = _there().get(english, english)
     return Path(os.path.relpath(target, unit.built.parent)).as_posix() + sign + anchor
 
 
