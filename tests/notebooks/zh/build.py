@@ -71,6 +71,10 @@ def _target(link: str, unit: Unit) -> str:
     return Path(os.path.relpath(target, unit.built.parent)).as_posix() + sign + anchor
 
 
+def _own(unit: Unit) -> str:
+    return _relinked(unit.source.read_text("utf-8"), unit)
+
+
 def _exercises(unit: Unit) -> str:
     given = read_table(unit)
     lines = ["# Built by `make zh` from notebooks/zh/source/; not to be edited."]
@@ -95,6 +99,7 @@ BUILDERS: dict[str, Callable[[Unit], str]] = {
     "page": _page,
     "exercises": _exercises,
     "picture": _picture,
+    "own": _own,
 }
 
 

@@ -17,7 +17,7 @@ from tests.notebooks.zh.english import (
     replies,
     texts,
 )
-from tests.notebooks.zh.source import Block, read_blocks, read_table
+from tests.notebooks.zh.source import MARK, QUOTED, Block, read_blocks, read_table
 
 
 class Fault(NamedTuple):
@@ -127,11 +127,24 @@ def _picture(unit: Unit) -> Found:
         yield repr(text), "is no text of the picture"
 
 
+def _own(unit: Unit) -> Found:
+    text = unit.source.read_text("utf-8")
+    if MARK.search(text) or QUOTED.search(text):
+        yield "page", "has marks of a translation, and no English file is behind it"
+    for wrong in (*rules.typography(text), *rules.terms("", text)):
+        yield "page", wrong
+    for found in rules.LINK.finditer(text):
+        path = found[3].partition("#")[0]
+        if path and "://" not in path and not (unit.english.parent / path).exists():
+            yield "page", f"links to {path}, which is not there"
+
+
 CHECKS: dict[str, Callable[[Unit], Found]] = {
     "chapter": _markdown,
     "page": _markdown,
     "exercises": _exercises,
     "picture": _picture,
+    "own": _own,
 }
 
 
@@ -215,4 +228,5 @@ SKELETONS: dict[str, Callable[[Unit], str]] = {
     "page": _markdown_skeleton,
     "exercises": _exercises_skeleton,
     "picture": _picture_skeleton,
+    "own": lambda unit: unit.source.read_text("utf-8"),
 }

@@ -81,6 +81,7 @@ def units() -> dict[str, Unit]:
     for path in _files(".svg"):
         key = path.relative_to(NOTEBOOKS).with_suffix(".toml").as_posix()
         found.append(Unit(key, path, ZH / path.relative_to(NOTEBOOKS)))
+    found += [Own(key, NOTEBOOKS / key, ZH / key) for key in OWN]
     return {unit.key: unit for unit in found}
 
 
@@ -90,6 +91,18 @@ def _files(suffix: str) -> list[Path]:
         for path in sorted(NOTEBOOKS.rglob(f"*{suffix}"))
         if not path.is_relative_to(ZH) and ".ipynb_checkpoints" not in path.parts
     ]
+
+
+# Pages that are written in Chinese first: no English file is behind them.
+OWN = ("accelerators.md",)
+
+
+class Own(Unit):
+    """A page of the Chinese edition alone; ``english`` is the place from which its links are written."""
+
+    @property
+    def kind(self) -> str:
+        return "own"
 
 
 # -- chapters and pages ------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
-from tests.notebooks.zh.english import COMMENT, COMMENTED, FENCE, SOURCE
+from tests.notebooks.zh.english import COMMENT, COMMENTED, FENCE, OWN, SOURCE
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 WIDE = r"，。；：？！、（）“”‘’《》【】…—"
@@ -42,7 +43,8 @@ def _code(text: str) -> list[str]:
 
 
 def _links(text: str) -> list[str]:
-    return sorted(found[3] for found in LINK.finditer(_unfenced(text)))
+    """Return where a text links to; pages of the Chinese edition alone are linked in Chinese only."""
+    return sorted(found[3] for found in LINK.finditer(_unfenced(text)) if Path(found[3]).name not in OWN)
 
 
 def _headings(text: str) -> list[str]:
