@@ -13,6 +13,8 @@ from tests.notebooks.zh.english import Unit, blocks, exercises, joined, swapped,
 from tests.notebooks.zh.rules import LINK
 from tests.notebooks.zh.source import read_blocks, read_table
 
+HEADING = re.compile(r"^#+ .+$", re.MULTILINE)
+
 
 def built(unit: Unit) -> str:
     """Return the Chinese file of a unit; a text that is not translated stays English."""
@@ -66,9 +68,29 @@ def _target(link: str, unit: Unit) -> str:
     if not path or "://" in path or path.startswith("mailto:"):
         return link
     english = Path(os.path.normpath(unit.english.parent / path))
-    there = {each.english: each.built for each in units().values() if each.source.exists()}
-    target = there.get(english, english)
+    there = {each.english: each for each in units().values() if each.source.exists()}
+    target = there[english].built if english in there else english
+    if anchor and english in there:
+        anchor = _section(there[english], anchor)
     return Path(os.path.relpath(target, unit.built.parent)).as_posix() + sign + anchor
+
+
+def _section(unit: Unit, anchor: str) -> str:
+    """Return the anchor of the Chinese heading that stands where the English one does."""
+    named = _id if unit.kind == "chapter" else _anchor
+    wanted = texts(unit)
+    matched = match(wanted, read_blocks(unit))
+    for text in (each for each in wanted if each.name in matched):
+        pairs = zip(HEADING.findall(text.english), HEADING.findall(matched[text.name].chinese), strict=False)
+        for english, chinese in pairs:
+            if named(english) == anchor:
+                return named(chinese)
+    return anchor
+
+
+def _id(heading: str) -> str:
+    """Return the id that JupyterLab gives to a heading of a notebook."""
+    return re.sub(r"[`*]", "", heading.lstrip("# ")).replace(" ", "-")
 
 
 def _own(unit: Unit) -> str:
