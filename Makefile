@@ -21,12 +21,14 @@ WORKERS ?= -n $(shell expr $$(nproc 2>/dev/null || echo 1) + 1) --dist loadfile
 # pyproject's own pytest settings are for modules; notebooks are compared cell by cell instead.
 NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_parts \
 	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
+# The Chinese notebooks have the same code, and their replies are in Chinese: `make zh-test` runs them.
+ENGLISH := --ignore=notebooks/zh
 
 # Only the comparison of notebooks needs nbval; each worker would load it.
 PYTEST := -m pytest -q -p no:nbval
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab author test test-long lint types unit parquet long properties full benchmarks fuzz notebooks-test notebooks zh data oldest pythons wheel clean
+.PHONY: help setup lab lab-zh author test test-long lint types unit parquet long properties full benchmarks fuzz notebooks-test notebooks zh zh-test data oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -60,6 +62,9 @@ setup: $(READY)  ## make the virtual environment in .venv, unless it is there
 lab: $(DESK)  ## open JupyterLab on a copy of the notebooks that is yours (my-notebooks/)
 	$(BIN)/python -m regtools lab $(addprefix --lab-option=,$(LAB_ARGS))
 
+lab-zh: $(DESK)  ## 打开中文版：JupyterLab 和笔记本都是中文（my-notebooks-zh/ 是你自己的副本）
+	$(BIN)/python -m regtools lab --lang zh $(addprefix --lab-option=,$(LAB_ARGS))
+
 author: $(READY)  ## open JupyterLab on the notebooks themselves, to change them
 	JUPYTER_CONFIG_PATH=$(CURDIR)/regtools/notebook/jupyter $(BIN)/python -m jupyterlab $(AS_ROOT) \
 		--ServerApp.root_dir=$(CURDIR)/notebooks --LabApp.default_url=/lab/tree/00-start-here.ipynb \
@@ -89,7 +94,10 @@ parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, wit
 	$(call install,$(VENV),--target .venv-parquet -c constraints.txt pyarrow)
 
 notebooks-test: $(READY)  ## run every notebook and compare each output with the stored one
-	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) $(WORKERS) -q $(NOTEBOOKS)
+	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) $(ENGLISH) $(WORKERS) -q $(NOTEBOOKS)
+
+zh-test: $(READY)  ## run every Chinese notebook and compare each output with the stored one
+	$(CLEAN) REGTOOLS_LANG=zh $(BIN)/python -m pytest $(NBVAL) $(WORKERS) -q notebooks/zh
 
 notebooks: $(READY)  ## run the notebooks again and store them in their normal form
 	$(CLEAN) $(BIN)/python tests/notebooks/normal.py --execute $(NOTEBOOKS)
@@ -141,14 +149,14 @@ oldest: .venv-oldest/.ready  ## the same tests with the oldest supported package
 	# Outputs are compared to the letter, and types checked, with the constrained set only.
 	$(CLEAN) .venv-oldest/bin/python $(PYTEST) -W default $(WORKERS) --ignore tests/notebooks/test_nbval.py --ignore tests/notebooks/test_bare.py \
 		--deselect 'tests/test_docs.py::test_what_contributing_names_works[make lint types]'
-	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(WORKERS) -q -W default notebooks
+	$(CLEAN) .venv-oldest/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(ENGLISH) $(WORKERS) -q -W default notebooks
 
 .venv-oldest/.ready: pyproject.toml constraints-oldest.txt
 	$(call install,.venv-oldest,$(subst constraints,constraints-oldest,$(TESTING)))
 
 pythons: .venv-other/.ready  ## the same tests on another Python (OTHER_PYTHON, default python3.13)
 	$(CLEAN) .venv-other/bin/python $(PYTEST) $(WORKERS)
-	$(CLEAN) .venv-other/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(WORKERS) -q notebooks
+	$(CLEAN) .venv-other/bin/python -m pytest $(NBVAL:--nbval=--nbval-lax) $(ENGLISH) $(WORKERS) -q notebooks
 
 .venv-other/.ready: pyproject.toml constraints.txt
 	@test -x .venv-other/bin/python || $(OTHER_PYTHON) -m venv .venv-other

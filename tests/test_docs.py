@@ -74,8 +74,10 @@ def test_what_contributing_names_is_there(contributing: str, root: Path) -> None
     if program == "make":
         assert set(words) <= targets(root)
     else:
-        assert program == ".venv/bin/python" and words[:2] == ["-m", "pytest"]
+        assert program == ".venv/bin/python" and words[0] == "-m"
         paths = [word for word in words[2:] if not word.startswith("-")]
+        if words[1] != "pytest":  # a tool of the authors
+            paths = [f"{words[1].replace('.', '/')}/__main__.py"]
         assert paths and all((root / path).exists() for path in paths)
 
 
@@ -115,7 +117,7 @@ def test_every_target_has_a_line_of_help(root: Path) -> None:
 def test_the_parts_of_make_test_are_targets_with_a_budget(root: Path) -> None:
     assert set(parts.EVERY) <= targets(root)
     assert sum(parts.BUDGET.values()) <= 300 + sum(parts.LATER.values())
-    assert sum(parts.EVERY.values()) <= 75 * 60
+    assert sum(parts.EVERY.values()) <= 75 * 60 + sum(parts.LATER_LONG.values())
 
 
 def test_the_table_of_parts_tells_what_failed_and_the_sum() -> None:

@@ -116,6 +116,7 @@ def read() -> Iterator[tuple[str, str, str]]:
             path
             for kind in ("md", "ipynb", "toml")
             for path in sorted((ROOT / "notebooks").rglob(f"*.{kind}"))
+            if not path.is_relative_to(ROOT / "notebooks" / "zh")
         ),
     ]
     for path in (*sorted((ROOT / "regtools").rglob("*.py")), *pages):

@@ -34,8 +34,17 @@ def test_the_wheel_carries_code_types_notebooks_and_data(wheel: Path, root: Path
         text=True,
         check=True,
     ).stdout.splitlines()
-    expected = {name if name.startswith("regtools/") else f"regtools/_share/{name}" for name in tracked}
+    expected = {
+        name if name.startswith("regtools/") else f"regtools/_share/{name}"
+        for name in tracked
+        if not name.startswith("notebooks/zh/source/")  # what the Chinese chapters are built from
+    }
     assert {name for name in expected if not name.endswith(".gitkeep")} <= names
+    assert not any("zh/source" in name for name in names)
+
+
+def test_the_wheel_is_small(wheel: Path) -> None:
+    assert wheel.stat().st_size <= 4_000_000
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +82,15 @@ def test_the_installed_wheel_works_without_the_checkout(installed: Path, root: P
     told = run(installed, tmp_path, "regtools", "toml2json", str(conf))
     assert json.loads(told) == {"unqualified-search-registries": ["quay.io"]}
     run(installed, tmp_path, "regtools", "lab", "--copy-only")
-    stored = sorted(path.name for path in (root / "notebooks").rglob("*.ipynb"))
-    assert sorted(path.name for path in tmp_path.rglob("*.ipynb")) == stored
+    zh = root / "notebooks" / "zh"
+    english = sorted(path for path in (root / "notebooks").rglob("*.ipynb") if not path.is_relative_to(zh))
+    assert sorted(path.name for path in tmp_path.rglob("*.ipynb")) == sorted(path.name for path in english)
+    run(installed, tmp_path, "regtools", "lab", "--lang", "zh", "--copy-only", "zh")
+    copied = {path.relative_to(tmp_path / "zh").as_posix() for path in (tmp_path / "zh").rglob("[!.]*.*")}
+    built = {path.relative_to(zh).as_posix() for path in zh.rglob("[!.]*.*") if "source" not in path.parts}
+    assert copied == built and "00-start-here.ipynb" in copied
+    code = "import os; os.environ['REGTOOLS_LANG'] = 'zh'; from regtools.notebook import check; check('00-1', 'Enter')"
+    assert run(installed, tmp_path, "python", "-c", code).startswith("还不对：")
 
 
 def test_the_wheel_brings_completion_and_manual_pages(installed: Path, tmp_path: Path) -> None:

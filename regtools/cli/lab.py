@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from regtools.errors import RegtoolsError, unwritable
 from regtools.files import write_file
+from regtools.notebook.language import VARIABLE
 from regtools.notebook.share import is_checkout, notebooks_dir
 
 from .output import OK, say
@@ -29,6 +30,9 @@ FOLDER = "regtools-notebooks"  # below the current folder
 FOLDER_OF_A_CHECKOUT = "my-notebooks"  # at its top; git ignores it
 # Switches off what JupyterLab does by itself: ask whether to fetch news, and look for updates.
 SETTINGS = Path(__file__).parents[1] / "notebook" / "jupyter"
+# Each language with what its folders are called after, its part of the chapters, and its own settings.
+LANGUAGES = {"en": ("", "", ""), "zh": ("-zh", "zh", "zh")}
+ELSEWHERE = ("source", "zh")  # folders of the notebooks that no copy has: what others are built from, or in
 _VERSION = re.compile(rb'("pygments_lexer": "ipython3",\s+"version": )"[^"]*"')
 RECORD = ".regtools.json"  # in the reader's folder: what we wrote there, by hash
 
@@ -38,6 +42,8 @@ def configure(parser: ArgumentParser) -> None:
     add = parser.add_argument
     text = f"folder for your copy (default: {FOLDER}; in a checkout its {FOLDER_OF_A_CHECKOUT})"
     add("dir", metavar="DIR", nargs="?", type=file, help=text)
+    text = "language of the chapters, of the replies to exercises and of JupyterLab (default: en)"
+    add("--lang", choices=tuple(LANGUAGES), default="en", help=text)
     add("--copy-only", action="store_true", help="copy the notebooks and stop")
     add("--no-open", action="store_true", help="open no browser, print the address")
     add("--port", type=number(0, 65535), metavar="N", help="port (default: 8888 or the next free)")
@@ -47,6 +53,7 @@ def configure(parser: ArgumentParser) -> None:
         "0 or that of JupyterLab, 1 it is not installed or a file cannot be written, 2 wrong usage.",
         "regtools lab",
         "regtools lab ~/lessons --copy-only",
+        "regtools lab --lang zh",
     )
 
 
@@ -56,18 +63,21 @@ def run(options: Namespace) -> int:  # noqa: RET503 - the last step never return
         message = "JupyterLab is not installed in this Python; nothing was copied"
         hint = "python -m pip install 'podman-regtools[lab]', or copy the notebooks alone with --copy-only"
         raise RegtoolsError(message, kind="lab-missing", stage="load", hint=hint)
-    source = notebooks_dir()
-    folder = Path(options.dir or (source.parent / FOLDER_OF_A_CHECKOUT if is_checkout() else FOLDER))
-    for line in copy_notebooks(source, folder):
+    after, part, _ = LANGUAGES[options.lang]
+    mine = notebooks_dir().parent / FOLDER_OF_A_CHECKOUT if is_checkout() else Path(FOLDER)
+    folder = Path(options.dir or mine.with_name(mine.name + after))
+    for line in copy_notebooks(notebooks_dir() / part, folder):
         say(line)
     if options.copy_only:
         return OK
-    _become([sys.executable, "-m", "jupyterlab", *_lab_options(options, folder)])
+    _become([sys.executable, "-m", "jupyterlab", *_lab_options(options, folder)], options.lang)
 
 
-def _become(command: list[str]) -> NoReturn:
-    paths = [str(SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-    os.execve(command[0], command, {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)})
+def _become(command: list[str], language: str) -> NoReturn:
+    own = LANGUAGES[language][2]
+    paths = filter(None, [own and str(SETTINGS / own), str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH")])
+    asked = {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths), VARIABLE: language}
+    os.execve(command[0], command, {**os.environ, **asked})
 
 
 def _lab_options(options: Namespace, folder: Path) -> list[str]:
@@ -129,7 +139,7 @@ def _at_home(chapter: bytes) -> bytes:
 
 
 def _files(source: Path) -> list[Path]:
-    hidden = ("__pycache__",)
+    hidden = ("__pycache__", *ELSEWHERE)
     return [
         path
         for path in sorted(source.rglob("*"))

@@ -23,9 +23,10 @@ from regtools.registries.reading.releases import release
 from regtools.toml.reader import read
 
 from .commands import CommandError, read_commands
+from .language import say
 
 PODMAN: Final = "6"  # the strictest release: the others accept what it accepts, except TOML 1.1
-INCOMPARABLE: Final = "cannot be compared; give plain text, numbers, lists or dictionaries"
+INCOMPARABLE: Final = "{what} cannot be compared; give plain text, numbers, lists or dictionaries"
 DEEPEST: Final = 50  # nesting of an answer; only one that contains itself is deeper
 BOOLEANS: Final = ("insecure", "blocked", "mirror-by-digest-only")
 
@@ -80,7 +81,7 @@ class Refused:
 def plain(value: object, depth: int = 0) -> object:
     """Copy a value to a form in which 1, 1.0 and True differ, and nothing has an __eq__ of its own."""
     if depth > DEEPEST:
-        raise UnusableError("this answer is nested too deeply to be compared")
+        raise UnusableError(say("this answer is nested too deeply to be compared"))
     if isinstance(value, Mapping):
         return ("table", {str(key): plain(item, depth + 1) for key, item in value.items()})
     if isinstance(value, list | tuple):
@@ -90,7 +91,8 @@ def plain(value: object, depth: int = 0) -> object:
             return (kind.__name__, _own(value))
     if value is None:
         return ("nothing", None)
-    raise UnusableError(f"an answer of type {type(value).__name__} {INCOMPARABLE}")
+    what = say("an answer of type {type}", type=type(value).__name__)
+    raise UnusableError(say(INCOMPARABLE, what=what))
 
 
 def _own(value: bool | int | float | str | date | time) -> object:
@@ -116,12 +118,13 @@ NAMES: Final = {
 
 def article(word: str) -> str:
     """Return the name of a type in words."""
-    return NAMES.get(word, f"a {word}")
+    return say(NAMES[word]) if word in NAMES else say("a {word}", word=word)
 
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
-        raise UnusableError(f"the answer is {what} in quotes, not {article(type(value).__name__)}")
+        words = {"what": say(what), "given": article(type(value).__name__)}
+        raise UnusableError(say("the answer is {what} in quotes, not {given}", **words))
     return str.__str__(value)
 
 
@@ -172,7 +175,8 @@ def _number(value: object, rule: Rule) -> object:
     if isinstance(value, str):
         return ("number", _read_number(str.__str__(value), rule.unit))
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
-        raise UnusableError(f"the answer is a number, not {article(type(value).__name__)}")
+        given = article(type(value).__name__)
+        raise UnusableError(say("the answer is a number, not {given}", given=given))
     return ("number", _rounded(value))
 
 
@@ -186,7 +190,8 @@ def _read_number(text: str, unit: str) -> str:
     try:
         number = Fraction(words.replace(",", ".").replace(" / ", "/"))
     except (ValueError, ZeroDivisionError):
-        raise UnusableError(f"the answer is a number{f' of {unit}' if unit else ''}, not text") from None
+        what = say("a number of {unit}", unit=unit) if unit else say("a number")
+        raise UnusableError(say("the answer is {what}, not text", what=what)) from None
     return _rounded(number / 100 if share else number)
 
 
@@ -194,7 +199,7 @@ def _rounded(number: Real | Decimal | Fraction) -> str:
     try:
         found = float(number)
     except (OverflowError, ValueError):
-        raise UnusableError("this number is too large to be compared") from None
+        raise UnusableError(say("this number is too large to be compared")) from None
     return f"{found + 0.0:.12g}"  # 12 digits: 0.1 + 0.2 is 0.3
 
 
@@ -206,13 +211,13 @@ def _items(value: object, rule: Rule) -> tuple[object, ...]:
     if isinstance(value, str):
         value = [each for each in _BETWEEN.split(str.__str__(value).strip(" \n[](){}")) if each]
     if not isinstance(value, list | tuple | set | frozenset):
-        raise UnusableError(f"the answer is a list, not {article(type(value).__name__)}")
+        raise UnusableError(say("the answer is a list, not {given}", given=article(type(value).__name__)))
     return tuple(rule.item(each) for each in value)
 
 
 def _list(value: object, rule: Rule) -> object:
     if isinstance(value, set | frozenset):
-        raise UnusableError("the order counts here, and a set has none: write a list in square brackets")
+        raise UnusableError(say("the order counts here, and a set has none: write a list in square brackets"))
     return ("list", _items(value, rule))
 
 
@@ -235,7 +240,7 @@ def _reference(value: object, _: Rule) -> object:
     try:
         named = Reference.parse(text)
     except RegtoolsError as error:
-        return Refused(error.kind or "", "", f"podman refuses this name: {error.message}")
+        return Refused(error.kind or "", "", say("podman refuses this name: {why}", why=error.message))
     domain, path = (None, named.path) if named.domain is None else _filled(named.domain, named.path)
     return ("reference", domain, path, named.tag or ("" if named.digest else "latest"), named.digest)
 
@@ -264,7 +269,7 @@ def _toml(value: object, _: Rule) -> object:
         return ("toml", plain(read(text).data))
     except TomlError as error:
         about = _about(text, error.line)
-        place = f"line {error.line}, column {error.column}: "
+        place = say("line {line}, column {column}: ", line=error.line, column=error.column)
         return Refused(error.code, about, place + (_boolean(about) or error.message))
 
 
@@ -278,7 +283,9 @@ def _about(text: str, line: int | None) -> str:
 
 
 def _boolean(about: str) -> str:
-    return f"{about} is true or false, in lower case and without quotes" if about in BOOLEANS else ""
+    if about not in BOOLEANS:
+        return ""
+    return say("{key} is true or false, in lower case and without quotes", key=about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +335,7 @@ def _places(conf: RegistriesConf, name: str) -> tuple[object, ...]:
 
 
 def _told(finding: Finding, message: str = "") -> str:
-    line = f"line {finding.where.line}: " if finding.where and finding.where.line else ""
+    line = say("line {line}: ", line=finding.where.line) if finding.where and finding.where.line else ""
     return f"{line}{message or finding.message}"
 
 
@@ -344,8 +351,9 @@ def _unit(value: object, rule: Rule) -> object:
             continue
         key, equals, text = words.partition("=")
         if not equals or not section:
-            what = "a key belongs below its [Section]" if equals else "a line is a [Section] or KEY=VALUE"
-            return Refused("unit", "", f"systemd ignores line {number}: {what}")
+            why = "a key belongs below its [Section]" if equals else "a line is a [Section] or KEY=VALUE"
+            told = say("systemd ignores line {number}: {why}", number=number, why=say(why))
+            return Refused("unit", "", told)
         found.setdefault(f"{section}.{key.strip()}", []).append(text.strip())
     return ("unit", tuple((name, tuple(found.get(name, ()))) for name in rule.names or sorted(found)))
 

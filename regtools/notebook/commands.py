@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from regtools.toml.reader import read
 
+from .language import say
+
 _PROGRAMS: Final = ("podman", "buildah", "skopeo", "docker")
 
 
@@ -92,7 +94,7 @@ def read_commands(text: str, image: Callable[[str], object]) -> tuple[object, ..
     try:
         words = list(lexer)
     except ValueError:
-        raise CommandError("the shell would wait for more: a quote is not closed") from None
+        raise CommandError(say("the shell would wait for more: a quote is not closed")) from None
     found: list[object] = []
     current: list[str] = []
     for word in [*words, "\n"]:
@@ -108,7 +110,7 @@ def read_commands(text: str, image: Callable[[str], object]) -> tuple[object, ..
     while found and found[-1] == ";":
         found.pop()
     if not found:
-        raise CommandError("the answer is a command, and this is empty")
+        raise CommandError(say("the answer is a command, and this is empty"))
     return tuple(found)
 
 
@@ -148,25 +150,31 @@ def compare_commands(given: tuple[object, ...], wanted: tuple[object, ...]) -> s
     """Return in words what a command line does otherwise than the wanted one."""
     if len(given) != len(wanted):
         several = sum(isinstance(each, Command) for each in wanted)
-        return f"the answer is {several} command{'s' if several > 1 else ''} in one line"
+        if several == 1:
+            return say("the answer is 1 command in one line")
+        return say("the answer is {several} commands in one line", several=several)
     for mine, right in zip(given, wanted, strict=True):
         if mine != right and isinstance(mine, Command) and isinstance(right, Command):
             return _difference(mine, right)
-    return "the commands are joined in another way"
+    return say("the commands are joined in another way")
 
 
 def _difference(mine: Command, right: Command) -> str:
     name = " ".join([mine.program, *mine.verb])
     if mine.program != right.program:
-        return f"this starts {mine.program or 'nothing'}; another program does what is asked"
+        started = mine.program or say("nothing")
+        return say("this starts {program}; another program does what is asked", program=started)
     if mine.verb != right.verb:
-        return f"this runs {name}, which does something else"
+        return say("this runs {name}, which does something else", name=name)
     if mine.set != right.set:
-        return f"{name} is right; look at the words before it"
+        return say("{name} is right; look at the words before it", name=name)
     needless = [each for each in mine.options if each not in right.options]
     if needless:
-        return f"{name} is right, but with {needless[0]} it does something else"
+        words = {"name": name, "option": needless[0]}
+        return say("{name} is right, but with {option} it does something else", **words)
     if mine.options != right.options:
         lacking = len(right.options) - len(mine.options)
-        return f"{name} is right; {lacking} option{' is' if lacking == 1 else 's are'} missing"
-    return f"{name} and its options are right; look at the words after them"
+        if lacking == 1:
+            return say("{name} is right; 1 option is missing", name=name)
+        return say("{name} is right; {lacking} options are missing", name=name, lacking=lacking)
+    return say("{name} and its options are right; look at the words after them", name=name)

@@ -37,7 +37,7 @@ Nothing that a reader passes can raise: an answer may be any object, with any ``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,10 +46,12 @@ from regtools.toml.reader import read
 
 from .answers import INCOMPARABLE, KINDS, Meaning, Refused, Rule, UnusableError, article
 from .commands import compare_commands
+from .language import is_chinese, say
 from .share import notebooks_dir
 
 NOT_ATTEMPTED: Final = "not attempted yet"
-CORRECT: Final = "correct, because"
+CORRECT: Final = "correct, because {why}"
+NOT_YET: Final = "not yet: {why}"
 _KEYS: Final = {"kind", "expected", "because", "solution", "hints", "wrong"}
 _MORE: Final = {"accept", "verb", "by", "unit", "names", "asks"}
 # Keys that a kind must have beside the others; "machine" has no answer that anybody could write down.
@@ -98,9 +100,24 @@ def load_exercises(path: Path | None = None) -> dict[str, Exercise]:
     Raises:
         RegtoolsError: kind ``bad-exercise`` for a table without its keys; ``TomlError`` for broken TOML.
     """
-    path = path or notebooks_dir() / "exercises.toml"
-    document = read(path.read_bytes(), file=path.name)
-    return {name: _exercise(name, table, path.name) for name, table in document.data.items()}
+    beside = path or notebooks_dir() / "exercises.toml"
+    document = read(beside.read_bytes(), file=beside.name)
+    found = {name: _exercise(name, table, beside.name) for name, table in document.data.items()}
+    return found | _in_chinese(found, beside.parent / "zh" / "exercises") if is_chinese() else found
+
+
+def _in_chinese(exercises: dict[str, Exercise], folder: Path) -> dict[str, Exercise]:
+    """Return the exercises that have Chinese texts, with these."""
+    return {
+        name: replace(
+            exercises[name],
+            because=table["because"],
+            hints=tuple(table["hints"]),
+            wrong=tuple(map(Wrong, (each.answer for each in exercises[name].wrong), table["replies"])),
+        )
+        for path in sorted(folder.glob("*.toml"))
+        for name, table in read(path.read_bytes(), file=path.name).data.items()
+    }
 
 
 def grade(exercise: Exercise, answer: object) -> str:
@@ -109,23 +126,23 @@ def grade(exercise: Exercise, answer: object) -> str:
     ``...`` and None count as not attempted. Never raises.
     """
     if answer is ... or answer is None:
-        return NOT_ATTEMPTED
+        return say(NOT_ATTEMPTED)
     try:
         return " ".join(_verdict(exercise, exercise.rule.form(answer)).split())
     except UnusableError as error:
-        return f"not yet: {error}"
+        return say(NOT_YET, why=error)
     except Exception:  # whatever the answer's own methods do, the reader gets a line
-        return f"not yet: this answer {INCOMPARABLE}"
+        return say(NOT_YET, why=say(INCOMPARABLE, what=say("this answer")))
 
 
 def _verdict(exercise: Exercise, given: object) -> str:
     right = tuple(exercise.right())
     if given in right and not isinstance(given, Refused):
-        return f"{CORRECT} {exercise.because}"
+        return say(CORRECT, why=exercise.because)
     for known in exercise.wrong:
         if given == exercise.rule.form(known.answer):
-            return f"not yet: {known.reply}"
-    return f"not yet: {_nudge(given, right[0], exercise.rule)}"
+            return say(NOT_YET, why=known.reply)
+    return say(NOT_YET, why=_nudge(given, right[0], exercise.rule))
 
 
 def _said(command: tuple[str, ...]) -> str:
@@ -135,12 +152,15 @@ def _said(command: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     except OSError:
-        raise UnusableError(f"{command[0]} is not here, so your machine cannot be asked") from None
+        why = say("{program} is not here, so your machine cannot be asked", program=command[0])
+        raise UnusableError(why) from None
     except subprocess.TimeoutExpired:
-        raise UnusableError(f"your machine did not answer within a minute: {' '.join(command)}") from None
+        why = say("your machine did not answer within a minute: {command}", command=" ".join(command))
+        raise UnusableError(why) from None
     if done.returncode:
-        told = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise UnusableError(f"your machine did not say: {' '.join(command)}: {told}")
+        error = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        words = {"command": " ".join(command), "error": error}
+        raise UnusableError(say("your machine did not say: {command}: {error}", **words))
     return done.stdout.strip()
 
 
@@ -154,45 +174,44 @@ def _nudge(given: object, wanted: object, rule: Rule) -> str:
     if isinstance(given, Refused):
         return given.note
     if rule.kind == "toml":
-        return "this is good TOML, but it says something else; turn it into JSON and compare"
+        return say("this is good TOML, but it says something else; turn it into JSON and compare")
     if rule.kind == "machine":
-        return f"your machine says something else; ask it: {' '.join(rule.asks)}"
+        return say("your machine says something else; ask it: {command}", command=" ".join(rule.asks))
     if isinstance(given, tuple) and isinstance(wanted, tuple):
         if given[0] != wanted[0]:
-            return f"the answer is {article(wanted[0])}, and this is {article(given[0])}; {_OPEN}"
+            words = {"wanted": article(wanted[0]), "given": article(given[0])}
+            return say("the answer is {wanted}, and this is {given}; open a hint", **words)
         if rule.kind in _SIDE_BY_SIDE:
             return _SIDE_BY_SIDE[rule.kind](given[1], wanted[1])
-    return f"that is another answer; {_OPEN}"
-
-
-_OPEN: Final = "open a hint"
+    return say("that is another answer; open a hint")
 
 
 def _compare_sets(given: frozenset[object], wanted: frozenset[object]) -> str:
     right, many = len(given & wanted), len(given - wanted)
-    told = f"{right} of {len(wanted)} are right"
+    start = say("{right} of {all} are right", right=right, all=len(wanted))
     if refused := [each.note for each in given if isinstance(each, Refused)]:
-        return f"{told}; {min(refused)}"
-    return (
-        f"{told}, and {many} {'does' if many == 1 else 'do'} not belong"
-        if many
-        else f"{told}, the rest is missing"
-    )
+        return f"{start}{say('; ')}{min(refused)}"
+    if not many:
+        return say("{start}, the rest is missing", start=start)
+    if many == 1:
+        return say("{start}, and 1 does not belong", start=start)
+    return say("{start}, and {many} do not belong", start=start, many=many)
 
 
 def _compare_lists(given: tuple[object, ...], wanted: tuple[object, ...]) -> str:
     if refused := [each.note for each in given if isinstance(each, Refused)]:
         return refused[0]
     if sorted(map(repr, given)) == sorted(map(repr, wanted)):
-        return f"all {len(wanted)} are right, but in another order"
+        return say("all {all} are right, but in another order", all=len(wanted))
     if len(given) != len(wanted):
-        return f"the list has {len(wanted)} items, not {len(given)}; {_OPEN}"
+        words = {"wanted": len(wanted), "given": len(given)}
+        return say("the list has {wanted} items, not {given}; open a hint", **words)
     at = next(n for n, (mine, right) in enumerate(zip(given, wanted, strict=True), 1) if mine != right)
-    return f"item {at} is another one; {_OPEN}"
+    return say("item {at} is another one; open a hint", at=at)
 
 
 def _compare_references(_: object, __: object) -> str:
-    return f"this is a name, but of another image; {_OPEN}"
+    return say("this is a name, but of another image; open a hint")
 
 
 def _compare_units(given: tuple[tuple[str, object], ...], wanted: tuple[tuple[str, object], ...]) -> str:
@@ -200,10 +219,13 @@ def _compare_units(given: tuple[tuple[str, object], ...], wanted: tuple[tuple[st
     for name, values in wanted:
         if not mine.get(name):
             section, _, key = name.partition(".")
-            return f"nothing is set by {key}= in the section [{section}], and both have their case"
+            words = {"key": key, "section": section}
+            return say(
+                "nothing is set by {key}= in the section [{section}], and both have their case", **words
+            )
         if mine[name] != values:
-            return f"{name.partition('.')[2]}= is there, with another value"
-    return "what is wanted is there; something else is set beside it"
+            return say("{key}= is there, with another value", key=name.partition(".")[2])
+    return say("what is wanted is there; something else is set beside it")
 
 
 # Kinds whose forms are compared part by part, so that the reply says which part differs.

@@ -12,6 +12,7 @@ from typing import Final
 from regtools.errors import RegtoolsError
 
 from .exercises import CORRECT, NOT_ATTEMPTED, Exercise, grade, load_exercises
+from .language import say
 
 _GRADES: Final[dict[str, str]] = {}  # exercise → the last line about its answer
 _SHOWN: Final[dict[str, int]] = {}  # exercise → how many of its hints were shown
@@ -38,10 +39,11 @@ def hint(exercise: str) -> None:
     if (known := _find(exercise)) is None:
         return
     if not known.hints:
-        print(f'there is no hint; solution("{known.name}") shows an answer')
+        print(say('there is no hint; solution("{name}") shows an answer', name=known.name))
         return
     number = _SHOWN[known.name] = min(_SHOWN.get(known.name, 0) + 1, len(known.hints))
-    print(f"hint {number} of {len(known.hints)}: {known.hints[number - 1]}")
+    text = known.hints[number - 1]
+    print(say("hint {number} of {all}: {text}", number=number, all=len(known.hints), text=text))
 
 
 def solution(exercise: str) -> None:
@@ -51,7 +53,8 @@ def solution(exercise: str) -> None:
         exercise: its number, such as ``"06-1"``.
     """
     if (known := _find(exercise)) is not None:
-        print(f"answer = {known.solution}\n\nIt is right because {known.because}.")
+        why = say("It is right because {why}.", why=known.because)
+        print(f"answer = {known.solution}\n\n{why}")
 
 
 def progress(chapter: str | None = None) -> None:
@@ -68,33 +71,34 @@ def progress(chapter: str | None = None) -> None:
         chapters.setdefault(name.partition("-")[0], []).append(name)
     named = str.__str__(chapter) if isinstance(chapter, str) else ""
     if chapter is not None and named not in chapters:
-        print(f"there is no such chapter; there are {', '.join(chapters)}")
+        print(say("there is no such chapter; there are {chapters}", chapters=", ".join(chapters)))
         return
     begun = {name.partition("-")[0] for name in _GRADES}
     wanted = [named] if named else [each for each in chapters if each in begun]
     for each in wanted:
         print(_line(each, chapters[each]))
     if not wanted:
-        print("no exercise was checked in this kernel yet")
+        print(say("no exercise was checked in this kernel yet"))
 
 
 def _line(chapter: str, names: list[str]) -> str:
-    said = {name: _GRADES.get(name, NOT_ATTEMPTED) for name in names}
-    correct = [name for name, told in said.items() if told.startswith(CORRECT)]
-    open_ = [name for name, told in said.items() if told == NOT_ATTEMPTED]
+    open_ = [name for name in names if _GRADES.get(name, say(NOT_ATTEMPTED)) == say(NOT_ATTEMPTED)]
+    correct = [name for name in names if _GRADES.get(name, "").startswith(say(CORRECT, why=""))]
     not_yet = [name for name in names if name not in correct and name not in open_]
-    parts = [f"{len(correct)} of {len(names)} correct"]
-    parts += [
-        f"{what}: {', '.join(each)}" for what, each in (("not yet", not_yet), (NOT_ATTEMPTED, open_)) if each
-    ]
-    return f"chapter {chapter}: {'; '.join(parts)}"
+    parts = [say("{right} of {all} correct", right=len(correct), all=len(names))]
+    if not_yet:
+        parts.append(say("not yet: {names}", names=", ".join(not_yet)))
+    if open_:
+        parts.append(say("not attempted yet: {names}", names=", ".join(open_)))
+    return say("chapter {chapter}: {parts}", chapter=chapter, parts=say("; ").join(parts))
 
 
 def _load() -> dict[str, Exercise] | None:
     try:
         return load_exercises()
     except (RegtoolsError, OSError) as error:
-        print("not yet: the exercises cannot be read:", str(error).splitlines()[0])
+        why = str(error).splitlines()[0]
+        print(say("not yet: the exercises cannot be read: {why}", why=why))
         return None
 
 
@@ -108,5 +112,5 @@ def _find(exercise: object) -> Exercise | None:
         return known[name]
     chapter = name.partition("-")[0]
     near = [each for each in known if each.partition("-")[0] == chapter] or list(known)
-    print(f"not yet: there is no such exercise; there are {', '.join(near)}")
+    print(say("not yet: there is no such exercise; there are {names}", names=", ".join(near)))
     return None

@@ -94,7 +94,7 @@ def is_replay(output: dict[str, Any]) -> bool:
 def _stored() -> dict[str, tuple[str, list[dict[str, Any]]]]:
     """Read the packaged chapters: source of a cell with ``%%needs`` → origin and outputs."""
     found = {}
-    for path in sorted(notebooks_dir().rglob("*.ipynb")):
+    for path in sorted(notebooks_dir().rglob("*.ipynb")):  # the Chinese ones have the same results
         chapter = json.loads(path.read_text(encoding="utf-8"))
         for cell in chapter["cells"]:
             source = _joined(cell["source"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -112,6 +114,33 @@ def test_a_checkouts_reader_gets_a_copy_that_git_ignores(became: list[list[str]]
     finally:
         if not there:
             shutil.rmtree(own)
+
+
+@pytest.mark.parametrize(
+    ("language", "folder", "first"), [("zh", "my-notebooks-zh", "zh"), ("en", "my-notebooks", "")]
+)
+def test_a_language_has_its_own_copy_and_settings(
+    language: str, folder: str, first: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr("os.execve", lambda program, command, environ: given.append(environ))
+    monkeypatch.setenv("REGTOOLS_LANG", "xx")
+    own = root / folder
+    there = own.exists()
+    try:
+        main(["lab", "--lang", language])
+        copied = json.loads((own / "00-start-here.ipynb").read_text("utf-8"))
+        packaged = json.loads((root / "notebooks" / first / "00-start-here.ipynb").read_text("utf-8"))
+        assert copied["cells"] == packaged["cells"]
+        assert not (own / "zh").exists() and not (own / "source").exists()
+        git = subprocess.run(["git", "check-ignore", "-q", str(own)], cwd=root, check=False)
+        assert git.returncode == 0
+    finally:
+        if not there:
+            shutil.rmtree(own)
+    assert given[0]["REGTOOLS_LANG"] == language
+    settings = Path(given[0]["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0])
+    assert (settings / "labconfig" / "default_setting_overrides.json").exists() == (language == "zh")
 
 
 def test_options_go_through(became: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,12 +192,15 @@ def _output(output: NotebookNode, count: int) -> NotebookNode:
 
 
 def find_notebooks(paths: list[Path]) -> list[Path]:
-    """Give the notebooks meant by ``paths``; a folder stands for all in it, but for JupyterLab's own copies."""
+    """Give the notebooks meant by ``paths``; a folder stands for all that authors write in it.
+
+    JupyterLab's own copies are left out, and the Chinese chapters, which are built.
+    """
     found = [
         each
         for path in paths
         for each in (sorted(path.rglob("*.ipynb")) if path.is_dir() else [path])
-        if ".ipynb_checkpoints" not in each.parts
+        if not path.is_dir() or not {".ipynb_checkpoints", "zh"} & set(each.relative_to(path).parts)
     ]
     if not found:
         raise SystemExit(f"no notebooks in {', '.join(map(str, paths))}")

@@ -175,3 +175,29 @@ def test_regtools_lab_serves_a_copy_of_ones_own(tmp_path: Path) -> None:
     log = (tmp_path / "lab.log").read_text()
     assert f"http://localhost:{port}/lab/tree/00-start-here.ipynb" in log
     assert (tmp_path / "mine" / "exercises.toml").is_file()
+
+
+ASKED = f"""{PANEL}.sessionContext.session.kernel.requestExecute(
+    {{code: "import os; print(os.environ['REGTOOLS_LANG'])"}}
+)"""
+PRINTED = f"""new Promise(resolve => {{
+    const future = {ASKED};
+    future.onIOPub = message => message.header.msg_type === 'stream' && resolve(message.content.text);
+}})"""
+
+
+@pytest.mark.needs("make", "chromium")
+def test_make_lab_zh_opens_chapters_jupyterlab_and_kernels_in_chinese(checkout: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        served(make("lab-zh", port, "--LabApp.expose_app_in_browser=True"), port, checkout, tmp_path),
+        Browser(tmp_path) as browser,
+    ):
+        browser.open(f"http://127.0.0.1:{port}/?token={TOKEN}")
+        browser.wait(READY)
+        browser.wait(f"{PANEL}.sessionContext.session?.kernel?.status === 'idle'")
+        browser.wait("document.body.innerText.includes('文件')")  # the menu
+        browser.wait("document.body.innerText.includes('这套笔记本怎么用')")
+        assert browser.evaluate(PRINTED) == "zh\n"
+        assert browser.evaluate(f"{PANEL}.context.model.dirty") is False
+    assert changed(checkout) == ""

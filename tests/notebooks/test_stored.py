@@ -209,7 +209,9 @@ def test_the_map_of_chapters_is_honest() -> None:
         assert prose(NOTEBOOKS / where).startswith(f"# {number} · {question}\n")
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("*.svg")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(NOTEBOOKS.rglob("*.svg")), ids=lambda path: path.relative_to(NOTEBOOKS).as_posix()
+)
 def test_pictures_are_readable_on_any_background(path: Path) -> None:
     space = "{http://www.w3.org/2000/svg}"
     picture = ET.parse(path).getroot()

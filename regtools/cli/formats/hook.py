@@ -1,4 +1,4 @@
-"""The step of the wheel's build that adds completion scripts and manual pages; the build backend loads it."""
+"""The step of the wheel's build that adds chapters, completion and manual pages; the backend loads it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+CHAPTERS = "notebooks"
+LEFT_OUT = (".ipynb_checkpoints", "source")  # editors' copies, and what the Chinese chapters are built from
+
 
 class PagesHook(BuildHookInterface[Any]):
-    """Writes the pages into a folder and names them as data of the wheel."""
+    """Names the chapters, writes the pages into a folder, and names them as data of the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the pages to what the build packs."""
@@ -23,3 +26,14 @@ class PagesHook(BuildHookInterface[Any]):
             written = folder / str(number)
             written.write_text(text, encoding="utf-8")
             build_data["shared_data"][str(written)] = place
+        if version == "standard":  # an editable installation reads the checkout
+            build_data["force_include"] |= _chapters(Path(self.root))
+
+
+def _chapters(root: Path) -> dict[str, str]:
+    """Return the files of the chapters, each with its place in the wheel."""
+    return {
+        str(path): f"regtools/_share/{path.relative_to(root).as_posix()}"
+        for path in sorted((root / CHAPTERS).rglob("*"))
+        if path.is_file() and not set(LEFT_OUT) & set(path.relative_to(root).parts)
+    }

@@ -79,7 +79,8 @@ def _stale(found: list[Unit]) -> int:
 def _build(found: list[Unit]) -> int:
     status = _check(found)
     if not status:
-        for unit in _there(found):
+        # What exercises reply is part of the chapters.
+        for unit in sorted(_there(found), key=lambda each: each.kind == "chapter"):
             if write(unit):
                 print(f"{unit.built}: written")
     return status

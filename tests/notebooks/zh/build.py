@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+from regtools.notebook import lesson
+from regtools.notebook.language import VARIABLE
+from tests.notebooks.zh import codes
 from tests.notebooks.zh.check import match
 from tests.notebooks.zh.english import Unit, blocks, exercises, joined, swapped, texts, units
 from tests.notebooks.zh.rules import LINK
@@ -30,6 +37,7 @@ def _chinese(unit: Unit) -> dict[str, str]:
 def _chapter(unit: Unit) -> str:
     notebook = json.loads(unit.english.read_text("utf-8"))
     chinese = _chinese(unit)
+    _reply(notebook)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = chinese.get(cell["id"], joined(cell["source"])).splitlines(keepends=True)
@@ -37,6 +45,32 @@ def _chapter(unit: Unit) -> str:
             cell["metadata"]["alt"] = alt
     notebook["metadata"].setdefault("regtools", {})["language"] = "zh-CN"
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+REPLIES = ("check", "hint", "solution", "progress")
+CALL = re.compile(rf"^(?:{'|'.join(REPLIES)})\(", re.MULTILINE)
+
+
+def _reply(notebook: dict[str, Any]) -> None:
+    """Replace what the exercises reply in a chapter; all else that its cells print is the stored output."""
+    cells = [cell for cell in notebook["cells"] if CALL.search(joined(cell["source"]))]
+    sources = [joined(cell["source"]) for cell in cells]
+    for cell, english, chinese in zip(cells, replies(sources, ""), replies(sources, "zh"), strict=True):
+        for output in cell["outputs"]:
+            if joined(output.get("text", "")) == english:
+                output["text"] = chinese.splitlines(keepends=True)
+
+
+def replies(sources: list[str], language: str) -> list[str]:
+    """Return what the cells of a chapter print that call the exercises, in order, as in a new kernel."""
+    names: dict[str, object] = {name: getattr(lesson, name) for name in REPLIES}
+    printed = []
+    with patch.dict(os.environ, {VARIABLE: language}), patch.multiple(lesson, _GRADES={}, _SHOWN={}):
+        for source in sources:
+            with redirect_stdout(io.StringIO()) as out:
+                exec(source, names)
+            printed.append(out.getvalue())
+    return printed
 
 
 def _page(unit: Unit) -> str:
@@ -119,6 +153,7 @@ def _picture(unit: Unit) -> str:
 BUILDERS: dict[str, Callable[[Unit], str]] = {
     "chapter": _chapter,
     "page": _page,
+    "codes": lambda unit: codes.page(read_table(unit)),
     "exercises": _exercises,
     "picture": _picture,
     "own": _own,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tests.notebooks.zh import rules
+from tests.notebooks.zh import codes, rules
 from tests.notebooks.zh.english import (
     Text,
     Unit,
@@ -139,9 +139,27 @@ def _own(unit: Unit) -> Found:
             yield "page", f"links to {path}, which is not there"
 
 
+def _codes(unit: Unit) -> Found:
+    given = read_table(unit)
+    wanted: dict[str, set[str]] = {}
+    for section, owner, what, english in codes.entries():
+        wanted.setdefault(section, set()).add(english)
+        chinese = given.get(section, {}).get(english, "")
+        name = f"{section}: {owner} {what}"
+        if not chinese:
+            yield name, "not translated", english
+            continue
+        yield from ((name, wrong) for wrong in rules.typography(chinese))
+        yield from ((name, wrong) for wrong in rules.terms(english, chinese))
+    for section, table in given.items():
+        for english in table.keys() - wanted.get(section, set()):
+            yield f"{section}: {english!r}", "is no text that the page explains"
+
+
 CHECKS: dict[str, Callable[[Unit], Found]] = {
     "chapter": _markdown,
     "page": _markdown,
+    "codes": _codes,
     "exercises": _exercises,
     "picture": _picture,
     "own": _own,
@@ -223,9 +241,22 @@ def _picture_skeleton(unit: Unit) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _codes_skeleton(unit: Unit) -> str:
+    given, section = read_table(unit), ""
+    lines: dict[str, None] = {}  # a text that several codes share is there once
+    for entry in codes.entries():
+        if entry.section != section:
+            section = entry.section
+            lines[f"\n[{section}]"] = None
+        chinese = given.get(section, {}).get(entry.english, "")
+        lines[f"{_quoted(entry.english)} = {_quoted(chinese)}"] = None
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
 SKELETONS: dict[str, Callable[[Unit], str]] = {
     "chapter": _markdown_skeleton,
     "page": _markdown_skeleton,
+    "codes": _codes_skeleton,
     "exercises": _exercises_skeleton,
     "picture": _picture_skeleton,
     "own": lambda unit: unit.source.read_text("utf-8"),

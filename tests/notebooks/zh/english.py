@@ -22,9 +22,19 @@ ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / "notebooks"
 ZH = NOTEBOOKS / "zh"
 SOURCE = ZH / "source"
+RULES = ROOT / "regtools" / "registries" / "checks" / "rules.toml"
 FENCE = re.compile(r"^(```|~~~)(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 # Languages whose comments are for people, and so are translated; what a program printed (text) is not.
 COMMENTED = ("bash", "console", "ini", "python", "sh", "toml", "yaml")
+
+# The kind of a unit, by the name or the ending of its English file.
+KINDS = {
+    ".ipynb": "chapter",
+    ".md": "page",
+    ".svg": "picture",
+    "exercises.toml": "exercises",
+    "rules.toml": "codes",
+}
 
 
 class Text(NamedTuple):
@@ -59,10 +69,8 @@ class Unit:
 
     @property
     def kind(self) -> str:
-        """Chapter, page, exercises or picture."""
-        if self.english.suffix == ".toml":
-            return "exercises"
-        return {".ipynb": "chapter", ".md": "page", ".svg": "picture"}[self.english.suffix]
+        """Chapter, page, codes, exercises or picture."""
+        return KINDS.get(self.english.name) or KINDS[self.english.suffix]
 
 
 def number(text: str) -> str:
@@ -76,6 +84,7 @@ def units() -> dict[str, Unit]:
         key = path.relative_to(NOTEBOOKS).with_suffix(".md").as_posix()
         found.append(Unit(key, path, ZH / path.relative_to(NOTEBOOKS)))
     found.append(Unit("data.md", ROOT / "data" / "README.md", ZH / "data.md"))
+    found.append(Unit("codes.toml", RULES, ZH / "codes.md"))
     file = NOTEBOOKS / "exercises.toml"
     found += [Unit(f"exercises/{each}.toml", file, ZH / "exercises" / f"{each}.toml") for each in exercises()]
     for path in _files(".svg"):

@@ -127,6 +127,7 @@ SET: dict[str, str] = {
 # What counts only where no asterisk is between: a blank is wanted after bold that ends with punctuation.
 SIDES: dict[str, str] = {
     f"[{WIDE}] +(?=[{HAN}A-Za-z0-9])": "no blank after full-width punctuation",
+    f"[{HAN}A-Za-z0-9] +[（“《]": "no blank before full-width punctuation",
     "[；：，。！？、]{2,}": "two punctuation marks in a row",
 }
 STARTS = re.compile(f"(?:\\*+|[“（])?[{HAN}A-Za-z]")
