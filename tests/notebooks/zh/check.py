@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 from tests.notebooks.zh import codes, rules
 from tests.notebooks.zh.english import (
+    CODES,
     Text,
     Unit,
-    blocks,
     exercise_hash,
     exercises,
     picture_texts,
     replies,
     texts,
 )
-from tests.notebooks.zh.source import Block, read_blocks, read_table
+from tests.notebooks.zh.source import MARK, QUOTED, Block, read_blocks, read_table
 
 
 class Fault(NamedTuple):
@@ -129,9 +129,15 @@ def _picture(unit: Unit) -> Found:
 
 
 def _own(unit: Unit) -> Found:
-    for text in blocks(unit.source.read_text("utf-8")):
-        yield from ((text.name, wrong) for wrong in rules.typography(text.english))
-        yield from ((text.name, wrong) for wrong in rules.terms("", text.english))
+    text = unit.source.read_text("utf-8")
+    if MARK.search(text) or QUOTED.search(text):
+        yield "page", "has marks of a translation, and no English file is behind it"
+    for wrong in (*rules.typography(text), *rules.terms("", text)):
+        yield "page", wrong
+    for found in rules.LINK.finditer(text):
+        path = found[3].partition("#")[0]
+        if path and "://" not in path and path != CODES and not (unit.english.parent / path).exists():
+            yield "page", f"links to {path}, which is not there"
 
 
 def _codes(unit: Unit) -> Found:

@@ -28,15 +28,9 @@ FENCE = re.compile(r"^(```|~~~)(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 # Languages whose comments are for people, and so are translated; what a program printed (text) is not.
 COMMENTED = ("bash", "console", "ini", "python", "sh", "toml", "yaml")
 
-# Pages that are written in Chinese first, and have no English text: the folder of their sources, and what links to them.
-OWN = "own"
-
-
-def own_pages() -> list[str]:
-    """Return the names of the pages that the English edition does not have."""
-    return ["codes.md", *(path.name for path in sorted((SOURCE / OWN).glob("*.md")))]
-
-
+# Pages that the English edition does not have: those written in Chinese first, and the one that explains codes.
+OWN = ("accelerators.md",)
+CODES = "codes.md"
 # The kind of a unit, by the name or the ending of its English file.
 KINDS = {
     ".ipynb": "chapter",
@@ -80,8 +74,6 @@ class Unit:
     @property
     def kind(self) -> str:
         """Chapter, page, own page, codes, exercises or picture."""
-        if self.key.startswith(f"{OWN}/"):
-            return OWN
         return KINDS.get(self.english.name) or KINDS[self.english.suffix]
 
 
@@ -97,13 +89,13 @@ def units() -> dict[str, Unit]:
         key = path.relative_to(NOTEBOOKS).with_suffix(".md").as_posix()
         found.append(Unit(key, path, ZH / path.relative_to(NOTEBOOKS)))
     found.append(Unit("data.md", ROOT / "data" / "README.md", ZH / "data.md"))
-    found.append(Unit("codes.toml", RULES, ZH / "codes.md"))
-    found += [Unit(f"{OWN}/{name}", NOTEBOOKS / name, ZH / name) for name in own_pages()[1:]]
+    found.append(Unit("codes.toml", RULES, ZH / CODES))
     file = NOTEBOOKS / "exercises.toml"
     found += [Unit(f"exercises/{each}.toml", file, ZH / "exercises" / f"{each}.toml") for each in exercises()]
     for path in _files(".svg"):
         key = path.relative_to(NOTEBOOKS).with_suffix(".toml").as_posix()
         found.append(Unit(key, path, ZH / path.relative_to(NOTEBOOKS)))
+    found += [Own(key, NOTEBOOKS / key, ZH / key) for key in OWN]
     return {unit.key: unit for unit in found}
 
 
@@ -113,6 +105,14 @@ def _files(suffix: str) -> list[Path]:
         for path in sorted(NOTEBOOKS.rglob(f"*{suffix}"))
         if not path.is_relative_to(ZH) and ".ipynb_checkpoints" not in path.parts
     ]
+
+
+class Own(Unit):
+    """A page of the Chinese edition alone; ``english`` is the place from which its links are written."""
+
+    @property
+    def kind(self) -> str:
+        return "own"
 
 
 # -- chapters and pages ------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
-from tests.notebooks.zh.english import COMMENT, COMMENTED, FENCE, SOURCE, own_pages
+from tests.notebooks.zh.english import CODES, COMMENT, COMMENTED, FENCE, OWN, SOURCE
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 WIDE = r"，。；：？！、（）“”‘’《》【】…—"
@@ -42,8 +43,9 @@ def _code(text: str) -> list[str]:
 
 
 def _links(text: str) -> list[str]:
+    """Return where a text links to; pages of the Chinese edition alone are linked in Chinese only."""
     found = (found[3] for found in LINK.finditer(_unfenced(text)))
-    return sorted(link for link in found if link.rpartition("/")[2] not in own_pages())
+    return sorted(link for link in found if Path(link).name not in (*OWN, CODES))
 
 
 def _headings(text: str) -> list[str]:
