@@ -14,7 +14,7 @@ from tests.notebooks.zh.english import CODES, COMMENT, COMMENTED, FENCE, OWN, SO
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 WIDE = r"，。；：？！、（）“”‘’《》【】…—"
-CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+CODE = re.compile(r"(`+)(?!`)((?:.|\n(?!\n))+?)(?<!`)\1(?!`)")  # a wrapped line may end inside
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 TAG = re.compile(r"</?[a-zA-Z][^>]*>")
 
@@ -39,7 +39,7 @@ def _unfenced(text: str) -> str:
 
 
 def _code(text: str) -> list[str]:
-    return sorted({found[2] for found in CODE.finditer(_unfenced(text))})
+    return sorted({found[2].replace("\n", " ") for found in CODE.finditer(_unfenced(text))})
 
 
 def _links(text: str) -> list[str]:
