@@ -184,7 +184,11 @@ def test_every_skeleton_can_be_filled_in(unit: Unit, tmp_path: Path) -> None:
     """What is there is kept; each English text is beside an empty block; the English itself loses nothing."""
     text = skeleton(unit)
     if unit.source.exists():
-        assert text.rstrip("\n") == unit.source.read_text("utf-8").rstrip("\n")
+        kept = unit.source.read_text("utf-8")
+        if unit.source.suffix == ".toml":  # whose rows may be in another order
+            assert english.read(text).data == english.read(kept).data
+        else:
+            assert text.rstrip("\n") == kept.rstrip("\n")
         return
     if unit.source.suffix == ".md":
         names = [found[1] for found in MARK.finditer(QUOTED.sub("", text))]
