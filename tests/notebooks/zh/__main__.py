@@ -34,7 +34,7 @@ def chosen(word: str) -> list[Unit]:
 
 
 def missing() -> list[str]:
-    """Return the units that nobody has translated yet."""
+    """Return the units that are not translated yet."""
     return [unit.key for unit in units().values() if not unit.source.exists()]
 
 
@@ -109,7 +109,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("what", nargs="?", default="")
     options = parser.parse_args(argv)
-    return COMMANDS[options.command](chosen(options.what))
+    found = chosen(options.what)
+    if options.command == "stale" and not options.what:
+        found = _there(found)  # what is not begun would hide what has changed
+    return COMMANDS[options.command](found)
 
 
 if __name__ == "__main__":

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
 import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from regtools.notebook import lesson
+from regtools.notebook.exercises import Exercise, load_exercises
 from regtools.notebook.language import VARIABLE
 from tests.notebooks.zh import codes
 from tests.notebooks.zh.check import match
-from tests.notebooks.zh.english import Unit, blocks, exercises, joined, swapped, texts, units
+from tests.notebooks.zh.english import (
+    CODES,
+    NOTEBOOKS,
+    Unit,
+    blocks,
+    exercises,
+    joined,
+    swapped,
+    texts,
+    units,
+)
 from tests.notebooks.zh.rules import LINK
 from tests.notebooks.zh.source import read_blocks, read_table
+
+HEADING = re.compile(r"^#+ .+$", re.MULTILINE)
 
 
 def built(unit: Unit) -> str:
@@ -59,11 +74,19 @@ def _reply(notebook: dict[str, Any]) -> None:
                 output["text"] = chinese.splitlines(keepends=True)
 
 
+@cache
+def _exercises_in(language: str) -> dict[str, Exercise]:
+    """Read the exercises, which takes a while, once for all chapters."""
+    with patch.dict(os.environ, {VARIABLE: language}):
+        return load_exercises()
+
+
 def replies(sources: list[str], language: str) -> list[str]:
     """Return what the cells of a chapter print that call the exercises, in order, as in a new kernel."""
     names: dict[str, object] = {name: getattr(lesson, name) for name in REPLIES}
     printed = []
-    with patch.dict(os.environ, {VARIABLE: language}), patch.multiple(lesson, _GRADES={}, _SHOWN={}):
+    once = {"_GRADES": {}, "_SHOWN": {}, "load_exercises": lambda: _exercises_in(language)}
+    with patch.dict(os.environ, {VARIABLE: language}), patch.multiple(lesson, **once):
         for source in sources:
             with redirect_stdout(io.StringIO()) as out:
                 exec(source, names)
@@ -95,14 +118,49 @@ def _relinked(text: str, unit: Unit) -> str:
     return LINK.sub(lead, text)
 
 
+@cache
+def _there() -> dict[Path, Unit]:
+    return {each.english: each for each in units().values() if each.source.exists()}
+
+
 def _target(link: str, unit: Unit) -> str:
     path, sign, anchor = link.partition("#")
-    if not path or "://" in path or path.startswith("mailto:"):
+    if not path or "://" in path or path.startswith("mailto:") or path.rpartition("/")[2] == CODES:
         return link
     english = Path(os.path.normpath(unit.english.parent / path))
-    there = {each.english: each.built for each in units().values() if each.source.exists()}
-    target = there.get(english, english)
+    there = _there()
+    target = there[english].built if english in there else english
+    if anchor and english in there:
+        anchor = _section(there[english], anchor)
     return Path(os.path.relpath(target, unit.built.parent)).as_posix() + sign + anchor
+
+
+def _section(unit: Unit, anchor: str) -> str:
+    """Return the anchor of the Chinese heading that stands where the English one does."""
+    named = _id if unit.kind == "chapter" else _anchor
+    wanted = texts(unit)
+    matched = match(wanted, read_blocks(unit))
+    for text in (each for each in wanted if each.name in matched):
+        pairs = zip(HEADING.findall(text.english), HEADING.findall(matched[text.name].chinese), strict=False)
+        for english, chinese in pairs:
+            if named(english) == anchor:
+                return named(chinese)
+    return anchor
+
+
+def _id(heading: str) -> str:
+    """Return the id that JupyterLab gives to a heading of a notebook."""
+    return re.sub(r"[`*]", "", heading.lstrip("# ")).replace(" ", "-")
+
+
+def _own(unit: Unit) -> str:
+    return _relinked(unit.source.read_text("utf-8"), unit)
+
+
+def _codes(unit: Unit) -> str:
+    """Return the page of codes; its links are written as those of a page beside the English chapters."""
+    beside = dataclasses.replace(unit, english=NOTEBOOKS / CODES)
+    return _relinked(codes.page(read_table(unit)), beside)
 
 
 def _exercises(unit: Unit) -> str:
@@ -127,9 +185,10 @@ def _picture(unit: Unit) -> str:
 BUILDERS: dict[str, Callable[[Unit], str]] = {
     "chapter": _chapter,
     "page": _page,
-    "codes": lambda unit: codes.page(read_table(unit)),
+    "codes": _codes,
     "exercises": _exercises,
     "picture": _picture,
+    "own": _own,
 }
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tests.notebooks.zh import codes, rules
 from tests.notebooks.zh.english import (
+    CODES,
     Text,
     Unit,
     exercise_hash,
@@ -17,7 +18,7 @@ from tests.notebooks.zh.english import (
     replies,
     texts,
 )
-from tests.notebooks.zh.source import Block, read_blocks, read_table
+from tests.notebooks.zh.source import MARK, QUOTED, Block, read_blocks, read_table
 
 
 class Fault(NamedTuple):
@@ -127,6 +128,18 @@ def _picture(unit: Unit) -> Found:
         yield repr(text), "is no text of the picture"
 
 
+def _own(unit: Unit) -> Found:
+    text = unit.source.read_text("utf-8")
+    if MARK.search(text) or QUOTED.search(text):
+        yield "page", "has marks of a translation, and no English file is behind it"
+    for wrong in (*rules.typography(text), *rules.terms("", text)):
+        yield "page", wrong
+    for found in rules.LINK.finditer(text):
+        path = found[3].partition("#")[0]
+        if path and "://" not in path and path != CODES and not (unit.english.parent / path).exists():
+            yield "page", f"links to {path}, which is not there"
+
+
 def _codes(unit: Unit) -> Found:
     given = read_table(unit)
     wanted: dict[str, set[str]] = {}
@@ -138,7 +151,7 @@ def _codes(unit: Unit) -> Found:
             yield name, "not translated", english
             continue
         yield from ((name, wrong) for wrong in rules.typography(chinese))
-        yield from ((name, wrong) for wrong in rules.terms(english, chinese))
+        yield from ((name, wrong) for wrong in rules.terms(english, chinese, rules.terms_in_code(chinese)))
     for section, table in given.items():
         for english in table.keys() - wanted.get(section, set()):
             yield f"{section}: {english!r}", "is no text that the page explains"
@@ -147,6 +160,7 @@ def _codes(unit: Unit) -> Found:
 CHECKS: dict[str, Callable[[Unit], Found]] = {
     "chapter": _markdown,
     "page": _markdown,
+    "own": _own,
     "codes": _codes,
     "exercises": _exercises,
     "picture": _picture,
@@ -243,6 +257,7 @@ def _codes_skeleton(unit: Unit) -> str:
 SKELETONS: dict[str, Callable[[Unit], str]] = {
     "chapter": _markdown_skeleton,
     "page": _markdown_skeleton,
+    "own": lambda unit: unit.source.read_text("utf-8"),
     "codes": _codes_skeleton,
     "exercises": _exercises_skeleton,
     "picture": _picture_skeleton,

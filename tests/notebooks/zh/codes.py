@@ -104,7 +104,7 @@ def page(words: dict[str, dict[str, str]]) -> str:
 def _rules(group: dict[str, Any], chinese: Any) -> Iterator[str]:
     for code, rule in group.items():
         what, why, fix = (chinese("rules", rule[each]) for each in ("what", "why", "fix"))
-        yield f"- **`{code}`**（{SEVERITIES[rule['severity']]}）：{what}{why} **怎么办**：{fix}"
+        yield f"- **`{code}`**（{SEVERITIES[rule['severity']]}）：{what}{why}**怎么办**：{fix}"
 
 
 INTRODUCTION = """# 代号和用语：程序说的英文是什么意思

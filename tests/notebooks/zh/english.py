@@ -13,6 +13,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ FENCE = re.compile(r"^(```|~~~)(\w*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 # Languages whose comments are for people, and so are translated; what a program printed (text) is not.
 COMMENTED = ("bash", "console", "ini", "python", "sh", "toml", "yaml")
 
+# Pages that the English edition does not have: those written in Chinese first, and the one that explains codes.
+OWN = ("accelerators.md",)
+CODES = "codes.md"
 # The kind of a unit, by the name or the ending of its English file.
 KINDS = {
     ".ipynb": "chapter",
@@ -69,7 +73,7 @@ class Unit:
 
     @property
     def kind(self) -> str:
-        """Chapter, page, codes, exercises or picture."""
+        """Chapter, page, own page, codes, exercises or picture."""
         return KINDS.get(self.english.name) or KINDS[self.english.suffix]
 
 
@@ -77,6 +81,7 @@ def number(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+@cache
 def units() -> dict[str, Unit]:
     """Return everything that has a Chinese form, in the order in which it is read."""
     found = [Unit("README.md", ROOT / "README.md", ROOT / "README.zh-CN.md")]
@@ -84,12 +89,13 @@ def units() -> dict[str, Unit]:
         key = path.relative_to(NOTEBOOKS).with_suffix(".md").as_posix()
         found.append(Unit(key, path, ZH / path.relative_to(NOTEBOOKS)))
     found.append(Unit("data.md", ROOT / "data" / "README.md", ZH / "data.md"))
-    found.append(Unit("codes.toml", RULES, ZH / "codes.md"))
+    found.append(Unit("codes.toml", RULES, ZH / CODES))
     file = NOTEBOOKS / "exercises.toml"
     found += [Unit(f"exercises/{each}.toml", file, ZH / "exercises" / f"{each}.toml") for each in exercises()]
     for path in _files(".svg"):
         key = path.relative_to(NOTEBOOKS).with_suffix(".toml").as_posix()
         found.append(Unit(key, path, ZH / path.relative_to(NOTEBOOKS)))
+    found += [Own(key, NOTEBOOKS / key, ZH / key) for key in OWN]
     return {unit.key: unit for unit in found}
 
 
@@ -99,6 +105,14 @@ def _files(suffix: str) -> list[Path]:
         for path in sorted(NOTEBOOKS.rglob(f"*{suffix}"))
         if not path.is_relative_to(ZH) and ".ipynb_checkpoints" not in path.parts
     ]
+
+
+class Own(Unit):
+    """A page of the Chinese edition alone; ``english`` is the place from which its links are written."""
+
+    @property
+    def kind(self) -> str:
+        return "own"
 
 
 # -- chapters and pages ------------------------------------------------------------------------------------
@@ -176,6 +190,7 @@ def comments_of(fence: re.Match[str]) -> list[str]:
 # -- exercises ---------------------------------------------------------------------------------------------
 
 
+@cache
 def exercises() -> dict[str, dict[str, dict[str, Any]]]:
     """Return the exercises by chapter, as their file has them."""
     found: dict[str, dict[str, dict[str, Any]]] = {}

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
-from tests.notebooks.zh.english import COMMENT, COMMENTED, FENCE, SOURCE
+from tests.notebooks.zh.english import CODES, COMMENT, COMMENTED, FENCE, OWN, SOURCE
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 WIDE = r"，。；：？！、（）“”‘’《》【】…—"
@@ -42,7 +43,9 @@ def _code(text: str) -> list[str]:
 
 
 def _links(text: str) -> list[str]:
-    return sorted(found[3] for found in LINK.finditer(_unfenced(text)))
+    """Return where a text links to; pages of the Chinese edition alone are linked in Chinese only."""
+    found = (found[3] for found in LINK.finditer(_unfenced(text)))
+    return sorted(link for link in found if Path(link).name not in (*OWN, CODES))
 
 
 def _headings(text: str) -> list[str]:
@@ -153,7 +156,10 @@ def typography(chinese: str) -> Iterator[str]:
 def emphasis(chinese: str) -> Iterator[str]:
     """Yield each bold or italic that CommonMark does not make: its end follows punctuation and precedes a letter."""
     for paragraph in re.split(r"\n\s*\n|\n(?=[|>-]|\d+\. )", CODE.sub("x", _unfenced(chinese))):
-        text = LINK.sub(r"[\2]", re.sub(r"^\s*\* ", "", TAG.sub("", paragraph)))
+        text = LINK.sub(
+            lambda found: "[]" if found[1] else f"[{found[2]}]",
+            re.sub(r"^\s*\* ", "", TAG.sub("", paragraph)),
+        )
         opened: list[str] = []
         for run in re.finditer(r"\*+", text):
             before, after = text[run.start() - 1 : run.start()] or " ", text[run.end() : run.end() + 1] or " "
@@ -223,6 +229,14 @@ def terms(english: str, chinese: str, other: tuple[str, ...] = ()) -> Iterator[s
             c in said for c in term.chinese
         ):
             yield f"term: {term.english[0]} is {' / '.join(term.chinese)}"
+
+
+def terms_in_code(chinese: str) -> tuple[str, ...]:
+    """Return the terms that are in the code of a text whose English form does not mark its code."""
+    code = " ".join(_code(chinese))
+    return tuple(
+        term.english[0] for term in term_base() if any(_word(each).search(code) for each in term.english)
+    )
 
 
 @cache

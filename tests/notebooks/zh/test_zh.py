@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import re
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebooks.zh import english, rules
+from regtools.pull.failures import FAILURES, Cause
+from tests.notebooks.zh import codes, english, rules
 from tests.notebooks.zh.__main__ import MISSING, main, missing
 from tests.notebooks.zh.build import built
 from tests.notebooks.zh.check import faults, skeleton
@@ -17,6 +19,7 @@ from tests.notebooks.zh.english import SOURCE, ZH, Unit, units
 from tests.notebooks.zh.source import MARK, QUOTED, read_blocks
 
 UNITS = units()
+RULES = [code for heading in codes._document()["headings"] for code in codes._document()[heading]]
 THERE = [unit for unit in UNITS.values() if unit.source.exists()]
 
 
@@ -111,7 +114,7 @@ def test_a_new_cell_is_not_translated_and_a_removed_one_is_named(chapter: Unit) 
 def test_a_changed_exercise_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     unit = UNITS["exercises/00.toml"]
     assert faults(unit) == []
-    tables = english.exercises()
+    tables = copy.deepcopy(english.exercises())
     tables["00"]["00-2"]["wrong"][0]["reply"] += ", always"
     monkeypatch.setattr("tests.notebooks.zh.check.exercises", lambda: tables)
     (told,) = faults(unit)
@@ -124,6 +127,34 @@ def test_a_changed_text_of_a_picture_is_not_translated(tmp_path: Path) -> None:
     added, gone = change(unit, ">an answer<", ">the answer<")
     assert added == "images/00-the-road.toml: 'the answer': not translated"
     assert gone == "images/00-the-road.toml: 'an answer': is no text of the picture"
+
+
+def test_a_new_code_kind_of_failure_or_phrase_of_a_chart_is_not_translated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unit = UNITS["codes.toml"]
+    document = codes._document()
+    document["keys"]["misplaced-key"] |= {"fix": "Move it."}
+    monkeypatch.setattr(codes, "_document", lambda: document)
+    new = Cause("the registry sleeps", "night", "wait", FAILURES["dns"].tools, "")
+    monkeypatch.setitem(FAILURES, "asleep", new)
+    shown = codes.phrases()
+    monkeypatch.setattr(codes, "phrases", lambda: [*shown, "time asleep"])
+    told = [str(each) for each in faults(unit) if each.english]
+    assert told == [
+        "codes.toml: rules: misplaced-key fix: not translated",
+        *(f"codes.toml: failures: asleep {what}: not translated" for what in ("means", "because", "cure")),
+        "codes.toml: charts: 'time asleep' phrase: not translated",
+    ]
+
+
+def test_the_page_of_codes_explains_all_that_a_reader_meets() -> None:
+    page = UNITS["codes.toml"].built.read_text("utf-8")
+    for code in (*RULES, *FAILURES):
+        assert f"- **`{code}`**" in page
+    for phrase in ("share of pulls done within it", "name look-up", "until first byte", "is the fastest"):
+        assert phrase in page
+    assert [told for block in english.blocks(page) for told in rules.typography(block.english)] == []
 
 
 def test_a_new_chapter_or_picture_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +184,11 @@ def test_every_skeleton_can_be_filled_in(unit: Unit, tmp_path: Path) -> None:
     """What is there is kept; each English text is beside an empty block; the English itself loses nothing."""
     text = skeleton(unit)
     if unit.source.exists():
-        assert text.rstrip("\n") == unit.source.read_text("utf-8").rstrip("\n")
+        kept = unit.source.read_text("utf-8")
+        if unit.source.suffix == ".toml":  # whose rows may be in another order
+            assert english.read(text).data == english.read(kept).data
+        else:
+            assert text.rstrip("\n") == kept.rstrip("\n")
         return
     if unit.source.suffix == ".md":
         names = [found[1] for found in MARK.finditer(QUOTED.sub("", text))]
