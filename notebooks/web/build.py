@@ -209,6 +209,8 @@ def live(site: Path) -> None:
         }
     }
     (lite / "jupyter_lite_config.json").write_text(json.dumps(config), "utf-8")
+    page = {"jupyter-lite-schema-version": 0, "jupyter-config-data": {"exposeAppInBrowser": True}}  # for tests
+    (lite / "jupyter-lite.json").write_text(json.dumps(page), "utf-8")
     words = ["build", "--contents", str(files), "--output-dir", str(site / "live"), "--no-sourcemaps"]
     run("jupyterlite_core.app", *words, "--apps", "notebooks", "--apps", "lab", cwd=lite)
     go_on_after_expected_errors(site / "live")
