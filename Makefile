@@ -26,7 +26,7 @@ NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_p
 PYTEST := -m pytest -q -p no:nbval
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab author test test-long lint types unit parquet long properties full benchmarks fuzz notebooks-test notebooks data oldest pythons wheel clean
+.PHONY: help setup lab author test test-long lint types unit parquet long properties full benchmarks fuzz notebooks-test notebooks zh data oldest pythons wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -93,6 +93,11 @@ notebooks-test: $(READY)  ## run every notebook and compare each output with the
 
 notebooks: $(READY)  ## run the notebooks again and store them in their normal form
 	$(CLEAN) $(BIN)/python tests/notebooks/normal.py --execute $(NOTEBOOKS)
+
+# The Chinese edition: sources in notebooks/zh/source/, CONTRIBUTING.md says how. CHAPTER=08 or CHAPTER=glossary for a part.
+CHAPTER ?=
+zh: $(READY)  ## check the Chinese sources and build notebooks/zh/ from them (CHAPTER=08)
+	$(BIN)/python -m tests.notebooks.zh build $(CHAPTER)
 
 # Each can be run alone; mirrors goes on where it was stopped.
 data: $(READY)  ## measure again what data/ records (45 minutes; nothing else may run meanwhile)

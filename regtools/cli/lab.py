@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ FOLDER = "regtools-notebooks"  # below the current folder
 FOLDER_OF_A_CHECKOUT = "my-notebooks"  # at its top; git ignores it
 # Switches off what JupyterLab does by itself: ask whether to fetch news, and look for updates.
 SETTINGS = Path(__file__).parents[1] / "notebook" / "jupyter"
+_VERSION = re.compile(rb'("pygments_lexer": "ipython3",\s+"version": )"[^"]*"')
 RECORD = ".regtools.json"  # in the reader's folder: what we wrote there, by hash
 
 
@@ -98,7 +100,7 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
         wrote = 0
         for path in _files(source):
             name = path.relative_to(source).as_posix()
-            fresh = path.read_bytes()
+            fresh = _at_home(path.read_bytes()) if path.suffix == ".ipynb" else path.read_bytes()
             mine = target / name
             old = _hash(mine.read_bytes()) if mine.exists() else None
             if old not in (None, record.get(name), _hash(fresh)):
@@ -115,6 +117,15 @@ def copy_notebooks(source: Path, target: Path) -> Iterator[str]:
         problem.hint = "name another folder: regtools lab DIR"
         raise problem from error
     yield f"{wrote} file{'' if wrote == 1 else 's'} written to {target}"
+
+
+def _at_home(chapter: bytes) -> bytes:
+    """Return a chapter with this Python's version, as its kernel reports it.
+
+    JupyterLab writes that version into a chapter that it opens. Where it is there already, nothing changes,
+    and a chapter that was only read can be closed without a question.
+    """
+    return _VERSION.sub(rb'\g<1>"%s"' % sys.version.split()[0].encode(), chapter, count=1)
 
 
 def _files(source: Path) -> list[Path]:

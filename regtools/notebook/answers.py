@@ -271,7 +271,9 @@ def _toml(value: object, _: Rule) -> object:
 def _about(text: str, line: int | None) -> str:
     """Return the key of a line; nothing where it has none."""
     lines = text.splitlines()
-    found = re.match(r"\s*\"?([\w.-]+)\"?\s*=", lines[line - 1]) if line and line <= len(lines) else None
+    found = (
+        re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", lines[line - 1]) if line and line <= len(lines) else None
+    )
     return found[1] if found else ""
 
 

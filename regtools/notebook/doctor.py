@@ -29,6 +29,7 @@ class Part:
         install: how to get it.
         programs: names that it may have on the search path; the first one found counts.
         package: name to import, if it is a Python package.
+        asks: what its program is asked for its version with.
     """
 
     tag: str
@@ -37,6 +38,7 @@ class Part:
     install: str
     programs: tuple[str, ...] = ()
     package: str | None = None
+    asks: str = "--version"
 
     def find(self) -> str | None:
         """Return the path of its program or the name of its package; None if it is missing."""
@@ -58,7 +60,7 @@ class Part:
             return None
         try:
             done = subprocess.run(
-                [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
+                [path, self.asks], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
             )
         except (OSError, ValueError, subprocess.TimeoutExpired):
             return None
@@ -94,6 +96,14 @@ PARTS: tuple[Part, ...] = (
         "the cache's memory for descriptions of layers",
         "sudo apt install redis-server  |  sudo dnf install redis  |  brew install redis",
         ("redis-server",),
+    ),
+    Part(
+        "openssl",
+        "openssl",
+        "makes certificates for practice: of a registry with HTTPS, of a fleet (Dask)",
+        BREW.format("openssl"),
+        ("openssl",),
+        asks="version",  # OpenSSL 3.0 does not know --version
     ),
     Part(
         "pycurl",

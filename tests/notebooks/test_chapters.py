@@ -106,7 +106,7 @@ FOUND = [
         "the head line says 20 minutes, words and cells say 14",
     ),
     ("terms", chapter_of(prose("The candidate wins.")), "“candidate” is introduced in chapter 08"),
-    ("terms", chapter_of(prose("Two Search Lists.")), "“search list” is introduced in chapter 07"),
+    ("terms", chapter_of(prose("Two Candidates.")), "“candidate” is introduced in chapter 08"),
     ("truths", chapter_of(shows("True\n")), "cell shows only True"),
     ("truths", chapter_of(shows("(True, False)")), "cell shows only (True, False)"),
     ("gaps", chapter_of(shows("far is …× faster than near (…–…)")), "cell shows an ellipsis"),

@@ -201,11 +201,12 @@ def test_no_other_cell_depends_on_one_with_needs(path: Path) -> None:
 
 def test_the_map_of_chapters_is_honest() -> None:
     rows = re.findall(
-        r"^\| (\d\d|A\d) \| \[.+\]\((.+)\) \|$", prose(NOTEBOOKS / "00-start-here.ipynb"), re.MULTILINE
+        r"^\| (\d\d|A\d) \| \[(.+)\]\((.+)\) \|$", prose(NOTEBOOKS / "00-start-here.ipynb"), re.MULTILINE
     )
     written = [path.relative_to(NOTEBOOKS).as_posix() for path in CHAPTERS if not path.stem.startswith("00")]
-    assert [where for _, where in rows] == sorted(written, key=lambda where: where.rpartition("/")[2])
-    assert all(where.rpartition("/")[2].startswith(f"{number}-") for number, where in rows)
+    assert [where for *_, where in rows] == sorted(written, key=lambda where: where.rpartition("/")[2])
+    for number, question, where in rows:
+        assert prose(NOTEBOOKS / where).startswith(f"# {number} · {question}\n")
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("*.svg")), ids=lambda path: path.stem)
