@@ -112,4 +112,4 @@ def sliders(draw: Callable[..., object], **ranges: tuple[float, float, float]) -
 
 
 def _lines(text: str) -> str:
-    return "<br>".join(escape(line) for line in text.splitlines())
+    return f'<div style="line-height:1.4">{"<br>".join(map(escape, text.splitlines()))}</div>'

@@ -49,7 +49,7 @@ def test_a_slider_that_is_moved_draws_again() -> None:
     length.value = 8
     assert drawn[-1] == {"steep": 0.5, "length": 8}
     assert bytes(picture.value).startswith(b"\x89PNG") and picture.value != before
-    assert text.value == "steep = 0.5, length = 8<br>ends at 4.0 &lt;b&gt;"
+    assert "steep = 0.5, length = 8<br>ends at 4.0 &lt;b&gt;" in text.value
     steep.value = 7
     assert drawn[-1]["steep"] == 2, "no slider goes beyond its ends"
 
