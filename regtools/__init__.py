@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .errors import RegtoolsError as RegtoolsError
     from .errors import TomlError as TomlError
     from .notebook.doctor import doctor as doctor
+    from .notebook.explorer import explorer as explorer
     from .notebook.share import data_path as data_path
     from .pull.timing import time_pull as time_pull
     from .reference import PullName as PullName
@@ -56,6 +57,7 @@ _ROOMS = {
     "campaigns.journal": ("read_journal",),
     "errors": ("Place", "RegtoolsError", "TomlError"),
     "notebook.doctor": ("doctor",),
+    "notebook.explorer": ("explorer",),
     "notebook.share": ("data_path",),
     "pull.timing": ("time_pull",),
     "reference": ("PullName", "Reference"),

@@ -81,6 +81,8 @@ LATER: dict[str, tuple[int, dict[str, int]]] = {
     "charts of at most 60 KB, failures to practise": (1, {"analysis": 35, "testbed": 25}),
     # Templates of replies with a table of them in Chinese, --lang, the chapters one by one in the wheel.
     "the Chinese edition": (1, {"notebook": 60, "cli": 25}),
+    # Text areas, buttons and sliders below a cell; a line in the package's table of names.
+    "the explorer and sliders as widgets": (2, {"ground": 2, "notebook": 190}),
 }
 for added, lines_of in LATER.values():
     MOST_MODULES += added

@@ -133,6 +133,13 @@ PARTS: tuple[Part, ...] = (
         "python -m pip install 'podman-regtools[lab]'",
         package="jupyterlab",
     ),
+    Part(
+        "ipywidgets",
+        "ipywidgets",
+        "text areas, buttons and sliders below cells; without it their first answer is shown",
+        "python -m pip install 'podman-regtools[lab]'",
+        package="ipywidgets",
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""Files that somebody pastes, a name, and what podman 4, 5 and 6 make of them: the explorer's answer.
+"""Pasted files, a name, and what podman 4, 5 and 6 make of them: the explorer's answer.
 
 The files are those of a machine that is not there: each has the path where podman would look for it, so that
 the answer tells which of them are read. The page of the web edition and :mod:`regtools.notebook.explorer`
@@ -8,7 +8,7 @@ show the same answer.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -173,18 +173,24 @@ class Exploration:
 
 
 def explore(
-    files: Mapping[str, str], image: str = "", podman: str = "6", *, fixes: bool = True
+    files: Mapping[str, str] | Iterable[tuple[str, str]],
+    image: str = "",
+    podman: str = "6",
+    *,
+    fixes: bool = True,
 ) -> Exploration:
     """Return what podman 4, 5 and 6 make of a machine's files and a name, and what is wrong in the files.
 
     Args:
-        files: path → text, where podman would find them; ``~`` is the home of an ordinary user.
+        files: path → text, or pairs of them, where podman would find them; ``~`` is the home of an
+            ordinary user.
         image: the name as it would be given to ``podman pull``; empty for the findings alone.
         podman: the release of which the findings are wanted.
         fixes: whether fixes are tried; without, the answer comes sooner.
 
     Raises:
-        RegtoolsError: kind ``bad-path``: a path that is not absolute; ``too-much-text``.
+        RegtoolsError: kind ``bad-path``: a path that is not absolute, or at which there can be no file;
+            ``same-path``; ``too-much-text``.
 
     >>> seen = explore({"/etc/containers/registries.conf": 'short-name-mode = "permissive"'}, "quay.io/app:1")
     >>> [len(answer.result.sources) for answer in seen.answers]
@@ -192,15 +198,22 @@ def explore(
     """
     import tempfile
 
-    if sum(map(len, files.values())) > MOST:
+    pairs = tuple(files.items() if isinstance(files, Mapping) else files)
+    if sum(len(text) for _, text in pairs) > MOST:
         message = f"the files have more than {MOST:,} characters together"
         raise RegtoolsError(message, kind="too-much-text", stage="load", hint="paste one machine's files")
-    placed = {_placed(path): text for path, text in files.items()}
+    placed = {_placed(path): text for path, text in pairs}
+    if len(placed) < len(pairs):
+        message = "two of the files have the same path"
+        raise RegtoolsError(message, kind="same-path", stage="load", hint="write another path for one")
     with tempfile.TemporaryDirectory() as root:
         for path, text in placed.items():
-            place = Path(root, path[1:])
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(text.encode("utf-8", "surrogateescape"))
+            try:
+                place = Path(root, path[1:])
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(_encoded(text))
+            except (OSError, UnicodeEncodeError):  # too long, a directory of another file, half a character
+                raise _bad_path(f"there can be no file {path!r} beside the others") from None
         around = Surroundings(root, {"HOME": HOME}, USER)
         answers = tuple(_answer(around, image.strip(), name) for name in PODMANS)
         report: Report = check_machine(release_named(podman), around, fixes=fixes)
@@ -211,13 +224,21 @@ def explore(
 def _placed(path: str) -> str:
     full = HOME + path[1:] if path.startswith("~/") else path
     if not full.startswith("/") or posixpath.normpath(full) != full or "\0" in full:
-        raise RegtoolsError(
-            f"{path!r} is not the absolute path of a file",
-            kind="bad-path",
-            stage="load",
-            hint=f"write where podman would find the file, such as {MAIN} or {DROPIN}",
-        )
+        raise _bad_path(f"{path!r} is not the absolute path of a file")
     return full
+
+
+def _bad_path(message: str) -> RegtoolsError:
+    hint = f"write where podman would find the file, such as {MAIN} or {DROPIN}"
+    return RegtoolsError(message, kind="bad-path", stage="load", hint=hint)
+
+
+def _encoded(text: str) -> bytes:
+    """Return the bytes of a file; half a character (a lone surrogate) becomes bytes that are not UTF-8."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _answer(around: Surroundings, image: str, podman: str) -> Answer:

@@ -7,8 +7,8 @@ A PATH is a notebook, or a folder whose notebooks are meant. ``--execute`` runs 
 
 Normal are: sorted keys, indent 1, cell ids that a person can read and that stay when cells move, execution counts
 1…n, no times, one kernelspec and language_info, no metadata but a cell's tags, the alt text of its figure, and where
-the results of cells with ``%%needs`` are from, one block per stream, and errors without a traceback (it would carry
-paths of the machine it ran on). A replay of such a result is refused: it is no result.
+the results of cells with ``%%needs`` are from, one block per stream, errors without a traceback (it would carry
+paths of the machine it ran on), and of a widget its text, HTML or picture alone. A replay of such a result is refused: it is no result.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ LANGUAGE = {
     "pygments_lexer": "ipython3",
     "version": "3.11",
 }
+WIDGET = "application/vnd.jupyter.widget-view+json"  # names an object of the kernel that is gone
 KEPT = ("alt", "tags")  # of a cell: what its figure shows in words, and how it is treated
 READABLE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MACHINE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{12})?")
@@ -181,6 +182,7 @@ def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
 def _output(output: NotebookNode, count: int) -> NotebookNode:
     if is_replay(output):
         raise SystemExit("a replay is no result: run this chapter where its programs are installed")
+    output.get("data", {}).pop(WIDGET, None)
     if "metadata" in output:
         output.metadata = {}
     if output.output_type == "execute_result":

@@ -201,3 +201,47 @@ def test_make_lab_zh_opens_chapters_jupyterlab_and_kernels_in_chinese(checkout: 
         assert browser.evaluate(PRINTED) == "zh\n"
         assert browser.evaluate(f"{PANEL}.context.model.dirty") is False
     assert changed(checkout) == ""
+
+
+BROKEN = 'unqualified-search-registries = [docker.io]\n[[registry]]\nlocation = "registry.lab.test:5000"\n'
+# What is below the explorer's cell, and what is shown there.
+CELL = f"{PANEL}.content.widgets.find(each => each.model.id === 'explorer')"
+BELOW = f"{CELL}.outputArea.node"
+SHOWS = f"{BELOW}.innerText.includes"
+AREA = f"{BELOW}.querySelector('textarea')"
+
+
+def run(browser: Browser, cell: str) -> None:
+    """Run one cell as a reader does: make it the active one, press the button."""
+    browser.evaluate(
+        f"{PANEL}.content.activeCellIndex = {PANEL}.content.widgets.findIndex(each => each.model.id === '{cell}')"
+    )
+    browser.evaluate("window.jupyterapp.commands.execute('notebook:run-cell').then(() => true)")
+
+
+@pytest.mark.needs("chromium")
+def test_a_pasted_file_is_answered_and_mended_below_its_cell(tmp_path: Path) -> None:
+    port = free_port()
+    more = [*options(port)[2:], "--LabApp.expose_app_in_browser=True"]
+    command = [sys.executable, "-m", "regtools", "lab", "mine", "--no-open", f"--port={port}"]
+    command += [f"--lab-option={option}" for option in more]
+    with served(command, port, tmp_path, tmp_path), Browser(tmp_path) as browser:
+        browser.open(f"http://127.0.0.1:{port}/lab/tree/07-registries-conf.ipynb?token={TOKEN}")
+        browser.wait(READY)
+        # A stored notebook is not trusted, and nothing has been run: the answer is its HTML.
+        assert browser.evaluate(f"{CELL}.model.trusted") is False
+        told = f"{SHOWS}('has a scheme') && {SHOWS}('Run this cell')"  # the cell is drawn once it is in view
+        browser.wait(f"{PANEL}.content.scrollToCell({CELL}).then(() => {told})")
+        assert browser.evaluate(f"!{AREA} && {BELOW}.querySelectorAll('table').length > 0")
+        run(browser, "imports")
+        run(browser, "explorer")
+        browser.wait(f"!!{AREA} && {SHOWS}('has a scheme')")
+        browser.evaluate(f"{AREA}.focus() ?? {AREA}.select()")
+        browser.send("Input.insertText", text=BROKEN)
+        browser.wait(f"{SHOWS}('[docker.io]') && !{SHOWS}('has a scheme')")
+        assert not browser.evaluate(f"{SHOWS}('docker.io/library/nginx:latest')")
+        browser.evaluate(
+            f"[...{BELOW}.querySelectorAll('button')].find(each => each.innerText === 'Apply this fix').click()"
+        )
+        browser.wait(f"{SHOWS}('docker.io/library/nginx:latest') && {SHOWS}('nothing found')")
+        assert browser.evaluate(f"{AREA}.value") == BROKEN.replace("[docker.io]", '["docker.io"]')

@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tests.notebooks.normal import before_saving, main, normalise
 from tests.notebooks.stored import CHAPTERS, code_cells
+from tests.notebooks.test_nbval import compare
 
 Normal = Callable[..., tuple[int, str]]
 
@@ -135,6 +136,23 @@ def test_execute_runs_what_it_can_and_keeps_the_output_of_what_it_cannot(
     one, two, three = code_cells(path)
     assert (one.execution_count, two.execution_count, three.execution_count) == (1, 2, 3)
     assert two.outputs[0].text == "from podman\n" and three.outputs[0].data["text/plain"] == "21"
+
+
+def test_of_a_widget_its_text_and_html_alone_are_stored_and_compared(
+    tmp_path: Path, normal: Normal, root: Path
+) -> None:
+    path = tmp_path / "some.ipynb"
+    source = "from regtools.notebook.explorer import explorer\nexplorer()"
+    nbformat.write(new_notebook(cells=[new_code_cell(source, id="one")]), path)
+    assert normal("--execute", path)[0] == 0
+    ((output,),) = (cell.outputs for cell in code_cells(path))
+    assert set(output.data) == {"text/plain", "text/html"}
+    assert "widget" not in path.read_text("utf-8").replace("ipywidgets", "")
+    assert compare(root, path).returncode == 0
+    output = (notebook := nbformat.read(path, 4)).cells[0].outputs[0]
+    output.data["text/html"] = output.data["text/html"].replace("scheme-not-allowed", "scheme-allowed")
+    nbformat.write(notebook, path)
+    assert compare(root, path).returncode == 1
 
 
 def test_execute_stops_at_an_error_that_nobody_announced(tmp_path: Path) -> None:
