@@ -16,13 +16,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # What each capability may add to the 300 seconds that a run took before it.
-LATER = {"podman 6.1": 20, "hostile input": 30, "answers": 45, "measured answers": 20, "tutorial": 30}
+LATER = {
+    "podman 6.1": 20,
+    "hostile input": 30,
+    "answers": 45,
+    "measured answers": 20,
+    "tutorial": 30,
+    "the Chinese edition": 10,
+}
 # Target of the Makefile → seconds on two cores. Together at most 300 and LATER.
 BUDGET = {
     "setup": 25,
     "lint": 1,
     "types": 14,
-    "unit": 315,
+    "unit": 325,
     "parquet": 22,
     "notebooks-test": 50,
 }

@@ -56,7 +56,9 @@ def test_the_readme_names_the_two_commands_of_the_makefile(root: Path) -> None:
     assert {"lab", "test", "test-long"} <= named <= targets(root)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
+)
 def test_links_lead_somewhere(root: Path, page: str) -> None:
     for target in LINK.findall((root / page).read_text("utf-8")):
         assert (root / target).exists(), target

@@ -15,11 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 from tests.notebooks.zh.build import write
 from tests.notebooks.zh.check import Fault, faults, skeleton
-from tests.notebooks.zh.english import Unit, units
+from tests.notebooks.zh.english import ROOT, Unit, units
 from tests.notebooks.zh.source import QUOTED
 
 MISSING = Path(__file__).with_name("missing.json")
@@ -42,7 +43,7 @@ def _skeleton(found: list[Unit]) -> int:
     for unit in found:
         unit.source.parent.mkdir(parents=True, exist_ok=True)
         unit.source.write_text(skeleton(unit), encoding="utf-8", newline="\n")
-        print(unit.source)
+        print(unit.source.relative_to(ROOT))
     return 0
 
 
@@ -64,7 +65,9 @@ def _faults(found: list[Unit]) -> list[Fault]:
 
 def _check(found: list[Unit]) -> int:
     wrong = _faults(_there(found))
-    print(*wrong, sep="\n", end="\n" if wrong else "")
+    for fault in wrong:
+        stale = fault.wrong.startswith("stale")
+        print(f"{fault}\n{textwrap.indent(fault.english, '    ')}" if stale else fault)
     print(f"{len(_there(found))} of {len(found)} files are there; {len(wrong)} faults")
     return 1 if wrong else 0
 
@@ -82,7 +85,7 @@ def _build(found: list[Unit]) -> int:
         # What exercises reply is part of the chapters.
         for unit in sorted(_there(found), key=lambda each: each.kind == "chapter"):
             if write(unit):
-                print(f"{unit.built}: written")
+                print(f"{unit.built.relative_to(ROOT)}: written")
     return status
 
 

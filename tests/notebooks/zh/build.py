@@ -128,6 +128,8 @@ def _target(link: str, unit: Unit) -> str:
     if not path or "://" in path or path.startswith("mailto:") or path.rpartition("/")[2] == CODES:
         return link
     english = Path(os.path.normpath(unit.english.parent / path))
+    if english == unit.english:  # a page leads to itself in the other language
+        return link
     there = _there()
     target = there[english].built if english in there else english
     if anchor and english in there:

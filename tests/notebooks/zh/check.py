@@ -42,15 +42,16 @@ Found = Iterator[tuple[str, ...]]
 
 
 def match(wanted: list[Text], given: dict[str, Block]) -> dict[str, Block]:
-    """Return the block of each text: that of its hash, wherever it is, else that of its name."""
+    """Return the block of each text: that of its hash, wherever it is, else that of its name.
+
+    The blocks of a page are numbered, so after an insertion a name may belong to another text: then its block does
+    too.
+    """
     by_hash = {block.of: block for block in given.values()}
-    found = {}
-    for text in wanted:
-        named = given.get(text.name)
-        block = named if named and named.of == text.hash else by_hash.get(text.hash, named)
-        if block is not None:
-            found[text.name] = block
-    return found
+    known = {text.hash for text in wanted}
+    stale = {name: block for name, block in given.items() if block.of not in known}
+    found = {text.name: by_hash.get(text.hash) or stale.get(text.name) for text in wanted}
+    return {name: block for name, block in found.items() if block is not None}
 
 
 def _markdown(unit: Unit) -> Found:

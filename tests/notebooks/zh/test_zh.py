@@ -111,6 +111,12 @@ def test_a_new_cell_is_not_translated_and_a_removed_one_is_named(chapter: Unit) 
     assert gone == "00-start-here.md: how-far: translates no text of the English file any more"
 
 
+def test_a_new_paragraph_of_a_page_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    page = _copied(UNITS["glossary.md"], tmp_path)
+    (told,) = change(page, "Every word", "A paragraph in between.\n\nEvery word")
+    assert told == "glossary.md: glossary-2: not translated"
+
+
 def test_a_changed_exercise_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     unit = UNITS["exercises/00.toml"]
     assert faults(unit) == []
@@ -170,7 +176,9 @@ def test_make_zh_fails_and_names_the_cell(
     monkeypatch.setattr("tests.notebooks.zh.__main__.units", lambda: {chapter.key: chapter})
     before = chapter.built.read_bytes()
     assert main(["build", "00"]) == 1
-    assert "00-start-here.md: the-story: stale" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "00-start-here.md: the-story: stale" in told
+    assert "    You type `podman pull nginx`. Three minutes later" in told
     assert chapter.built.read_bytes() == before
     assert main(["stale", "00"]) == 0
     assert "Three minutes later an image is on your machine." in capsys.readouterr().out
@@ -243,6 +251,23 @@ ENGLISH = "Pull `nginx` from [chapter 09](09.ipynb): 10 mirrors.\n\n- one\n\n```
 def test_what_is_lost_is_named(chinese: str, lost: str) -> None:
     found = list(rules.lost(ENGLISH, chinese))
     assert [told.startswith(lost) for told in found] == ([True] if lost else [])
+
+
+def test_a_chinese_reader_opens_the_chinese_edition() -> None:
+    typed = (
+        "```console\n$ make lab  # a\n$ regtools lab x\n```",
+        "```console\n$ make lab-zh  # 甲\n$ regtools lab --lang zh x\n```",
+    )
+    assert list(rules.lost(*typed)) == []
+    for key in ("README.md", "00-start-here.md"):
+        text = UNITS[key].built.read_text("utf-8")
+        assert "make lab-zh" in text and "regtools lab --lang zh" in text
+        assert not re.search(r"make lab(?!-zh)|regtools lab(?! --lang zh)", text)
+
+
+def test_the_two_readmes_lead_to_each_other(root: Path) -> None:
+    assert "](README.zh-CN.md)" in (root / "README.md").read_text("utf-8")
+    assert "](README.md)" in (root / "README.zh-CN.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
