@@ -71,7 +71,10 @@ LATER: dict[str, tuple[int, dict[str, int]]] = {
         5,
         {"ground": 10, "pull": 710, "campaigns": 200, "analysis": 330},
     ),
-    "the explorer": (2, {"notebook": 300}),
+    "the explorer and the web edition: its answer, and what a browser has not": (
+        2,
+        {"ground": 25, "registries": 10, "pull": 10, "notebook": 310},
+    ),
     "blobs from a host of their own": (0, {"testbed": 20}),
     # Kinds of answers (sets, numbers, image names, command lines, units, the machine), hint, solution, progress.
     "answers compared by meaning": (3, {"notebook": 410}),

@@ -80,8 +80,8 @@ for name in ("time_pull", "run_campaign"):
         raise AssertionError(name)
 """
 NEEDS_POSIX = (
-    "error: measuring pulls needs a POSIX system (fcntl and resource are missing): use Linux, macOS or WSL"
-    " [platform]\n"
+    "error: measuring pulls needs a POSIX system (fcntl and resource are missing):\n"
+    "    use Linux, macOS or WSL [platform]\n"
 )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from regtools.display import escape, printable
+from regtools.display import escape, printable, visible
 from regtools.errors import RegtoolsError
 from regtools.reference import PullName
 from regtools.registries.checks import Findings, Report, check_machine
@@ -61,7 +61,7 @@ class Answer(Value):
 
     @property
     def essence(self) -> str:
-        """What can be compared between releases: all that is said, but for the release's own name."""
+        """What can be compared between releases: all that is said, without the release's own name."""
         return f"{self.result}\n{self.files_read}".replace(f"podman {self.podman}", "podman")
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,8 +143,8 @@ class Exploration:
     def __str__(self) -> str:
         lines = []
         for text, names in self._grouped(_as_text).items():
-            lines += [_together(names), *(f"  {line}".rstrip() for line in text.splitlines()), ""]
-        lines += [f"Findings for podman {self.podman}", str(self.findings)]
+            lines += [visible(_together(names)), *(f"  {line}".rstrip() for line in text.splitlines()), ""]
+        lines += [f"Findings for podman {visible(self.podman)}", str(self.findings)]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -156,7 +156,7 @@ class Exploration:
     def answers_html(self) -> str:
         """Return the answers side by side, or below each other where there is no room for that."""
         boxes = [
-            f'<section style="{_BOX}"><h4 style="margin:4px 0">{_together(names)}</h4>{text}</section>'
+            f'<section style="{_BOX}"><h4 style="margin:4px 0">{escape(visible(_together(names)))}</h4>{text}</section>'
             for text, names in self._grouped(_as_html).items()
         ]
         return f'<div style="display:flex;flex-wrap:wrap;gap:8px 24px">{"".join(boxes)}</div>'

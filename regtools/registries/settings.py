@@ -192,9 +192,8 @@ class Settings:
 
     def __repr__(self) -> str:
         files = ", ".join(self.files_read) or "no file"
-        return (
-            f"<{type(self).__name__} of podman {self.podman}: {len(self._entries)} entries; {visible(files)}>"
-        )
+        text = f"<{type(self).__name__} of podman {self.podman}: {len(self._entries)} entries; {files}>"
+        return visible(text)
 
 
 def _sets(document: Document, path: Path) -> bool:

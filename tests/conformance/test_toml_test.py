@@ -63,7 +63,8 @@ def test_every_invalid_file_is_refused_with_a_place(data: Path, toml: str) -> No
 
 def test_positions_name_every_leaf_and_lead_back_to_its_value(data: Path) -> None:
     for file in listed(data, "valid", "1.1"):
-        text, values, _ = read(file.read_bytes())
+        document = read(file.read_bytes())
+        text, values = document.text, document.data
         spans = locate(text)
         expected = dict(leaves(values))
         for path, value in expected.items():

@@ -103,7 +103,7 @@ def _files(suffix: str) -> list[Path]:
     return [
         path
         for path in sorted(NOTEBOOKS.rglob(f"*{suffix}"))
-        if not path.is_relative_to(ZH) and ".ipynb_checkpoints" not in path.parts
+        if not {"zh", "web", ".ipynb_checkpoints"} & set(path.relative_to(NOTEBOOKS).parts)
     ]
 
 
