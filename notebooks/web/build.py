@@ -22,6 +22,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 WEB = Path(__file__).resolve().parent
 ROOT = WEB.parents[1]
@@ -95,27 +96,90 @@ def chapters() -> Iterator[Path]:
 # -- the book ----------------------------------------------------------------------------------------------
 
 
+class Edition(NamedTuple):
+    """One language of the book.
+
+    Attributes:
+        source: its chapters and pages.
+        place: directory below the site.
+        language: as Sphinx names it.
+        first: text of the first page.
+        trees: captions of the tables of contents: tutorial, analysis, further pages.
+        beside: further pages, in order.
+    """
+
+    source: Path
+    place: str
+    language: str
+    first: str
+    trees: tuple[str, str, str]
+    beside: tuple[str, ...]
+
+
+PAGES = ("one-hour", "messages", "glossary", "cheat-sheet", "what-changes", "analysis/sizing", "data")
+EDITIONS = (
+    Edition(
+        NOTEBOOKS,
+        "",
+        "en",
+        "index.md.in",
+        ("Tutorial", "Analysis", "Beside the chapters"),
+        (*PAGES, "codes/index", "reference"),
+    ),
+    Edition(
+        NOTEBOOKS / "zh",
+        "zh",
+        "zh_CN",
+        "index.zh.md.in",
+        ("教程", "分析", "其他页面"),
+        (*PAGES, "codes", "accelerators"),
+    ),
+)
+
+
 def book(site: Path) -> None:
-    """Stage the pages and let Sphinx make the book; a warning of Sphinx is a failure."""
-    stage = WORK / "book"
-    shutil.rmtree(stage, ignore_errors=True)
-    shutil.copytree(NOTEBOOKS, stage, ignore=shutil.ignore_patterns(*APART, ".ipynb_checkpoints"))
-    for name in ("conf.py", "_static", "_templates"):
+    """Stage the pages of each edition and let Sphinx make its book; a warning of Sphinx is a failure."""
+    stages = {edition: WORK / "book" / edition.language for edition in EDITIONS}
+    shutil.rmtree(WORK / "book", ignore_errors=True)
+    for edition, folder in stages.items():
+        stage(edition, folder)
+    for edition, folder in stages.items():
+        others = [pages(other) for each, other in stages.items() if each is not edition]
+        (folder / "edition.json").write_text(
+            json.dumps({"language": edition.language, "place": edition.place, "other": others[0]}), "utf-8"
+        )
+        words = ["-b", "html", "-W", "--keep-going", "-q", "-j", "auto"]
+        trees = str(WORK / "doctrees" / edition.language)
+        run("sphinx", *words, "-d", trees, str(folder), str(site / edition.place))
+
+
+def pages(folder: Path) -> list[str]:
+    """Return the names of a staged edition's pages."""
+    found = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*") if path.suffix in TEXTS]
+    return sorted(name.as_posix() for name in found)
+
+
+TEXTS = (".ipynb", ".md")
+
+
+def stage(edition: Edition, folder: Path) -> None:
+    """Bring the pages of an edition into the form that Sphinx reads."""
+    apart = shutil.ignore_patterns(*APART, "source", ".ipynb_checkpoints")
+    shutil.copytree(edition.source, folder, ignore=apart)
+    for name in ("conf.py", "_static"):
         source = WEB / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, stage / name)
-    for path in [each for each in stage.rglob("*") if each.suffix in (".ipynb", ".md")]:
-        up = "../" * (len(path.relative_to(stage).parts) - 1)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    for path in [each for each in folder.rglob("*") if each.suffix in TEXTS]:
+        up = "../" * (len(path.relative_to(folder).parts) - 1)
         text = re.sub(r"\((?:\.\./)+data/README\.md", f"({up}data.md", path.read_text("utf-8"))
         text = re.sub(r"(\]\([\w./-]+\.(?:ipynb|md)#)([^)\s]+)", slugged, text)
         path.write_text(text, "utf-8")
-    shutil.copy(ROOT / "data" / "README.md", stage / "data.md")
-    (stage / "index.md").write_text(index(stage), "utf-8")
-    codes(stage / "codes")
-    for page in WEB.glob("*.md"):
-        shutil.copy(page, stage)
-    site.mkdir(parents=True, exist_ok=True)
-    words = ["-b", "html", "-W", "--keep-going", "-q", "-j", "auto", "-d", str(WORK / "doctrees")]
-    run("sphinx", *words, str(stage), str(site))
+    if edition.source == NOTEBOOKS:
+        shutil.copy(ROOT / "data" / "README.md", folder / "data.md")
+        codes(folder / "codes")
+        for page in WEB.glob("*.md"):
+            shutil.copy(page, folder)
+    (folder / "index.md").write_text(index(edition), "utf-8")
 
 
 def slugged(link: re.Match[str]) -> str:
@@ -123,23 +187,15 @@ def slugged(link: re.Match[str]) -> str:
     return link[1] + re.sub(r"[^\w-]", "", link[2]).lower()
 
 
-def index(stage: Path) -> str:
-    """Return the first page, with the tables of contents."""
+def index(edition: Edition) -> str:
+    """Return the first page of an edition, with the tables of contents."""
     names = [path.relative_to(NOTEBOOKS).with_suffix("").as_posix() for path in chapters()]
-    desk = [name for name in DESK if (stage / f"{name}.md").exists()]
-    trees = {
-        "Tutorial": [name for name in names if "/" not in name],
-        "Analysis": [name for name in names if "/" in name],
-        "Beside the chapters": [*desk, "data", "codes/index", "reference"],
-    }
-    text = (WEB / "index.md.in").read_text("utf-8")
-    for caption, pages in trees.items():
-        lines = ["```{toctree}", f":caption: {caption}", ":maxdepth: 1", ":hidden:", *pages, "```"]
+    parts = ([n for n in names if "/" not in n], [n for n in names if "/" in n], edition.beside)
+    text = (WEB / edition.first).read_text("utf-8")
+    for caption, entries in zip(edition.trees, parts, strict=True):
+        lines = ["```{toctree}", f":caption: {caption}", ":maxdepth: 1", ":hidden:", *entries, "```"]
         text += "\n" + "\n".join(lines) + "\n"
     return text
-
-
-DESK = ("one-hour", "messages", "glossary", "cheat-sheet", "what-changes", "analysis/sizing")
 
 
 def codes(folder: Path) -> None:
@@ -209,7 +265,8 @@ def live(site: Path) -> None:
         }
     }
     (lite / "jupyter_lite_config.json").write_text(json.dumps(config), "utf-8")
-    page = {"jupyter-lite-schema-version": 0, "jupyter-config-data": {"exposeAppInBrowser": True}}  # for tests
+    # Tests ask the application.
+    page = {"jupyter-lite-schema-version": 0, "jupyter-config-data": {"exposeAppInBrowser": True}}
     (lite / "jupyter-lite.json").write_text(json.dumps(page), "utf-8")
     words = ["build", "--contents", str(files), "--output-dir", str(site / "live"), "--no-sourcemaps"]
     run("jupyterlite_core.app", *words, "--apps", "notebooks", "--apps", "lab", cwd=lite)
@@ -224,9 +281,26 @@ def stage_files(files: Path) -> None:
             continue
         target = files / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
+        text = path.read_bytes()
+        target.write_bytes(with_note(text) if path.suffix == ".ipynb" and path.name[:2] not in RUNS else text)
     target = files / "data.md"
     shutil.copy(ROOT / "data" / "README.md", target)
+
+
+# Chapters that run whole in a browser: 01 to 04 show stored results, the rest needs more than it has.
+RUNS = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10"}
+NOTE = (
+    "*In this browser the chapter can be read, but not run: it needs sockets, processes, or pandas and "
+    "matplotlib. To run it, install regtools on your own machine and type* `regtools lab`."
+)
+
+
+def with_note(chapter: bytes) -> bytes:
+    """Return a chapter with a first cell that says what it needs."""
+    found = json.loads(chapter)
+    note = {"cell_type": "markdown", "id": "in-a-browser", "metadata": {}, "source": NOTE}
+    found["cells"].insert(1, note)
+    return json.dumps(found, ensure_ascii=False, indent=1).encode()
 
 
 # JupyterLite 0.8.6 cancels the queue of Run All at every error, also where a cell is tagged raises-exception

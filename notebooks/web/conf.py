@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from docutils.nodes import document
@@ -9,7 +11,11 @@ from sphinx.application import Sphinx
 
 from regtools import __version__
 
+EDITION = json.loads(Path(__file__).with_name("edition.json").read_text("utf-8"))
+CHINESE = EDITION["place"] == "zh"
+
 project = "regtools"
+language = EDITION["language"]
 author = copyright = "The regtools authors"
 release = __version__
 extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -26,7 +32,7 @@ autodoc_typehints = "signature"
 napoleon_numpy_docstring = False
 
 html_theme = "sphinx_book_theme"
-html_title = "regtools: podman and its registries"
+html_title = "regtools：podman 与镜像仓库" if CHINESE else "regtools: podman and its registries"
 html_favicon = "_static/icon.svg"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
@@ -39,30 +45,42 @@ html_theme_options = {
     "home_page_in_toc": False,
     "use_repository_button": False,
 }
-templates_path = ["_templates"]
 pygments_style = "default"
 # Broken TOML is what many pages are about; the highlighter then goes on in its relaxed mode.
 suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
 
 
-def add_live_button(
+def add_buttons(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: document | None
 ) -> None:
-    """Add the button that opens a chapter live; the theme's own knows no address relative to the page."""
-    if context.get("page_source_suffix") == ".ipynb":
-        address = context["pathto"]("live/notebooks/index.html", 1)
-        context["header_buttons"].insert(
-            0,
+    """Add the switch of language, and the button that opens a chapter live.
+
+    The theme's own launch button knows no address relative to the page. Live chapters are English.
+    """
+    up = "../" * pagename.count("/")
+    there = pagename if pagename in EDITION["other"] else "index"
+    buttons = [
+        {
+            "type": "link",
+            "url": f"{up}../{there}.html" if CHINESE else f"{up}zh/{there}.html",
+            "tooltip": "Read this page in English" if CHINESE else "阅读这一页的中文版",
+            "text": "English" if CHINESE else "中文",
+            "label": "language",
+        }
+    ]
+    if context.get("page_source_suffix") == ".ipynb" and not CHINESE:
+        buttons.append(
             {
                 "type": "link",
-                "url": f"{address}?path={pagename}.ipynb",
+                "url": f"{up}live/notebooks/index.html?path={pagename}.ipynb",
                 "tooltip": "Run this chapter in the browser",
                 "icon": "fas fa-rocket",
                 "label": "live",
-            },
+            }
         )
+    context["header_buttons"][:0] = buttons
 
 
 def setup(app: Sphinx) -> None:
     """Add what is ours to the pages."""
-    app.connect("html-page-context", add_live_button, priority=600)
+    app.connect("html-page-context", add_buttons, priority=600)
