@@ -31,6 +31,8 @@ IPYTHON = [
     "traitlets",
     "typing_extensions.py",
     "wcwidth",
+    "comm",
+    "ipywidgets",
     "tomli",
 ]
 
