@@ -72,7 +72,7 @@ author: $(READY)  ## open JupyterLab on the notebooks themselves, to change them
 		--ServerApp.root_dir=$(CURDIR)/notebooks --LabApp.default_url=/lab/tree/00-start-here.ipynb \
 		--ContentsManager.pre_save_hook=tests.notebooks.normal.before_saving $(LAB_ARGS)
 
-test:  ## set up and check everything that CI checks (7 minutes)
+test:  ## set up and check everything that CI checks (8 minutes)
 	@MAKEOVERRIDES='$(MAKEOVERRIDES)' $(PYTHON) tests/parts.py
 
 lint: $(READY)  ## style of modules, tests and notebook cells

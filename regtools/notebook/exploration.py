@@ -156,7 +156,8 @@ class Exploration:
     def answers_html(self) -> str:
         """Return the answers side by side, or below each other where there is no room for that."""
         boxes = [
-            f'<section style="{_BOX}"><h4 style="margin:4px 0">{escape(visible(_together(names)))}</h4>{text}</section>'
+            f'<section style="{_BOX}">'
+            f'<h4 style="margin:4px 0">{escape(visible(_together(names)))}</h4>{text}</section>'
             for text, names in self._grouped(_as_html).items()
         ]
         return f'<div style="display:flex;flex-wrap:wrap;gap:8px 24px">{"".join(boxes)}</div>'
