@@ -43,7 +43,10 @@ class Part:
     def find(self) -> str | None:
         """Return the path of its program or the name of its package; None if it is missing."""
         if self.package:
-            return self.package if find_spec(self.package) else None
+            try:
+                return self.package if find_spec(self.package) else None
+            except ValueError:  # JupyterLite puts an empty module in the place of some that a browser lacks
+                return None
         return next(filter(None, map(shutil.which, self.programs)), None)
 
     def asked_version(self) -> str | None:

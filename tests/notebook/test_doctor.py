@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,11 @@ def test_the_name_is_the_function_whatever_was_imported_first() -> None:
     import regtools.cli.doctor
 
     assert regtools.cli.doctor.run and callable(rt.doctor)
+
+
+def test_an_empty_module_in_its_place_is_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JupyterLite makes one for tornado, which IPython's kernel imports."""
+    monkeypatch.setitem(sys.modules, "tornado", types.ModuleType("tornado"))
+    with pytest.raises(ValueError, match="__spec__ is None"):
+        importlib.util.find_spec("tornado")
+    assert next(part for part in PARTS if part.package == "tornado").find() is None
