@@ -114,9 +114,4 @@ def test_the_chapter_asks_and_leaves_hints_to_hint(exercise: Exercise) -> None:
     assert found
     question = rest.split("**Exercise ")[0].split("\n## ")[0]
     assert exercise.hints
-    if "<details>" not in question:  # hint() and solution() show them
-        return
-    shown = re.findall(r"<summary>Hint (\d) of (\d)</summary>\n\n(.+?)\n\n</details>", question, re.DOTALL)
-    total = str(len(exercise.hints))
-    assert shown == [(str(n), total, hint) for n, hint in enumerate(exercise.hints, 1)]
-    assert f"<summary>Solution</summary>\n\n```python\nanswer = {exercise.solution}\n```" in question
+    assert "<details>" not in question, "hint() and solution() show them"
