@@ -135,6 +135,7 @@ def _width(char: str, *, escaped: bool = True) -> int:
     return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
 
 
+_LONG = 32  # columns of a word that a cell of an HTML table holds on one line
 _CELL = "text-align:{};padding:2px 12px 2px 0;vertical-align:top"
 
 
@@ -183,6 +184,8 @@ def html_table(
 ) -> str:
     """Return a table with inline style only, which an untrusted JupyterLab shows; every cell is escaped.
 
+    A browser may break a long name after a slash, so that a narrow notebook shows all columns.
+
     Args:
         rows: cells; a row of one cell spans the whole table, as the heading of what follows.
         right: numbers of the columns (from 0) that are aligned to the right.
@@ -202,13 +205,21 @@ def html_table(
             tag = "th" if head or alone or (named and not at) else "td"
             span = f' colspan="{whole}"' if alone else ""
             style = _CELL.format("right" if at in right else "left")
-            cells.append(f'<{tag}{span} style="{style}">{escape(visible(cell))}</{tag}>')
+            cells.append(f'<{tag}{span} style="{style}">{_breakable(cell)}</{tag}>')
         return f"<tr>{''.join(cells)}</tr>"
 
     top = f"<thead>{line(rows[0], True)}</thead>" if heading and rows else ""
     body = "".join(line(row, False) for row in rows[bool(heading) :])
     above = f"<caption>{escape(visible(caption))}</caption>" if caption else ""
     return f'<table style="border-collapse:collapse">{above}{top}<tbody>{body}</tbody></table>'
+
+
+def _breakable(cell: str) -> str:
+    """Return a cell as HTML in which a word of more than ``_LONG`` columns may break after a slash."""
+    parts = (
+        word.replace("/", f"/{_GLUE}") if columns(word) > _LONG else word for word in visible(cell).split(" ")
+    )
+    return escape(" ".join(parts)).replace(_GLUE, "<wbr>")
 
 
 def escape(text: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regtools.display import snippet, visible
+from regtools.display import html_table, snippet, visible
 from regtools.errors import Place, RegtoolsError, Related
 
 
@@ -72,3 +72,23 @@ def test_an_error_says_place_line_caret_second_place_and_hint() -> None:
     )
     assert (error.file, error.line, error.column) == ("a.conf", 3, 1)
     assert "\x1b[1;31merror:" in error.render(colour=True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("quay.io/team/nginx:latest", "quay.io/team/nginx:latest"),
+        (
+            "far.mirror.example:5000/hub/nginx:latest",
+            "far.mirror.example:5000/<wbr>hub/<wbr>nginx:latest",
+        ),
+        ("a/b far.mirror.example:5000/hub/nginx", "a/b far.mirror.example:5000/<wbr>hub/<wbr>nginx"),
+        (
+            "<b>/far.mirror.example:5000/hub/nginx",
+            "&lt;b&gt;/<wbr>far.mirror.example:5000/<wbr>hub/<wbr>nginx",
+        ),
+        ("镜像" * 10 + "/nginx", "镜像" * 10 + "/<wbr>nginx"),
+    ],
+)
+def test_a_long_name_of_a_table_may_break_after_a_slash(cell: str, shown: str) -> None:
+    assert f">{shown}</td>" in html_table([(cell,)], heading=False)

@@ -60,9 +60,9 @@ class Page(HTMLParser):
         self.words = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in {"html", "head", "meta", "title", "body", "h1", "h2", "h4", "div", "section", "span", "strong", "p", "b", "img", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "caption", "pre", "details", "summary"}  # fmt: skip
+        assert tag in {"html", "head", "meta", "title", "body", "h1", "h2", "h4", "div", "section", "span", "strong", "p", "b", "img", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "caption", "pre", "details", "summary", "wbr"}  # fmt: skip
         assert not [name for name, _ in attrs if name.startswith("on")]
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

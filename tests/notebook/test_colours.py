@@ -9,6 +9,7 @@ import pytest
 
 from regtools.notebook.colours import STYLES, coloured_json, coloured_toml
 from regtools.notebook.magics import beside
+from regtools.registries.checks import Finding, Findings
 from tests.conftest import ROOT
 
 KINDS = {style: kind for kind, style in STYLES.items()}
@@ -64,13 +65,24 @@ def luminance(colour: str) -> float:
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-@pytest.mark.parametrize("kind", STYLES)
+def inks() -> dict[str, str]:
+    """The colours of TOML and JSON, and those of the severities as a page of findings writes them."""
+    severities = {
+        word: Findings([Finding(word, "code", "message")])._repr_html_()
+        for word in ("error", "warning", "note")
+    }
+    found = {
+        kind: re.findall(r"(?<!-)color:(#[0-9a-f]{6})", page) for kind, page in (STYLES | severities).items()
+    }
+    assert all(len(colours) == 1 for colours in found.values()), found
+    return {kind: colour for kind, [colour] in found.items()}
+
+
+@pytest.mark.parametrize(("kind", "ink"), inks().items())
 @pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
-def test_colours_can_be_read_on_both_themes(kind: str, ground: str) -> None:
-    ink = re.search(r"color:(#[0-9a-f]{6})", STYLES[kind])
-    assert ink
-    light, dark = sorted((luminance(ink[1]), luminance(ground)), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 4
+def test_colours_can_be_read_on_both_themes(kind: str, ink: str, ground: str) -> None:
+    light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4, kind
 
 
 def test_the_columns_are_blocks_that_collapse() -> None:

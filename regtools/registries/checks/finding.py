@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 # Colour on the terminal, and on a page: readable on white and on black.
-_INKS = {ERROR: ("31", "#c0392b"), WARNING: ("35", "#b9770e"), NOTE: ("36", "#2471a3")}
+_INKS = {ERROR: ("31", "#d84a3a"), WARNING: ("35", "#a8700a"), NOTE: ("36", "#2b7fb8")}
 _BAR = ";border-left:3px solid #3d8a46;padding-left:6px"  # beside text that can be pasted
 _COLUMNS = ["severity", "code", "message", "file", "line", "column", "hint", "fix"]
 
