@@ -85,6 +85,7 @@ LATER: dict[str, tuple[int, dict[str, int]]] = {
     # Templates of replies with a table of them in Chinese, --lang, the chapters one by one in the wheel.
     "the Chinese edition": (1, {"notebook": 60, "cli": 25}),
     # Text areas, buttons and sliders below a cell; a line in the package's table of names.
+    "many commands in one process leave no pipe behind": (0, {"cli": 15}),
     "the explorer and sliders as widgets": (2, {"ground": 2, "notebook": 190}),
 }
 for added, lines_of in LATER.values():

@@ -124,17 +124,37 @@ class Question:
         """
         if not self._pid:
             return None
+        try:
+            return self._wait()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        """Leave neither a pipe nor an ended process behind: a kernel of JupyterLab runs many commands."""
+        if self._output >= 0:
+            os.close(self._output)
+            self._output = -1
+        if self._pid:  # it hangs, or its answer was not needed
+            os.kill(self._pid, _SIGKILL)
+            self._reap()
+
+    def _reap(self) -> int:
+        pid, self._pid = self._pid, 0  # its number may be another program's from now on
+        return os.waitpid(pid, 0)[1]
+
+    __del__ = _close  # a command may end before it needs the answer
+
+    def _wait(self) -> str:
         text, until = b"", time.monotonic() + _PATIENCE_S
         while select.select([self._output], [], [], max(0.0, until - time.monotonic()))[0]:
             if piece := os.read(self._output, 4096):
                 text += piece
                 continue
             told = text.decode("utf-8", "replace").strip()
-            if status := os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1]):
+            if status := os.waitstatus_to_exitcode(self._reap()):
                 said = printable(told.partition("\n")[0])
                 raise podman_broken(f"fails with status {status}{said and f': {said}'}")
             return told
-        os.kill(self._pid, _SIGKILL)
         raise podman_broken(f"does not answer within {_PATIENCE_S:g} s")
 
 

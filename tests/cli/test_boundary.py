@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import io
 import json
 import os
@@ -423,3 +424,30 @@ def test_ctrl_c_during_the_imports_is_130_without_a_traceback(name: str, start: 
     code = INTERRUPTED.format(name=name) + START[start]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("says", ["echo podman version 5.4.2", "exit 3"], ids=["answers", "fails"])
+@pytest.mark.parametrize("arguments", [["explain", "nginx"], ["check"], ["explain", "--wrong"]])
+def test_many_commands_of_one_process_leave_no_pipe_and_no_program_behind(
+    says: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a kernel of JupyterLab, which runs ``%regtools`` all day."""
+    program = tmp_path / "podman"
+    program.write_text(f"#!/bin/sh\n{says}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def left() -> tuple[int, int]:
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        return len(os.listdir("/proc/self/fd")), len(children)  # noqa: PTH208 - as the system counts them
+
+    def many() -> None:
+        for _ in range(5):
+            with contextlib.suppress(SystemExit):
+                main(arguments)
+        gc.collect()  # an error's traceback holds on to what it passed through
+
+    many()
+    before = left()
+    many()
+    assert left() <= before
