@@ -261,7 +261,7 @@ def live(site: Path) -> None:
             "specs": ["micropip", "tomli", "ipywidgets"],
             # No wheels for a browser are in the package registries; chapters that need them are read there.
             "excludes_extra": ["pandas", "numpy", "matplotlib", "pycurl"],
-            "prefetch_extra": ["podman-regtools", "micropip", "piplite", "jedi"],
+            "prefetch_extra": ["podman-regtools", "ipywidgets", "micropip", "piplite", "jedi"],
         }
     }
     (lite / "jupyter_lite_config.json").write_text(json.dumps(config), "utf-8")

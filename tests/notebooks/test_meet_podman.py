@@ -25,7 +25,9 @@ def practice() -> Iterator[Practice]:
     with Practice(rootless=True) as practice:
         cells = {cell.id: cell.source.partition("%%terminal\n")[2] for cell in code_cells(CHAPTER)}
         assert practice.run(cells["containerfile"]).status == 0
-        assert practice.run(cells["podman-builds"]).text == "localhost/tools:latest\nmade at build time\n"
+        # podman 4.3 loses what a container printed once in some hundred runs on a busy machine.
+        said = (practice.run(cells["podman-builds"]).text for _ in range(3))
+        assert "localhost/tools:latest\nmade at build time\n" in said
         assert practice.run("podman run --detach --name web localhost/tools sleep 300").status == 0
         yield practice
 

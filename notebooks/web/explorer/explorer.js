@@ -29,6 +29,10 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Signs that have no shape of their own, or turn the text round, are shown as escapes; they are copied as they are.
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+const visible = (text) => text.replace(HIDDEN, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 function status(text, bad = false) {
   $("status").textContent = text;
   $("status").classList.toggle("bad", bad);
@@ -137,9 +141,9 @@ function item(finding, number) {
 }
 
 function fixBox(fix, number, alternative, diff) {
-  const box = make("div", { className: "fix" }, make("pre", { textContent: fix.fix }));
-  if (fix.effect) box.append(make("p", { className: "effect", textContent: fix.effect }));
-  if (diff) box.append(make("details", {}, make("summary", { textContent: words.diff }), make("pre", { textContent: diff })));
+  const box = make("div", { className: "fix" }, make("pre", { textContent: visible(fix.fix) }));
+  if (fix.effect) box.append(make("p", { className: "effect", textContent: visible(fix.effect) }));
+  if (diff) box.append(make("details", {}, make("summary", { textContent: words.diff }), make("pre", { textContent: visible(diff) })));
   box.append(make("p", { className: "buttons" },
     make("button", { type: "button", className: "apply", textContent: words.apply, onclick: () => fixWith(number, alternative) }),
     make("button", { type: "button", textContent: words.copy, onclick: () => copy(fix.fix, words.copied) })));
