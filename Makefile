@@ -152,7 +152,7 @@ web: .venv-web/.ready  ## build the web edition in site/: the book, live chapter
 	PATH="$(CURDIR)/.venv-web/bin:$$PATH" UV_PYTHON_DOWNLOADS=never PYTHONPATH=$(CURDIR) \
 		.venv-web/bin/python notebooks/web/build.py site
 
-web-test: web  ## drive Chromium over the built site
+web-test: web $(READY)  ## drive Chromium over the built site
 	$(CLEAN) REGTOOLS_SITE=$(CURDIR)/site REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -n0 tests/web
 
 web-serve: .venv-web/.ready  ## serve site/ on loopback, compressed

@@ -32,11 +32,8 @@ FOLDER_OF_A_CHECKOUT = "my-notebooks"  # at its top; git ignores it
 SETTINGS = Path(__file__).parents[1] / "notebook" / "jupyter"
 # Each language with what its folders are called after, its part of the chapters, and its own settings.
 LANGUAGES = {"en": ("", "", ""), "zh": ("-zh", "zh", "zh")}
-ELSEWHERE = (
-    "source",
-    "web",
-    "zh",
-)  # folders of the notebooks that no copy has: what is built from, or beside
+# Folders of the notebooks that no copy has: what others are built from, or another language.
+ELSEWHERE = ("source", "web", "zh")
 _VERSION = re.compile(rb'("pygments_lexer": "ipython3",\s+"version": )"[^"]*"')
 RECORD = ".regtools.json"  # in the reader's folder: what we wrote there, by hash
 

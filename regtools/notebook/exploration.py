@@ -19,6 +19,7 @@ from regtools.registries.checks import Findings, Report, check_machine
 from regtools.registries.checks.fixes import apply_all
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.reading.host import Surroundings
+from regtools.registries.reading.releases import RELEASES
 from regtools.registries.reading.releases import release as release_named
 from regtools.registries.resolution import Resolution
 from regtools.values import Value
@@ -27,7 +28,7 @@ MAIN = "/etc/containers/registries.conf"
 DROPIN = "/etc/containers/registries.conf.d/50-mine.conf"
 HOME = "/home/you"
 USER = 1000
-PODMANS = ("4", "5", "6")
+PODMANS = tuple(RELEASES)
 # What only the machine itself can tell: its programs, and whose files they are.
 OF_THE_MACHINE = frozenset({"helper-missing", "unreadable-for-user"})
 MOST = 2_000_000  # characters of all files: a configuration, not an archive
@@ -276,5 +277,9 @@ def _as_html(answer: Answer) -> str:
     result = answer.result
     if isinstance(result, Resolution):
         return result._repr_html_()
-    text = escape(printable(_as_text(answer)))
-    return f'<pre style="white-space:pre-wrap;background:none">{text}</pre>'
+    return plain_html(_as_text(answer))
+
+
+def plain_html(text: str) -> str:
+    """Return lines of text as they are on a terminal, wrapped where there is no room."""
+    return f'<pre style="white-space:pre-wrap;background:none">{escape(printable(text))}</pre>'

@@ -21,7 +21,7 @@ from regtools.registries.checks import Findings
 from regtools.registries.reading.releases import release as release_named
 
 from .colours import coloured_toml
-from .exploration import DROPIN, MAIN, PODMANS, Exploration, explore
+from .exploration import DROPIN, MAIN, PODMANS, Exploration, explore, plain_html
 from .live import INSTALL, WRAPPED, bundle, is_installed
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Explorer:
 
     def _answer_html(self) -> str:
         if isinstance(self.answer, RegtoolsError):
-            return _refused(self.answer)
+            return plain_html(str(self.answer))
         return f"{self.answer.answers_html()}{_heading(self)}{self.answer.findings._repr_html_()}"
 
 
@@ -258,7 +258,7 @@ class _Desk:
             self._answers.value = answer.answers_html()
             self._heading.value = _heading(self._explorer) + ("" if found else found._repr_html_())
         else:
-            self._answers.value, self._heading.value = _refused(answer), ""
+            self._answers.value, self._heading.value = plain_html(str(answer)), ""
         while len(self._found) < len(found):
             self._found.append(self._place(len(self._found)))
         shown: list[Widget] = []
@@ -291,10 +291,6 @@ def _shown(text: str) -> str:
 
 def _heading(explorer: Explorer) -> str:
     return f'<h4 style="margin:8px 0">Findings for podman {escape(explorer.podman)}</h4>'
-
-
-def _refused(error: RegtoolsError) -> str:
-    return f'<pre style="white-space:pre-wrap;background:none">{escape(printable(str(error)))}</pre>'
 
 
 def explorer(

@@ -122,7 +122,6 @@ def load_ipython_extension(shell: Any) -> None:
 
     ``hint`` and ``solution``, which a reader calls and no chapter does, come with the magics.
     """
-    shell.push({"hint": hint, "solution": solution}, interactive=False)
 
     def toml(line: str, cell: str) -> Beside | None:
         return _toml_cell(shell, line, cell)

@@ -97,7 +97,7 @@ class Practice(Closing):
         if os.name != "posix":
             raise failed("the practice terminal needs a Unix-like system", "on Windows, run it inside WSL")
         self.folder = new_folder()
-        self.rootless = rootless and os.geteuid() == 0
+        self.rootless = rootless and not IN_BROWSER and os.geteuid() == 0
         closing = ExitStack()
         # A browser has no commands that could ask, but its chapters write files into the home folder.
         proxy = closing.enter_context(refusing_proxy()) if offline and not IN_BROWSER else None

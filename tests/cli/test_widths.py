@@ -39,7 +39,7 @@ STATEMENTS = (
     "insecure = true",
     "prefix = 'a.example'",
 )
-QUOTES = ("'/home/me/my files/registries.conf'", '"a name with blanks"', "`a b c`")
+QUOTES = ("'/srv/my files/registries.conf'", '"a name with blanks"', "`a b c`")
 
 
 def texts() -> list[tuple[str, str, bytes | str]]:

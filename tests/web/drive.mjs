@@ -1,14 +1,14 @@
 // Drive headless Chromium over the site and print what it saw as JSON.
-// Arguments: folder of playwright-core, the site's address, JSON file with {live, explorer, hostile, pages, shots}.
+// Arguments: folder of playwright-core, the site's address, JSON file with {live, explorer, hostile, pages, shots}, Chromium.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 
-const [modules, base, asked] = process.argv.slice(2);
+const [modules, base, asked, chromiumPath] = process.argv.slice(2);
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
 const { live = [], explorer = [], hostile = [], pages = [], shots = null } = JSON.parse(fs.readFileSync(asked, "utf8"));
 
 const quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: quiet });
+const browser = await chromium.launch({ executablePath: chromiumPath, args: quiet });
 const told = { outside: [], errors: [], live: {}, explorer: [], hostile: {}, widths: {} };
 
 async function open(options = {}) {

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sysconfig
 from pathlib import Path
 
-import pytest
+from notebooks.web.build import ROOT, pyodide
+from tests.conftest import absent
 
-ROOT = Path(__file__).resolve().parents[2]
-WEB = ROOT / "notebooks" / "web"
-NODE = ROOT / ".web" / "node"
 # What IPython imports; all of it is pure Python, so this environment's copies run in the browser's Python as well.
 IPYTHON = [
     "IPython",
@@ -38,24 +34,12 @@ IPYTHON = [
 
 
 def node_modules() -> Path:
-    """Return the folder of npm packages, installed as package-lock.json says; skip where that is impossible."""
-    wanted = (WEB / "package-lock.json").read_bytes()
-    copy = NODE / "package-lock.json"
-    if not (NODE / "node_modules" / ".package-lock.json").exists() or copy.read_bytes() != wanted:
-        NODE.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(WEB / name, NODE)
-        words = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
-        done = subprocess.run(words, cwd=NODE, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            copy.unlink(missing_ok=True)
-            absent(f"npm cannot fetch Pyodide: {done.stderr.strip()[-300:]}")
-    return NODE / "node_modules"
-
-
-def absent(reason: str) -> None:
-    """Skip, or fail where every real part is demanded."""
-    (pytest.fail if os.environ.get("REGTOOLS_REAL") == "required" else pytest.skip)(reason)
+    """Return the folder of npm packages that `make web` uses; skip where they cannot be had."""
+    try:
+        return pyodide().parent
+    except SystemExit as error:
+        absent(f"needs Pyodide from npm: {error}")
+        raise
 
 
 def packages(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from notebooks.web.build import WEB
 from tests.notebooks.stored import NOTEBOOKS, read
 from tests.registries.slips import SLIPS, VALID
 from tests.web.comparing import differences
-from tests.web.runtime import WEB, node_modules
+from tests.web.runtime import node_modules
 from tests.web.test_quick import LIVE
 
 SITE = os.environ.get("REGTOOLS_SITE", "")
@@ -72,7 +74,14 @@ def drive(base: str, folder: Path, **asked: Any) -> dict[str, Any]:
     question = folder / "asked.json"
     question.write_text(json.dumps(asked), "utf-8")
     script = Path(__file__).with_name("drive.mjs")
-    words = ["node", str(script), str(node_modules() / "playwright-core"), base, str(question)]
+    words = [
+        "node",
+        str(script),
+        str(node_modules() / "playwright-core"),
+        base,
+        str(question),
+        shutil.which("chromium") or "",
+    ]
     done = subprocess.run(words, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

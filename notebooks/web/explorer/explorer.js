@@ -16,7 +16,7 @@ const worker = new Worker("worker.js", { type: "module" });
 let ready = false;
 let asked = 0;
 let old = []; // files before fixes that were applied
-let kept = false; // whether the status is about a link, and stays until something is typed
+let kept = false; // whether the status stays until something is typed
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -162,8 +162,8 @@ function take(files) {
     const box = typed.get(place) ?? addFile(place, "");
     if (text(box).value !== content) text(box).value = content;
   }
-  status(words.applied);
-  changed();
+  keep(words.applied);
+  ask();
 }
 
 function go(finding) {
@@ -242,8 +242,8 @@ function example(number) {
 
 // -- start --------------------------------------------------------------------------------------------------------
 
-function complain(text) {
-  status(text, true);
+function keep(text, bad = false) {
+  status(text, bad);
   kept = true;
 }
 
@@ -277,7 +277,7 @@ worker.postMessage({ kind: "start", wheels: WHEELS });
 const linked = await fromLink();
 if (linked !== true) {
   example(0);
-  if (linked) complain(linked);
+  if (linked) keep(linked, true);
 }
 $("name").addEventListener("input", changed);
 $("podman").addEventListener("change", changed);
@@ -291,7 +291,7 @@ $("fix-all").addEventListener("click", () => fixWith(null, null));
 $("undo").addEventListener("click", () => { setFiles(old.pop()); ask(); });
 window.addEventListener("hashchange", async () => {
   const found = await fromLink();
-  if (found === true) changed(); else if (found) complain(found);
+  if (found === true) changed(); else if (found) keep(found, true);
 });
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => { event.preventDefault(); openFiles(event.dataTransfer.files); });
