@@ -1,8 +1,7 @@
 """The English of the package: phrases that read as if translated, and what to write instead.
 
-Docstrings, comments, messages, the pages at the top, the cache's templates and the chapters are read. What is
-not yet rewritten is counted in ``english_exceptions.json``, which only shrinks:
-``python -m tests.test_english --exceptions`` takes out what has gone.
+Docstrings, comments, messages, the texts of the rules, the pages at the top, the cache's templates and the chapters
+are read. ``python -m tests.test_english`` prints what is found.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ import io
 import json
 import re
 import tokenize
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-EXCEPTIONS = Path(__file__).with_name("english_exceptions.json")
 # Pattern → what to write. A pattern is looked for in text whose line breaks are spaces, in either case.
 BANNED = {
     r"\bleads? nowhere\b": "cannot be resolved",
@@ -62,11 +59,6 @@ OF_DOCSTRINGS = {r"^(Give|Say|Tell)s?\b": "Return …, Read …, Raise …"}
 NO_ALARM = (
     "{place} stands for its name; a stand-in; unless told otherwise; the parts cannot be told apart",
     "there is no such file; it is no longer asked; it goes on to the next source; there are no pulls",
-)
-# Modules whose messages are written again together with their commands; only these and the chapters may be listed.
-LATER = re.compile(
-    r"notebooks/|regtools/(cli/(check|explain|bench|compare)|registries/(checks/\w+|advice|reasons|resolution)"
-    r"|registries/reading/\w+|analysis/(comparison|pairing|cautions|report)|campaigns/survey)\.py$"
 )
 
 
@@ -112,6 +104,7 @@ def read() -> Iterator[tuple[str, str, str]]:
     pages = [
         *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
         *(path for path in sorted((ROOT / "regtools/cache/templates").rglob("*")) if path.is_file()),
+        ROOT / "regtools/registries/checks/rules.toml",
         *(
             path
             for kind in ("md", "ipynb", "toml")
@@ -134,30 +127,12 @@ def hits() -> Iterator[tuple[str, str, str]]:
                 yield file, pattern, around
 
 
-def counted() -> dict[str, dict[str, int]]:
-    table: dict[str, Counter[str]] = {}
-    for file, pattern, _ in hits():
-        table.setdefault(file, Counter())[pattern] += 1
-    return {file: dict(sorted(table[file].items())) for file in sorted(table)}
-
-
 def test_no_text_reads_as_if_translated() -> None:
-    allowed = json.loads(EXCEPTIONS.read_text("utf-8"))
-    found = counted()
-    more = [
+    found = [
         f"{file}: …{around}…\n    write: {(BANNED | OF_DOCSTRINGS)[pattern]}"
         for file, pattern, around in hits()
-        if found[file][pattern] > allowed.get(file, {}).get(pattern, 0)
     ]
-    assert not more, "\n".join(more)
-    gone = [file for file in allowed if allowed[file] != found.get(file)]
-    assert not gone, (
-        f"fewer than the table has: python -m tests.test_english --exceptions ({', '.join(gone)})"
-    )
-
-
-def test_only_what_is_written_again_later_may_be_listed() -> None:
-    assert [file for file in json.loads(EXCEPTIONS.read_text("utf-8")) if not LATER.match(file)] == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("pattern", BANNED | OF_DOCSTRINGS)
@@ -178,15 +153,5 @@ def test_a_phrase_is_found(text: str) -> None:
 
 
 if __name__ == "__main__":
-    import sys
-
-    if "--exceptions" in sys.argv:
-        old = json.loads(EXCEPTIONS.read_text("utf-8"))
-        kept = {
-            file: {phrase: min(n, old[file][phrase]) for phrase, n in phrases.items() if phrase in old[file]}
-            for file, phrases in counted().items()
-            if file in old
-        }
-        EXCEPTIONS.write_text(json.dumps({f: p for f, p in kept.items() if p}, indent=1) + "\n", "utf-8")
     for where, _, what in hits():
         print(f"{where}: …{what}…")

@@ -117,7 +117,7 @@ def _advice(location: str, rest: str, kind: str) -> str | None:
         if host in (HUB, HUB_OLD) and "/" not in location:
             return f'write location = "{HUB}/library" if Docker\'s own images are meant'
         if not is_qualified(host):
-            return f"{host!r} is no host: a host has a dot or a port, or is localhost"
+            return f"{host!r} is not a host: a host has a dot or a port, or is localhost"
         return f'the prefix covers the whole name, so the location must too: "{location}/IMAGE"'
     if kind == "invalid-reference":
         if "://" in location:
@@ -335,7 +335,8 @@ def bad_search_name(conf: Settings, index: int, name: str) -> RegtoolsError:
         )
         return RegtoolsError(message, kind="name-too-long", stage="resolve", where=where)
     message = (
-        f"the search list entry {entry!r} is no host, so it becomes a part of the name, in upper case: {name}"
+        f"the search list entry {entry!r} is not a host, so it becomes a part of the name, "
+        f"in upper case: {name}"
     )
     hint = "write the whole host name, with its dot or port"
     return RegtoolsError(message, kind="uppercase-name", stage="resolve", where=where, hint=hint)

@@ -4,8 +4,8 @@
 
     files ─▶ sheets (as far as each can be read) ─▶ findings ─▶ fixes tried ─▶ sorted
 
-Podman stops at the first thing that it refuses and is silent about what it ignores; a check goes on and
-reports both. The rules are listed in :mod:`regtools.registries.checks.rules`; each look below is a
+Podman stops at the first thing that it refuses and is silent about what it ignores; a check reads to the
+end and reports both. The rules are listed in :mod:`regtools.registries.checks.rules`; each look below is a
 generator of their findings.
 """
 

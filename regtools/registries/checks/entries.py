@@ -147,7 +147,7 @@ def never(prefix: str) -> tuple[str, str, str | None] | None:
     if prefix.startswith("*."):
         if is_host(prefix[2:]) or any(sign in prefix for sign in "/@:"):
             return None  # the latter is refused anyway
-        return "bad-prefix", f"prefix {prefix!r} can never match: what follows *. is no host", None
+        return "bad-prefix", f"prefix {prefix!r} can never match: what follows *. cannot be a host", None
     if "*" in prefix:
         why = "a wildcard may only be *. at the start"
         return "bad-wildcard", f"prefix {prefix!r} can never match: {why}", None

@@ -46,7 +46,7 @@ _BACKUP = re.compile(
 
 
 class Forgiving(Surroundings):
-    """A machine on which reading goes on after a file that cannot be read.
+    """A machine of which every file is read that can be read.
 
     Attributes:
         failed: the errors, in order.

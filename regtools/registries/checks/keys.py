@@ -1,4 +1,4 @@
-"""Keys that podman ignores without a word: unknown, misspelt, borrowed, or under the wrong table.
+"""Keys that podman ignores silently: unknown, misspelt, borrowed, or under the wrong table.
 
 Source: containers-registries.conf(5), which says what belongs where.
 """
@@ -95,7 +95,7 @@ def _table(
             if name == NAMESPACE:
                 yield _namespace(sheet, here, value)
             if name == "aliases" and not isinstance(value, dict):
-                message = "'aliases' is no table here, and podman ignores it without a word"
+                message = "'aliases' is not a table here, and podman ignores it silently"
                 yield sheet.finding("aliases-no-table", message, here, at_key=True, hint="write [aliases]")
         elif name == LAYER_HELPER and not path:
             message = f"podman {sheet.release.name} does not know {name!r} yet and ignores it"
@@ -141,7 +141,7 @@ def _misplaced_top(sheet: Sheet, view: Settings, path: Path, name: str) -> Findi
     header, line = _header(sheet, path)
     first = sheet.first_header()
     swallowed = f"{header} opened on line {line}" if line else "an inline table"
-    message = f"{name!r} stands in the table {swallowed}, and is ignored there; {_in_force(view, name)}"
+    message = f"{name!r} is in the table {swallowed}, and is ignored there; {_in_force(view, name)}"
     hint = (
         f"move it above line {first}, the first table header of the file" if first else "move it to the top"
     )
@@ -213,12 +213,12 @@ def _own_entry(sheet: Sheet, path: Path) -> Fix | None:
 
 
 def _headless(sheet: Sheet, path: Path) -> Iterator[Finding]:
-    """Yield one finding for all keys of an entry that stand before any header."""
+    """Yield one finding for all keys of an entry that come before any header."""
     own = [key for key in sheet.raw or {} if fold_key(key) in ENTRY and fold_key(key) != "mirror"]
     if path[0] != own[0]:
         return
     names = " and ".join(map(repr, own))
-    verb, pronoun = ("stand", "they are") if len(own) > 1 else ("stands", "it is")
+    verb, pronoun = ("are", "they are") if len(own) > 1 else ("is", "it is")
     message = f"{names} {verb} before any [[registry]] header, and {pronoun} ignored there"
     hint = f"put the [[registry]] that {pronoun} about above"
     yield sheet.finding("misplaced-key", message, path, at_key=True, hint=hint, fix=_headed(sheet, own))
@@ -244,7 +244,7 @@ def _headed(sheet: Sheet, own: list[str]) -> Fix | None:
 def _misnamed_table(sheet: Sheet, path: Path, name: str) -> Finding:
     right = "[[registry.mirror]]" if name == "mirror" else "[[registry]]"
     below = " below the [[registry]] that it belongs to" if name == "mirror" else ""
-    message = f"podman knows no table {name!r} and ignores all that stands in it"
+    message = f"podman does not know a table {name!r} and ignores everything in it"
     edits = []
     for key, wanted in (
         ("registrys", "[[registry]]"),
@@ -257,7 +257,7 @@ def _misnamed_table(sheet: Sheet, path: Path, name: str) -> Finding:
 
 
 def _borrowed(sheet: Sheet, path: Path, name: str, value: Any) -> Finding:
-    message = f"{name!r} is no setting of registries.conf (Docker and others have one), and is ignored"
+    message = f"{name!r} is not a setting of registries.conf (Docker and others have one), and is ignored"
     fix, removal = None, sheet.removal(path)
     if name in ("registry-mirrors", "insecure-registries") and isinstance(value, list) and removal:
         lists = (value, []) if name == "registry-mirrors" else ([], value)
@@ -271,7 +271,7 @@ def _borrowed(sheet: Sheet, path: Path, name: str, value: Any) -> Finding:
 def _unknown(sheet: Sheet, path: Path, known: list[str]) -> Finding:
     name = fold_key(str(path[-1])).replace("_", "-")
     near = get_close_matches(name[:80], known, 1, 0.7)
-    message = f"podman knows no key {str(path[-1])!r} here, and ignores it without a word"
+    message = f"podman does not know a key {str(path[-1])!r} here, and ignores it silently"
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
     fix = None
     if near and near[0] == "mirror" and len(path) == 3:

@@ -1,4 +1,4 @@
-"""One file as far as it can be read, for checks that go on where podman stops."""
+"""One file as far as it can be read, for checks that continue where podman stops."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Sheet:
         file: its path as shown.
         dropin: whether it is merged over another.
         text: its text, None if it has none.
-        raw: its values as written, None if it is no TOML.
+        raw: its values as written, None if it is not TOML.
         document: what it sets, even if podman refuses it; None like ``raw``.
         foreign: whether it is YAML or JSON, as files of other tools are.
         faults: what keeps it from being read, in order, each with its fix or None; empty if it is TOML.
@@ -184,7 +184,7 @@ class Sheet:
         return self._place(self.back(span.key_start))[0] if span else None
 
     def place(self, path: Path) -> Place:
-        """Return where a key or a table's header stands."""
+        """Return where a key or a table's header is."""
         span = self.span(path)
         return Place(self.file, *self._place(self.back(span.key_start))) if span else Place(self.file)
 

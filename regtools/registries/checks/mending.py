@@ -1,4 +1,4 @@
-r"""Lines that are no TOML, written as they were meant.
+r"""Lines that are not TOML, written as they were meant.
 
 Each mend takes the lines of a file and the reader's error, and returns the lines that change. Which mend
 applies is decided by the error's code. A mend may guess: the text is read again with it, and a fix is shown

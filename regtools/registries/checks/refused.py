@@ -110,7 +110,7 @@ def problems(sheet: Sheet) -> Iterator[Finding]:
             continue
         if problem.related is not None:
             other, word = problem.related
-            beside = f"{word} stands on line {sheet.line(other)}"
+            beside = f"{word} is on line {sheet.line(other)}"
             hint = f"{hint}; {beside}" if hint else beside
         at_key, message, value = problem.at_key, problem.message, sheet.value(path)
         mend, choose = _MENDS.get(code), _CHOICES.get(code)

@@ -37,7 +37,7 @@ def _bad_name(name: str) -> str | None:
         return f"is not a short name: {error.message}"
     if tag is not None or digest is not None:
         return "has a tag or digest, which an alias is without"
-    return "names a registry and so is no short name" if is_qualified(domain) else None
+    return "names a registry, and so is not a short name" if is_qualified(domain) else None
 
 
 def _target(value: str) -> str:

@@ -234,7 +234,7 @@ def _look(around: Surroundings, file: _File, registry: str, keys: tuple[str, ...
         missing = error.kind == "file-missing"
         return step(MISSING) if missing else step(UNREADABLE, problem=error.message)
     if not data.strip():
-        return step(UNREADABLE, problem="the file is empty, which is no JSON")
+        return step(UNREADABLE, problem="the file is empty, which is not JSON")
     try:
         auths, helpers = _tables(data, legacy=file.legacy)
     except ValueError as error:
@@ -260,7 +260,7 @@ def _tables(data: bytes, *, legacy: bool) -> tuple[dict[str, bool], dict[str, st
     auths = plain if legacy else top.get("auths") or {}
     helpers = {} if legacy else top.get("credhelpers") or {}
     if not isinstance(auths, dict) or not isinstance(helpers, dict):
-        raise ValueError("its auths or credHelpers are no tables")
+        raise ValueError("its auths or credHelpers are not tables")
     # An identity token alone is not a login: podman needs user and password of the entry, if only "user:".
     logins = {
         key: isinstance(entry, dict)

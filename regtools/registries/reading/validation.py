@@ -1,7 +1,7 @@
 """What podman checks in one file, in its order, as problems that are found one after the other.
 
-Loading stops at the first problem, as podman does; a checker may go on and collect all of them. Positions are
-paths into the text (:mod:`regtools.toml.positions`), looked up only when a problem is shown.
+Loading stops at the first problem, as podman does; a checker may continue and collect all of them. Positions
+are paths into the text (:mod:`regtools.toml.positions`), looked up only when a problem is shown.
 
 Source: containers-registries.conf(5); the order is that of podman's image library.
 """
