@@ -123,7 +123,7 @@ def test_near_misses_are_named(prefix: str) -> None:
 
 
 FAILURES = {
-    "hub": ("not-canonical", "no host"),
+    "hub": ("not-canonical", "not a host"),
     "docker.io": ("not-canonical", "docker.io/library"),
     "b.test/Proj": ("uppercase-name", "lower case"),
     "docker://b.test": ("invalid-reference", '"b.test"'),
