@@ -76,7 +76,8 @@ class Dialer:
     """Opens the connection of one request, if libcurl needs a new one.
 
     Attributes:
-        looked_up_s: seconds that the look-up took: 0 for an address, None without a look-up or an answer in time.
+        looked_up_s: seconds that the look-up took: 0 for an address, None without a look-up, or if no answer
+            came in time.
         attempts: the addresses that were tried.
         fault: error kind and message if there is no connection.
         failed: an exception that nothing foresees, or None.
