@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from regtools.display import seconds, visible
+from regtools.pull.failures import cause_of
 from regtools.pull.records import CLIENT_LIMIT
 
-from .pairing import MIN_ROUNDS, Blocks, image_conflicts, plural
+from .pairing import MIN_ROUNDS, Blocks, image_conflicts, named, plural
 
 _BUSY = 0.2  # share of the host's CPU that others use; less disturbs a pull less than the network does
 _OFTEN = 0.1  # share of the pulls
@@ -33,7 +34,7 @@ class Caution(NamedTuple):
 def cautions(table: pd.DataFrame, blocks: Blocks) -> Iterator[Caution]:
     """Yield the reasons to doubt the verdicts on one group of prepared pulls."""
     looks = (
-        *(_rounds, _balance, _first, _order, _load, _client),
+        *(_rounds, _failures, _balance, _first, _order, _load, _client),
         *(_digests, _versions, _vantages, _images, _number),
     )
     for look in looks:
@@ -61,6 +62,21 @@ def _rounds(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
     if blocks.repeated:
         extra = plural(blocks.repeated, "further pull")
         yield "repeated", f"some places were pulled more than once in a round ({extra}); their median counts"
+
+
+def _failures(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
+    """Look for places that failed, the most frequent failures first; what each kind means is in a table."""
+    known = table[~table["ok"] & table["error_kind"].notna()]
+    if known.empty:
+        return
+    pulls = table["place"].value_counts()
+    times = known.groupby(["place", "error_kind"], observed=True).size().sort_values(kind="stable")
+    for place, kind, count in times[::-1].head(_NAMED).reset_index(name="times").itertuples(index=False):
+        cause, many = cause_of(str(kind)), plural(int(pulls[place]), "pull")
+        yield (
+            "failures",
+            f"{named(place)} failed in {count} of {many} [{kind}]: {cause.means}; to repair it: {cause.cure}",
+        )
 
 
 def _balance(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
@@ -104,7 +120,8 @@ def _load(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
     load = table["other_cpu"].dropna()
     busy = int((load > _BUSY).sum())
     if busy and busy > _OFTEN * len(load):
-        text = f"other programs used over {_BUSY:.0%} of the machine's CPU in {busy} of {len(load)} pulls"
+        pulls = plural(len(load), "pull")
+        text = f"other programs used over {_BUSY:.0%} of the machine's CPU in {busy} of {pulls}"
         yield "other-load", text
 
 

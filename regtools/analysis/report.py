@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Readable on a phone, in the colours of the reader's own theme; charts are as wide as a phone shows well.
 _PAGE = "color-scheme:light dark;font-family:system-ui,sans-serif;line-height:1.5"
-_BODY = "max-width:46rem;margin:1rem auto;padding:0 1rem"
+_BODY = "max-width:56rem;margin:1rem auto;padding:0 1rem;overflow-wrap:break-word"
 _IMAGE = "width:100%;max-width:640px;height:auto"
 _WIDTH = 4.4  # inches
 _PANEL = "panel"
@@ -62,6 +62,7 @@ def report(comparison: Comparison, pulls: pd.DataFrame, machine: Iterable[tuple[
         pulls: the same table, for the charts.
         machine: what is known of the machine and the links, from :func:`measured_on`.
     """
+    facts = [*_facts(comparison), *machine, ("report", f"regtools {__version__}")]
     parts = [
         f'<!DOCTYPE html><html lang="en" style="{_PAGE}"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -70,9 +71,7 @@ def report(comparison: Comparison, pulls: pd.DataFrame, machine: Iterable[tuple[
         comparison._repr_html_(),
         *_charts(pulls),
         "<h2>Method</h2>",
-        html_table(
-            [*_facts(comparison), *machine, ("report", f"regtools {__version__}")], heading=False, named=True
-        ),
+        f'<div style="overflow-x:auto">{html_table(facts, heading=False, named=True)}</div>',
         *(f"<p>{escape(text)}</p>" for text in _METHOD),
         "</body></html>\n",
     ]

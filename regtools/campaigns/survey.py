@@ -189,7 +189,7 @@ class Bench:
         having = [each for each in self.tried if each.has_image]
         if len(self.digests) == 1:
             alone = "The one source that has it delivers" if len(having) == 1 else "All that have it deliver"
-            yield f"{alone} the digest {next(iter(self.digests))}."
+            yield f"{alone} the digest {_delivered(having[0].pull)}."
         elif having:
             told = "; ".join(f"{each.name} {each.pull.digest}" for each in having)
             yield f"The sources deliver different images: {told}."
@@ -231,11 +231,12 @@ class Bench:
     def __str__(self) -> str:
         wrap = partial(textwrap.wrap, width=min(terminal_width(), 100), break_on_hyphens=False)
         about = f"{self.resolution.image}, by the rules of podman {self.resolution.conf.podman}"
+        order = [line for text in _order(self) for line in wrap(visible(text))]
         lines = [
             *wrap(visible(_verdict(self))),
             "",
-            *(line for text in _order(self) for line in wrap(visible(text))),
-            "",
+            *order,
+            *([""] if order else []),
             *wrap(visible(f"{about}:")),
             *_fitting(_table(self), min(terminal_width(), 100)),
             "",
@@ -257,7 +258,7 @@ def _failed(found: Bench) -> Iterator[str]:
     for at, each in enumerate(found.tried, 1):
         if each.failure is not None:
             yield f"{at}. {each.failure.message} [{each.failure.kind}]"
-            yield f"   cure: {dict(explained([each.failure], ok=found.ok))['cure']}"
+            yield f"   cure: {dict(explained([each.failure], ok=not found.nowhere))['cure']}"
 
 
 def bench(
@@ -308,7 +309,13 @@ _CLEAR = 0.9  # of the time as configured; one pull of each shows no smaller gai
 
 
 def _verdict(found: Bench) -> str:
-    """Return the answer in one sentence, with both numbers where there are two."""
+    """Return the answer in one sentence, and a second one where it compares different images."""
+    differ = " But the sources deliver different images." if len(found.digests) > 1 else ""
+    return f"{_fastest(found)}{differ}"
+
+
+def _fastest(found: Bench) -> str:
+    """Return what podman gets and what would be faster, with both numbers where there are two."""
     podman, chosen, served = f"podman {found.resolution.conf.release.name}", found.chosen, found.served
     if chosen is None:
         if found.nowhere:
@@ -317,9 +324,12 @@ def _verdict(found: Bench) -> str:
     if served is None:
         return f"{podman} would choose {chosen.name} today, and the pull would fail at its layers."
     now, (best, *others) = found.expected_s, found.fastest
-    if not others:
-        return f"{best.name} delivers in {seconds(now)}, and no other source does."
     both = f"{seconds(best.pull.total_s)} against {seconds(now)} as configured"
+    if len(found.tried) == 1:
+        return f"{best.name} delivers in {seconds(now)}; it is the only source."
+    if not others:
+        asked = both if served is not found.tried[0] else seconds(now)
+        return f"Only {best.name} delivers: {asked}."
     if best.pull.total_s >= _CLEAR * now:
         other = next(each for each in found.fastest if each is not served)
         return (
@@ -332,10 +342,11 @@ def _verdict(found: Bench) -> str:
 def _order(found: Bench) -> Iterator[str]:
     """Yield the order of the sources that deliver, and what its one pull of each is worth."""
     mirrors = [each for each in found.fastest if each.source.kind == "mirror"]
-    if found.fastest:
-        told = ", ".join(f"{each.name} ({seconds(each.pull.total_s)})" for each in mirrors or found.fastest)
-        yield f"Fastest{' order of [[registry.mirror]]' if mirrors else ''}: {told}."
     if len(found.fastest) > 1:
+        several = len(mirrors) > 1
+        listed = mirrors if several else found.fastest
+        told = ", ".join(f"{each.name} ({seconds(each.pull.total_s)})" for each in listed)
+        yield f"Fastest{' order of [[registry.mirror]]' if several else ' first'}: {told}."
         yield (
             "The caches were as they were: a mirror that had to fetch the image first is faster next time. "
             "One pull of each ranks little: --rounds 10 --journal FILE gives a verdict."
@@ -384,17 +395,28 @@ def _facts(found: Bench) -> Iterator[str]:
     if not release.blobs_move_on:
         yield "It moves on to another source only before or at the manifest, never at a layer."
     yield from found.agreement()
-    for each in found.dead:
-        if each.source.kind == "mirror" and each.failure is not None:
-            yield _cost(each, each.failure.kind)
+    which = ""
+    for each in found.tried:
+        if each.source.kind == "mirror" and each.failure is not None and not each.source.blocked:
+            yield _cost(each, each.failure.kind, which)
+        if each is (served or chosen):
+            which = " that no source before it serves"
 
 
-def _cost(each: Tried, kind: str) -> str:
-    """Return what a mirror that does not deliver costs, and what to do."""
+def _cost(each: Tried, kind: str, which: str) -> str:
+    """Return what a mirror that does not deliver costs on the pulls that ask it, and what to do."""
     time = seconds(each.pull.total_s)
     if kind == "http-404":
-        return f"{each.name} does not have this image, and asking it costs {time} on every pull of it."
+        return f"{each.name} does not have this image, and asking it costs {time} on every pull of it{which}."
     silent = (
         "; podman has no such limit and waits for minutes where nothing answers" if kind == "timeout" else ""
     )
-    return f"{each.name} costs {time} here on every pull{silent}: remove it, or repair it."
+    return f"{each.name} costs {time} here on every pull{which}{silent}: remove it, or repair it."
+
+
+def _delivered(pull: Pull) -> str:
+    """Return the digest that arrived; where one was asked for, that one first, which may be an index's."""
+    asked, own = pull.asked_digest, pull.digest or ""
+    if asked is None:
+        return own
+    return f"that was asked for, {asked}{'' if asked == own else f'; this platform gets {own}'}"

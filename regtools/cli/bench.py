@@ -91,7 +91,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--per-minute", type=rate, metavar="N", help="pulls a minute that start at a source (120)")
     add("--patience", type=time, metavar="S", help="seconds to wait for a host that has gone (60)")
     parser.epilog = ending(
-        "0 podman would get every image, 1 it would not, or the run is not done, 2 wrong usage.",
+        "0 podman would get every image (with --rounds: every pull was done), 1 not so, 2 wrong usage.",
         "regtools bench quay.io/team/app",
         "regtools bench quay.io/team/app --rounds 10 --journal pulls.jsonl",
         note="Without --rounds every source is asked once for the whole image; with --journal that is "

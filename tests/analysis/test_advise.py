@@ -165,6 +165,34 @@ def test_no_mirror_faster_than_none_is_said(hub: float) -> None:
     assert re.search(rf"{hub:.0f}\.?\d* s a pull without mirrors against 2\.\d+ s with the best order", told)
 
 
+@pytest.mark.parametrize(("fast", "hub"), [(3.0, 1.0), (1.0, 3.0)])
+def test_an_only_mirror_is_compared_with_none(fast: float, hub: float) -> None:
+    alone = '[[registry]]\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "fast.example"\n'
+    conf = rt.RegistriesConf.from_toml(alone)
+    text = rt.advise(measured({"fast": fast, "hub": hub}, noise=0.05), conf)
+    assert not changes(text)
+    told = unfolded(text)
+    if hub < fast:
+        assert re.match(
+            r"No mirror of docker\.io is faster than none: [\d.]+ s a pull without mirrors against [\d.]+ s with "
+            r"its only one\. No change: ",
+            told,
+        )
+    else:
+        assert "faster than none" not in told
+    assert re.search(r"No change: docker\.io: fast is its only mirror, expected [\d.]+ s a pull\.", told)
+    assert re.search(r"- fast: [\d.]+ s on average.* - hub: [\d.]+ s on average", told)
+
+
+def test_an_only_mirror_without_its_registry_is_compared_with_nothing() -> None:
+    conf = rt.RegistriesConf.from_toml(
+        '[[registry]]\nlocation = "docker.io"\nmirror = [{location = "fast.example"}]\n'
+    )
+    with pytest.raises(rt.RegtoolsError) as caught:
+        rt.advise(measured({"fast": 1.0}), conf)
+    assert "fewer than two of its sources were measured" in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -97,6 +97,21 @@ def test_a_waterfall_marks_where_http_follows_https_and_where_a_source_follows()
     assert marks["source 2"] == pytest.approx(1.6)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("kind", ["manifest", "config", "blob"])
+def test_a_waterfall_takes_no_redirect_for_what_it_leads_to(kind: str, status: int) -> None:
+    about = {"kind": kind, "layer": 0 if kind == "blob" else None}
+    there = replace(REQUEST, **about, status=status, bytes=640, samples=(), digest_ok=None, total_s=1.0)
+    blob = replace(REUSED, **about, hop=1, t0_s=1.0, worker=0)
+    ax = rt.charts.waterfall(pull(requests=(there, blob)))
+    inside = sorted(
+        (text.get_position()[0], text.get_text())
+        for text in ax.texts
+        if text.get_ha() == "center" and not text.get_gid()
+    )
+    assert [text for _, text in inside] == ["redirect", "layer 0, 1.00 MB" if kind == "blob" else kind]
+
+
 def beside_bars(ax: Any) -> list[str]:
     return [text.get_text() for text in ax.texts if text.get_gid() == "part"]
 

@@ -17,6 +17,7 @@ import pytest
 import regtools as rt
 from regtools.analysis.measurements import read_measurements
 from regtools.campaigns.journal import write_parquet
+from regtools.pull.failures import FAILURES
 from regtools.pull.records import frames
 from tests.analysis.test_charts import REQUEST, pull
 from tests.support.synthetic import campaign
@@ -160,6 +161,7 @@ def test_the_share_of_being_fastest_comes_with_its_uncertainty() -> None:
         ("not-shuffled", lambda table: table.assign(order=table["place"].map({"a": 1, "b": 2}))),
         ("other-load", lambda table: table.assign(other_cpu=0.6)),
         ("client-limit", lambda table: table.assign(client_cpu=0.95)),
+        ("failures", lambda table: table.assign(ok=table["place"] != "b", error_kind=np.where(table["place"] == "b", "connect", None))),
         ("digests-differ", lambda table: table.assign(digest=table["place"].map({"a": "sha256:0", "b": "sha256:1"}))),
         ("client-differs", lambda table: table.assign(client_version=np.where(table["round"] > 5, "1", "2"))),
     ],
@@ -175,6 +177,18 @@ def test_what_stands_against_a_verdict_is_said(code: str, change: Any) -> None:
     if code in ("few-rounds", "no-rounds"):
         assert not found.pairs()["differs"].any()
         assert all(verdict.startswith("no verdict on ") for verdict in found.verdicts)
+
+
+def test_why_a_place_failed_is_told_with_the_cure_the_most_frequent_kind_first() -> None:
+    table = campaign({"a": 1.0, "b": 2.0, "c": 1.0}, rounds=10)
+    kinds = np.where(table["place"] == "c", np.where(table["round"] > 3, "http-429", "timeout"), None)
+    found = rt.compare(table.assign(ok=table["place"] != "c", error_kind=kinds))
+    told = [text for text in found.warnings if " failed in " in text]
+    assert [text.partition(":")[0] for text in told] == [
+        "c failed in 7 of 10 pulls [http-429]",
+        "c failed in 3 of 10 pulls [timeout]",
+    ]
+    assert f"{FAILURES['http-429'].means}; to repair it: {FAILURES['http-429'].cure}" in told[0]
 
 
 def test_a_winner_that_depends_on_the_image_is_no_winner() -> None:

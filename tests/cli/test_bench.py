@@ -10,11 +10,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from regtools import read_journal
+from regtools.campaigns.survey import bench
+from regtools.pull.manifests import host_platform
+from regtools.registries.conf import RegistriesConf
 from regtools.testbed import Link, Testbed
 from tests.support import images
 from tests.support.command import regtools
@@ -61,7 +65,9 @@ def test_every_source_has_a_row_and_the_fastest_is_named(bed: Testbed, conf: str
 def test_an_image_that_is_nowhere_is_status_1(bed: Testbed, conf: str) -> None:
     done = run("origin.test/nothing:1", "--conf", conf)
     assert done.returncode == 1
-    assert done.stdout.startswith("No source has this image: check name and tag.\n")
+    assert done.stdout.startswith(
+        "No source has this image: check name and tag.\n\norigin.test/nothing:1, by"
+    )
     assert " ".join(done.stdout.split()).count("http-404 - - ") == 3
     assert "costs" not in done.stdout
     assert "remove" not in done.stdout
@@ -76,8 +82,73 @@ def test_a_dead_mirror_costs_and_should_be_removed(bed: Testbed, tmp_path: Path)
     )
     done = run("origin.test/small", "--conf", str(path))
     said = " ".join(done.stdout.split())
-    assert said.startswith(f"{origin} delivers in ")
+    assert re.match(
+        rf"Only {origin} delivers: [\d.]+ ms against [\d.]+ ms as configured\. origin.test/small,", said
+    )
     assert re.search(r"dead costs [\d.]+ ms here on every pull: remove it, or repair it\.", said)
+
+
+def look(origin: Server, *mirrors: str, name: str = "small") -> str:
+    """What a look says of an image at the origin and at mirrors, podman 5's way, without line ends."""
+    entry = f'[[registry]]\nprefix = "origin.test"\nlocation = "{origin.host}"\ninsecure = true\n'
+    tables = (f'[[registry.mirror]]\nlocation = "{each}"\ninsecure = true\n' for each in mirrors)
+    conf = RegistriesConf.from_toml(entry + "".join(tables), podman="5")
+    return " ".join(str(bench(f"origin.test/{name}", conf)).split())
+
+
+def test_a_mirror_that_is_not_reached_costs_only_the_pulls_that_reach_it() -> None:
+    made = images.image(40_000, seed=21)
+    with Server() as origin, Server() as good, Server() as without:
+        for each in (origin, good):
+            each.script.put("small", "latest", made)
+        said = look(origin, without.host, good.host, "127.0.0.1:1")
+        alone = look(origin)
+        first = look(origin, "127.0.0.1:1")
+    assert re.search(rf"{without.host} does not have .* costs [\d.]+ ms on every pull of it\. 127", said)
+    assert re.search(
+        r"127\.0\.0\.1:1 costs [\d.]+ ms here on every pull that no source before it serves: rem", said
+    )
+    assert re.match(rf"{origin.host} delivers in [\d.]+ ms; it is the only source\. origin\.test", alone)
+    assert re.search(r"127\.0\.0\.1:1 costs [\d.]+ ms here on every pull: remove it, or repair it\.", first)
+
+
+def test_the_verdict_says_that_the_images_differ() -> None:
+    with Server() as origin, Server() as mirror:
+        for seed, each in enumerate((origin, mirror)):
+            each.script.put("small", "latest", images.image(40_000, seed=seed))
+        said = look(origin, mirror.host)
+    verdict, _, rest = said.partition(" Fastest first: ")
+    assert verdict.endswith(" ms as configured. But the sources deliver different images.") or re.search(
+        r"^The current order is as fast as any: .* But the sources deliver different images\.$", verdict
+    )
+    assert "The sources deliver different images: " in rest
+
+
+def test_a_digest_that_was_asked_for_is_told_before_the_platforms() -> None:
+    made, other = images.image(40_000, seed=1), images.image(20_000, seed=2, architecture="arm64")
+    machine = {"os": "linux", "architecture": host_platform().architecture}
+    index = images.index((made, machine), (other, {"os": "linux", "architecture": "riscv64"}))
+    with Server() as origin:
+        for member in (made, other):
+            origin.script.put("small", member.digest, member)
+        whole = replace(made, manifest=index, media_type=images.OCI_INDEX)
+        origin.script.put("small", "latest", whole)
+        of_index = look(origin, name=f"small@{whole.digest}")
+        of_image = look(origin, name=f"small@{made.digest}")
+    assert (
+        f"delivers the digest that was asked for, {whole.digest}; this platform gets {made.digest}."
+        in of_index
+    )
+    assert f"delivers the digest that was asked for, {made.digest}. " in f"{of_image} "
+
+
+def test_a_source_is_not_said_to_work_where_another_one_does_not() -> None:
+    with Server() as origin:
+        said = look(origin, "127.0.0.1:1")
+        alone = look(origin)
+    assert "cure: check name and tag; a mirror may lack it" in said
+    assert "the sources themselves work" not in said
+    assert "cure: check name and tag; the sources themselves work" in alone
 
 
 def test_a_name_that_is_too_long_for_the_screen_is_cut_in_the_table(tmp_path: Path) -> None:

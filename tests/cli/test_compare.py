@@ -138,6 +138,7 @@ def test_the_report_is_one_file_that_needs_nothing_else(journal: Path, tmp_path:
     ):
         assert words.replace("'", "&#x27;") in text
     assert str(journal) not in text
+    assert text.count("<table") == len(re.findall(r'<div style="overflow-x:auto[^>]*><table', text)) == 2
 
 
 def test_a_report_of_a_bare_table_leaves_out_what_it_cannot_draw(table: Path, tmp_path: Path) -> None:

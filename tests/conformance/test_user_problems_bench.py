@@ -65,7 +65,7 @@ FACTS: dict[str, list[tuple[str, ...]]] = {
         (r"All that have it deliver the digest sha256:[0-9a-f]{64}\.",),
         (
             r"Fastest order of \[\[registry\.mirror\]\]: {mirror-b.test} \([\d.]+ m?s\), {mirror-a.test} ",
-            r"{mirror-c.test} costs [\d.]+ m?s here on every pull: remove it, or repair it",
+            r"{mirror-c.test} costs [\d.]+ m?s here on every pull that no source before it serves: remove it, or",
         ),
     ],
 }

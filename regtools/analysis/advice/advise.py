@@ -98,9 +98,10 @@ def _slower(judged: Mapping[str, Case], orders: Mapping[str, list[int]], seed: i
     for prefix, case in judged.items():
         if times := without_mirrors(case, orders[prefix], seed=seed):
             alone, mirrored = times
+            way = "the best order" if len(orders[prefix]) > 1 else "its only one"
             yield (
                 f"No mirror of {prefix} is faster than none: {alone:.3g} s a pull without mirrors against "
-                f"{mirrored:.3g} s with the best order."
+                f"{mirrored:.3g} s with {way}."
             )
 
 

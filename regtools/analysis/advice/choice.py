@@ -63,7 +63,8 @@ def decide(cases: Sequence[Case], order: Sequence[int], lines: Iterable[str], *,
     alone = len(cases) == 1
     if now == then:
         which = f"the best of all: {names}" if alone else "the best for all"
-        raise NoChoice(f"the current order is {which}, expected {before_s:.3g} s a pull")
+        kept = f"the current order is {which}" if len(order) > 1 else f"{names} is its only mirror"
+        raise NoChoice(f"{kept}, expected {before_s:.3g} s a pull")
     drawn = [gains(case.measured, now, then, seed=seed + number) for number, case in enumerate(cases)]
     low, high = interval(np.mean(drawn, axis=0), len(order))
     if low <= 0:

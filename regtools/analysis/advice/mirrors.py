@@ -223,6 +223,8 @@ def _case(found: Evidence, routes: list[_Route]) -> Case:
     primaries = {route.primary for route in routes}
     if len(primaries) == 1 and not primaries & {None, *places.values()}:
         places[PRIMARY] = str(primaries.pop())
+    if len(places) < 2:
+        raise NoChoice("fewer than two of its sources were measured, so there is nothing to compare")
     images = tuple(route.image for route in routes)
     table = found.table
     part = table[table["image"].isin(images) & table["place"].isin(places.values())]
@@ -260,6 +262,4 @@ def _mirrors(entry: Registry, routes: list[_Route]) -> dict[int, str]:
         places[index] = str(known.pop())
     if len(set(places.values())) < len(places):
         raise NoChoice("two of its mirrors are the same place")
-    if len(places) < 2:
-        raise NoChoice("fewer than two mirrors are contacted, so there is no order to choose")
     return places

@@ -32,7 +32,7 @@ def waterfall(pull: Pull, ax: Axes | None = None) -> Axes:
 
     A cross ends a request that failed; a dotted line marks where a further source was asked, and where the
     same source was asked over HTTP because HTTPS had failed. Each phase is named above a bar of it; a phase
-    too short to see is not named.
+    too short to see is not named. An answer that only names another address is a bar of its own, "redirect".
     """
     lanes = {worker: at for at, worker in enumerate(sorted({each.worker for each in pull.requests}))}
     ax = ax if ax is not None else style.axes(1.7 + 0.55 * max(2, len(lanes)))
@@ -88,7 +88,7 @@ def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -
     if request.error_kind is not None:
         ax.plot(start + length, lane, markersize=7, markeredgewidth=2, **style.CROSS)
         return parts
-    text = request.kind if request.layer is None else f"layer {request.layer}, {size(request.bytes)}"
+    text = _answer(request)
     if len(text) <= style.points_wide(ax) * length / longest / 4.2:  # letters of the small font
         centred: dict[str, Any] = {"ha": "center", "va": "center"}
         ax.text(
@@ -101,6 +101,13 @@ def _bar(ax: Axes, request: Request, lane: int, factor: float, longest: float) -
             **centred,
         )
     return parts
+
+
+def _answer(request: Request) -> str:
+    """Return what a request brought: a document, a layer with its size, or only the address to ask next."""
+    if request.status is not None and 300 <= request.status < 400:
+        return "redirect"
+    return request.kind if request.layer is None else f"layer {request.layer}, {size(request.bytes)}"
 
 
 # -- the rate inside a blob ------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ class Dialer:
     """Opens the connection of one request, if libcurl needs a new one.
 
     Attributes:
-        looked_up_s: seconds that the look-up took: 0 for an address, None without a look-up or an answer.
+        looked_up_s: seconds that the look-up took: 0 for an address, None without a look-up, or if no answer
+            came in time.
         attempts: the addresses that were tried.
         fault: error kind and message if there is no connection.
         failed: an exception that nothing foresees, or None.
@@ -195,13 +196,15 @@ class Dialer:
                 if attempt.outcome:
                     del trying[family]
         self._give_up(trying, errno.ETIMEDOUT)
-        tried = in_words(self.row or "") if self.attempts else "no time was left"
         if self._cancelled():
             self.fault = "cancelled", "the pull was stopped"
+        elif not self.attempts:  # the look-up took all the time, so no address was tried
+            self.looked_up_s = None
+            self.fault = "dns", f"its name was resolved too late to connect within {self._limit_s:g} s"
         elif any(each.outcome == "timeout" for each in self.attempts):
-            self.fault = "timeout", f"no connection within {self._limit_s:g} s: {tried}"
+            self.fault = "timeout", f"no connection within {self._limit_s:g} s: {in_words(self.row or '')}"
         else:
-            self.fault = "connect", f"it cannot be reached: {tried}"
+            self.fault = "connect", f"it cannot be reached: {in_words(self.row or '')}"
         return None
 
     def _attempt(self, addresses: list[Any]) -> Attempt:
