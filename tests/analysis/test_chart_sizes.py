@@ -26,6 +26,7 @@ import regtools as rt
 from regtools.analysis.charts import style
 from tests.analysis.test_more_charts import CHARTS, campaign
 from tests.analysis.test_resolution_chart import CONF, DIGEST
+from tests.conftest import LONG
 
 MOST = 60_000
 CHAPTERS = Path(__file__).parents[2] / "notebooks"
@@ -48,7 +49,7 @@ KINDS: dict[str, Callable[[], Figure]] = {
         rt.charts.resolution(CONF.resolve(f"docker.io/library/nginx@{DIGEST}"))
     ),
     **{f"{count} panels of {chart.__name__}": partial(panels, count, chart)
-       for chart in (rt.charts.ecdf, rt.charts.slopes) for count in (4, 6, 9)},
+       for chart in (rt.charts.ecdf, rt.charts.slopes) for count in ((4, 6, 9) if LONG else (9,))},
 }  # fmt: skip
 
 

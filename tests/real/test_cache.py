@@ -123,8 +123,10 @@ def test_redis_holds_the_descriptors(running: Running) -> None:
     digests = [each.digest for each in pull.requests if each.kind in ("blob", "config") and each.digest]
     running.settled(image)
     assert len(digests) == 3
-    for digest in digests:
-        assert running.cache.redis("EXISTS", f"blobs::{digest}") == "1\n"
+    for digest in digests:  # a descriptor follows its blob
+        await_true(
+            lambda key=f"blobs::{digest}": running.cache.redis("EXISTS", key) == "1\n", "it is in Redis"
+        )
     layer = next(each for each in pull.requests if each.kind == "blob" and each.bytes == 200_000)
     assert running.cache.redis("HGET", f"blobs::{layer.digest}", "size") == "200000\n"
     kept = running.cache.redis("CONFIG", "GET", "maxmemory*").split()
