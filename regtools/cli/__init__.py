@@ -6,6 +6,7 @@ imported, and only its parser is built: starting up is a good part of what a sho
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -71,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 1 where the answer is "no"; 2 for wrong usage; 70 for a fault of regtools itself, whose traceback
         is printed where ``REGTOOLS_TRACEBACK=1``; 130 after Ctrl-C. A closed pipe ends quietly with 0.
     """
+    if argv is None:
+        gc.disable()  # what the imports make stays, and looking for garbage in it takes time
     try:
         return _report(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:
@@ -78,6 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:  # also during the imports, which therefore happen inside
         return 130
+    finally:
+        if argv is None:
+            gc.freeze()  # the process ends, and its memory with it
 
 
 def _report(arguments: list[str]) -> int:
@@ -160,6 +166,7 @@ def _run(arguments: list[str]) -> int:
         options = parser.parse_args(arguments[1:])
     except SystemExit as stop:  # argparse has printed what is wrong, or the help
         return int(stop.code or OK)
+    gc.enable()  # the imports are over
     status: int = module.run(options)
     return status
 

@@ -37,8 +37,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _REPEATABLE = (408, 429)
 # The codes in the error body of a 4xx with which podman 6.1.1 asks the next source for a blob.
 _LEADS_ON = ("BLOB_UNKNOWN", "TOOMANYREQUESTS")
-_TITLE = re.compile(rb"<title[^>]*+>([^<]++)", re.IGNORECASE)
-_RANGE = re.compile(r"bytes ([0-9]++)-[0-9]++/(?:[0-9]++|\*)")
+_TITLE = rb"(?i)<title[^>]*+>([^<]++)"
+_RANGE = r"bytes ([0-9]++)-[0-9]++/(?:[0-9]++|\*)"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -182,7 +182,7 @@ def _gate(wanted: Wanted, body: Body, offset: int) -> Begin:
 
 def _resumes(status: int | None, headers: Mapping[str, str], offset: int) -> bool:
     """Return whether an answer goes on at ``offset``."""
-    match = _RANGE.fullmatch(headers.get("content-range", ""))
+    match = re.fullmatch(_RANGE, headers.get("content-range", ""))
     return bool(offset) and status == 206 and match is not None and read_whole(match[1]) == offset
 
 
@@ -281,7 +281,7 @@ def web_page(content_type: str, body: bytes) -> str | None:
     """Return "a web page" with its title if an answer is one, else None."""
     if not content_type.lower().startswith("text/html"):
         return None
-    title = _TITLE.search(body[:4096])
+    title = re.search(_TITLE, body[:4096])
     named = " ".join(title[1].decode("utf-8", "replace").split()) if title else ""
     return f'a web page ("{clipped(named, 80)}")' if named else "a web page (text/html)"
 

@@ -23,8 +23,8 @@ _EARLY_S = 5.0  # a token is renewed that long before its end, because the reque
 
 # Possessive repeats: a header, however odd, is read in one pass.
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_SCHEME = re.compile(rf"[\s,]*+({_TOKEN})(?=[\s,]|$)")
-_PARAMETER = re.compile(rf'[\s,]*+({_TOKEN})\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|({_TOKEN}))')
+_SCHEME = rf"[\s,]*+({_TOKEN})(?=[\s,]|$)"
+_PARAMETER = rf'[\s,]*+({_TOKEN})\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|({_TOKEN}))'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,12 @@ def parse_challenges(header: str) -> list[Challenge]:
     ('bearer', 'registry.example')
     """
     found: list[Challenge] = []
+    a_scheme, a_parameter = re.compile(_SCHEME), re.compile(_PARAMETER)  # here: most pulls meet no challenge
     at = 0
-    while scheme := _SCHEME.match(header, at):
+    while scheme := a_scheme.match(header, at):
         parameters: dict[str, str] = {}
         at = scheme.end()
-        while pair := _PARAMETER.match(header, at):
+        while pair := a_parameter.match(header, at):
             quoted, plain = pair.group(2), pair.group(3)
             parameters[pair.group(1).lower()] = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
             at = pair.end()

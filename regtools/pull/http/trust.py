@@ -25,7 +25,7 @@ from .values import Address, Secret, is_local, pull_error, read_ip, read_url, re
 
 _NAMES = ("http_proxy", "https_proxy", "all_proxy")
 _SCHEMES = ("http", "https", "socks5", "socks5h")
-_PARTS = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?(?:(.*)@)?([^@]*)", re.DOTALL)
+_PARTS = r"(?s)(?:([A-Za-z][A-Za-z0-9+.-]*)://)?(?:(.*)@)?([^@]*)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def proxy_secrets(environ: Mapping[str, str]) -> Iterator[Secret]:
     messages then quote a part of it.
     """
     for value in filter(None, (environ.get(each) for name in _NAMES for each in (name.upper(), name))):
-        if pair := _PARTS.fullmatch(value)[2]:  # type: ignore[index]
+        if pair := re.fullmatch(_PARTS, value)[2]:  # type: ignore[index]
             user, _, password = pair.partition(":")
             plain = f"{unquote(user)}:{unquote(password)}".encode("utf-8", "surrogateescape")
             yield Secret(b2a_base64(plain, newline=False).decode())
@@ -83,7 +83,7 @@ def proxy_secrets(environ: Mapping[str, str]) -> Iterator[Secret]:
 
 def _read(text: Secret, name: str) -> Proxy:
     """Read a variable; its text is in no message, because any part of it may be the password."""
-    scheme, pair, host = (Secret(part or "") for part in _PARTS.fullmatch(text.reveal()).groups())  # type: ignore[union-attr]
+    scheme, pair, host = (Secret(part or "") for part in re.fullmatch(_PARTS, text.reveal()).groups())  # type: ignore[union-attr]
     problem = "it is not an address of a host and a port"
     if scheme and scheme.reveal().lower() not in _SCHEMES:
         problem = "its scheme is not http, https or socks5"
