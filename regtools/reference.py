@@ -52,6 +52,10 @@ _GRAMMAR = re.compile(
 GRAMMAR = _GRAMMAR.fullmatch
 """Match a whole reference; groups ``name domain path suffix tag digest``. Checks no length, no digest."""
 _HOST = re.compile(_DOMAIN).fullmatch
+_PAGE = (  # compiled when a name is wrong
+    rf"(?:https?://)?(?:hub\.docker\.com/(?:r/(?P<hub>{_COMPONENT}/{_COMPONENT})|_/(?P<official>{_COMPONENT}))"
+    rf"|quay\.io/repository/(?P<quay>{_COMPONENT}(?:/{_COMPONENT})++))(?:/?|[/?#].*+)"
+)
 _HEX_ID = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
@@ -342,10 +346,17 @@ def _no_reference(text: str) -> RegtoolsError:
 
 def _advice(text: str) -> str | None:
     """Return what to change in a name that is not one."""
+    if page := re.fullmatch(_PAGE, text):
+        domain, path = (
+            ("quay.io", page["quay"]) if page["quay"] else (HUB, page["hub"] or f"library/{page['official']}")
+        )
+        return f"this is the address of a web page; the image is {domain}/{path}"
     if "://" in text:
         return f"leave out {text.partition('://')[0]}:// (image names have no scheme)"
     if text != text.strip():
         return "remove the blanks around it"
+    if any(map(str.isspace, text)):
+        return "write the name alone: it has no blanks"
     if "[" in text:
         return "image names cannot contain IPv6 addresses; use a host name"
     if not text.isascii():
@@ -358,6 +369,8 @@ def _advice(text: str) -> str | None:
         return "every part between slashes needs at least one letter or digit"
     if not repository:
         return "the name before the colon is missing"
+    if last.endswith(":"):
+        return "write a tag after the colon, or leave the colon out"
     return "the form is [HOST[:PORT]/]PATH[:TAG][@DIGEST]"
 
 

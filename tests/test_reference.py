@@ -280,3 +280,23 @@ def test_a_place_without_a_line_has_no_column() -> None:
     for parts in (("a.conf", None, 1), ("a.conf", 0), ("a.conf", 1, 0)):
         with pytest.raises(ValueError, match="no place"):
             Place(*parts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("https://hub.docker.com/_/nginx", "the image is docker.io/library/nginx"),
+        ("hub.docker.com/_/nginx/tags", "the image is docker.io/library/nginx"),
+        ("https://hub.docker.com/r/grafana/grafana/tags?page=1", "the image is docker.io/grafana/grafana"),
+        ("https://quay.io/repository/podman/hello?tab=tags", "the image is quay.io/podman/hello"),
+        ("https://quay.io/podman/hello", "leave out https://"),
+        ("docker pull nginx", "it has no blanks"),
+        ("nginx latest", "it has no blanks"),
+        ("nginx:", "write a tag after the colon"),
+    ],
+)
+def test_what_people_copy_in_place_of_a_name_is_answered(typed: str, hint: str) -> None:
+    with pytest.raises(RegtoolsError) as caught:
+        PullName.parse(typed)
+    assert caught.value.kind == "invalid-reference"
+    assert hint in str(caught.value.hint)

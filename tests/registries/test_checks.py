@@ -757,3 +757,35 @@ def test_another_program_s_key_may_hold_anything_and_stand_in_a_file_without_hea
 ) -> None:
     codes = [finding.code for finding in check(f"{key} = {value}\n{rest}", "6").findings]
     assert "foreign-table" in codes, codes
+
+
+def test_the_entry_of_a_hosts_toml_is_that_of_docker_hub_with_its_insecure_mirror() -> None:
+    text = 'server = "https://registry-1.docker.io"\n[host."https://m.example:5000"]\nskip_verify = true\n'
+    _, host = check(text, "6").findings
+    assert host.fix is not None
+    lines = [line for line in str(host.fix).split("\n") if line]
+    hub, mirror = 'location = "docker.io"', 'location = "m.example:5000"'
+    assert lines == ["[[registry]]", hub, "[[registry.mirror]]", mirror, "insecure = true"]
+
+
+@pytest.mark.parametrize("key", sorted(TOOLS))
+def test_a_hint_stands_alone_where_its_fix_cannot_be_proven(key: str) -> None:
+    for value in ('{ "https://m.example" = {} }', '{ a = { endpoint = ["m.example"] } }'):
+        for finding in check(f"{key} = {value}\n", "6").findings:
+            assert not str(finding.hint).endswith((" as", ":")), finding
+
+
+@pytest.mark.parametrize("mark", ["{% if x %}", "{{ x }}", "<%= @x %>"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "{}\n",
+        "insecure = {}\n",
+        "unqualified-search-registries = [{}]\n",
+        "[[registry]]\n{}\n",
+        "{# file #}\n{}\n",
+    ],
+)
+def test_a_template_is_called_one(mark: str, where: str) -> None:
+    first = check(where.replace("{}", mark), "6").findings[0]
+    assert first.message == "this is part of a template, and not yet TOML"

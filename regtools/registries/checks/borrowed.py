@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from regtools.reference import HUB, HUB_HOST
+
 from ..convert import docker_mirror
 from ..entries import Mirror, Registry
 from ..reading.schema import Path, Table, fold_key
@@ -57,18 +59,25 @@ def foreign(sheet: Sheet, path: Path, value: Any) -> Finding:
     if any(name == "*" for name, _ in _mirrors(value)):
         hint = "podman has no mirror for everything: write one [[registry]] for each registry"
     elif fix is not None:
-        hint = f"{hint}; the same is written here as"
+        hint = f"{hint}; in registries.conf, a [[registry]] with a [[registry.mirror]] says the same"
     return sheet.finding("foreign-table", message, path, at_key=True, hint=hint, fix=fix)
 
 
 def _converted(sheet: Sheet, top: str, value: Any) -> Fix | None:
     """Write the mirrors of another program's table as entries, in its place."""
-    places = {name: urls for name, urls in _mirrors(value) if name != "*"}
+    places, unsafe = {name: urls for name, urls in _mirrors(value) if name != "*"}, list[str]()
     if top == "host" and isinstance(value, dict):
-        places = {str(sheet.value(("server",)) or "").partition("://")[2]: list(value)}
+        server = str(sheet.value(("server",)) or "").partition("://")[2].rstrip("/")
+        places = {HUB if server == HUB_HOST else server: list(value)}
+        skipped = (
+            url
+            for url, table in value.items()
+            if isinstance(table, dict) and table.get("skip_verify") is True
+        )
+        unsafe = [url.partition("://")[2].partition("/")[0] for url in skipped]
     entries, notes = [], list[str]()
     for name, urls in places.items():
-        found = [docker_mirror(url, (), notes) for url in urls]
+        found = [docker_mirror(url, unsafe, notes) for url in urls]
         mirrors = (Mirror(*each) for each in found if each and each[0].removeprefix("registry-1.") != name)
         entries.append(Registry("", name, mirrors=tuple(mirrors)))
     edits = [sheet.edit(start, end, "") for start, end in _tables(sheet, top)]

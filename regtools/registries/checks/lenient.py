@@ -27,6 +27,7 @@ from .rules import rule
 _COMMA_AFTER = re.compile(r"\s*,[ \t]*")
 _COMMA_BEFORE = re.compile(r",\s*$")
 _UNSET = frozenset({"location-and-prefix-unset", "location-unset", "mirror-location-unset"})
+_JSON = re.compile(r"\s*+\{(?![{%#])")  # {{, {% and {# begin a template
 _MOST_FAULTS = 20
 
 
@@ -104,7 +105,7 @@ class Sheet:
         if error := bom_error(self.text, notes, self.release, self.file):
             text = "the same text, saved as UTF-8 without a byte-order mark"
             self.faults.append((error, self.fix(text, Edit(self.file, 0, 0, ""))))
-        self.foreign = self.text.lstrip()[:1] == "{" or is_yaml(self.text)
+        self.foreign = _JSON.match(self.text) is not None or is_yaml(self.text)
         blank = self._uncover()
         if self.raw is None:
             return

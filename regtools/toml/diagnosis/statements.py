@@ -13,7 +13,18 @@ _TRUE: Final = frozenset({"true", "yes", "on", "y", "enabled"})
 _FALSE: Final = frozenset({"false", "no", "off", "n", "disabled"})
 _STARTS_STATEMENT: Final = re.compile(r"[ \t]*+(?:\[\[?[A-Za-z0-9_.\"' -]++\]|[A-Za-z0-9_.\"'-]++[ \t]*+=)")
 _QUOTED: Final = re.compile(QUOTED)
+_TEMPLATE: Final = re.compile(r"\{\{[^{}\n]*+\}\}|\{%[^%\n]*+%\}|\{#[^#\n]*+#\}|<%[^%\n]*+%>")
 _NUMBER: Final = re.compile(r"[+-]?(?:0[xob])?[0-9._]++(?:[eE][+-]?[0-9_.]*+)?")
+
+
+def template(f: Failure) -> Fault | None:
+    """``insecure = {{ insecure }}``, as Ansible, Helm and Puppet write."""
+    line = f.text.rfind("\n", 0, f.pos) + 1
+    for found in _TEMPLATE.finditer(f.text, line, f.line_end(f.pos)):
+        if found.start() <= f.pos <= found.end():
+            message = "this is part of a template, and not yet TOML"
+            return Fault("syntax", found.start(), found.end(), message, "check the file that is made from it")
+    return None
 
 
 def foreign_comment(f: Failure) -> Fault | None:
