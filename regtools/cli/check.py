@@ -2,12 +2,14 @@
 
 Without a file, all that podman would read on this machine (or the one below ``--root``) is checked, with the
 neighbours that it would not read. A named file in a directory ``*.d`` is a drop-in of the named file before
-it; every other named file is a configuration of its own. A named directory stands for the files in it.
+it; every other named file is a configuration of its own. A named directory stands for the files in it,
+and ``-`` for standard input: a file of another machine, through ssh or from a template.
 """
 
 from __future__ import annotations
 
 import os.path
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from regtools.registries import checks
 from regtools.registries.reading.document import dialect
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.reading.releases import release as rules_of
+from regtools.toml.reader import MAX_BYTES
 
 from .formats import FORMATS, SEVERITIES, repair
 from .options import configuration, misuse, named_files, release, surroundings
@@ -24,12 +27,29 @@ from .parser import ending, file
 
 # In /etc/containers these lie beside registries.conf; other programs' rules hold for them.
 NEIGHBOURS = ("containers.conf", "mounts.conf", "storage.conf")
+PIPED = "<stdin>"
+
+
+class Piped(Surroundings):
+    """A machine on which standard input is a file, too; it is read once."""
+
+    def __init__(self, uid: int | None) -> None:
+        super().__init__(uid=uid)
+        self._piped: bytes | None = None
+
+    def read(self, path: str) -> bytes:
+        """Read standard input, or a file."""
+        if path != PIPED:
+            return super().read(path)
+        if self._piped is None:
+            self._piped = sys.stdin.buffer.read(MAX_BYTES + 1)
+        return self._piped
 
 
 def configure(parser: ArgumentParser) -> None:
     """Add the options of ``check``."""
     text = "files or directories (their *.conf) to check (default: all that podman reads)"
-    drop = "a file in a directory *.d is a drop-in of the one before"
+    drop = "a file in a directory *.d is a drop-in of the one before; -: standard input"
     parser.add_argument("files", nargs="*", metavar="FILE", type=file, help=f"{text}; {drop}")
     configuration(parser)
     form = parser.add_mutually_exclusive_group()
@@ -58,6 +78,7 @@ def configure(parser: ArgumentParser) -> None:
         "regtools check my-registries.conf --diff",
         "regtools check --explain unquoted-value",
         "regtools check --root IMAGE-TREE --output-format sarif > findings.sarif",
+        "ssh HOST cat /etc/containers/registries.conf | regtools check -",
     )
 
 
@@ -69,8 +90,11 @@ def run(options: Namespace) -> int:
         return OK
     if options.files and any(named_files(options).values()):
         raise misuse("name files, or give --conf, --dropins and --aliases; not both")
+    if "-" in options.files and options.fix:
+        raise misuse("--fix writes files, and standard input is none; --diff prints the change as a patch")
+    options.files = [PIPED if name == "-" else name for name in options.files]
     podman = release(options)
-    around = Surroundings(environ=None, uid=options.uid) if options.files else surroundings(options)
+    around = Piped(uid=options.uid) if options.files else surroundings(options)
     report = repair.run(options, around, lambda machine: _look(options, podman, machine))
     if not options.diff:
         FORMATS[options.output_format](report, podman, options)
@@ -109,7 +133,8 @@ def _named(options: Namespace, podman: str, around: Surroundings) -> list[checks
     failed: list[checks.Finding] = []
     paths = {path: None for named in options.files for path in _expanded(named) or [named]}
     for path in paths:
-        dropin = os.path.dirname(os.path.abspath(path)).endswith(".d")  # noqa: PTH100, PTH120 - as it is named
+        folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - as it is named
+        dropin = folder.endswith(".d") and path != PIPED
         if not groups or not dropin:
             groups.append([])
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -182,3 +183,43 @@ def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "a.conf", "--conf", "b.conf")[0] == 2
     assert run(capsys, "--podman", "7")[0] == 2
     assert run(capsys, "--root", "/nowhere/at/all")[0] == 1
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_standard_input_is_checked_like_a_file(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = 'short-name-mode = "off"\n[[registry]]\nlocation = "a.test"\n'
+    monkeypatch.chdir(write(tmp_path, {"piped": text}))
+    status, told, _ = run(capsys, "piped", "--output-format", form)
+    piped(monkeypatch, text.encode())
+    assert status == 1
+    name = "%3Cstdin%3E" if form == "sarif" else "<stdin>"  # there it is a URI
+    same = run(capsys, "-", "--output-format", form)
+    assert (same[0], same[1].replace(name, "piped").split()) == (status, told.split())
+
+
+def test_of_standard_input_the_patch_is_printed_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    piped(monkeypatch, b"unqualified-search-registries = docker.io\n")
+    _, patch, _ = run(capsys, "-", "--diff")
+    assert '+unqualified-search-registries = ["docker.io"]\n' in patch
+    status, _, told = run(capsys, "-", "--fix")
+    assert status == 2
+    assert "--diff prints the change" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standard_input_without_end_is_too_large(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped(monkeypatch, b" " * (17 << 20))
+    status, told, _ = run(capsys, "-")
+    assert status == 1
+    assert "[too-large]" in told

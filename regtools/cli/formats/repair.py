@@ -39,6 +39,7 @@ class Drafts(Surroundings):
 
     def __init__(self, base: Surroundings) -> None:
         super().__init__(base.root, base.environ, base.uid)
+        self._base = base
         self.texts: dict[str, str] = {}
         self.found: dict[str, bytes] = {}
 
@@ -46,7 +47,7 @@ class Drafts(Surroundings):
         """Read a draft, or else the file."""
         if path in self.texts:
             return self.texts[path].encode("utf-8", "surrogateescape")
-        self.found[path] = super().read(path)
+        self.found[path] = self._base.read(path)
         return self.found[path]
 
     @property
