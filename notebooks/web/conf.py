@@ -37,8 +37,9 @@ html_favicon = "_static/icon.svg"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_copy_source = False
-html_show_sourcelink = False
+# The download button offers each page's source: of a chapter, the notebook.
+html_copy_source = html_show_sourcelink = True
+html_sourcelink_suffix = ""
 html_theme_options = {
     "show_toc_level": 2,
     "use_download_button": True,
