@@ -202,11 +202,27 @@ def test_no_secret_stands_anywhere_but_in_its_own_file(tmp_path: Path) -> None:
     assert "s3cr3t-token" not in repr(cache.settings)
 
 
-@pytest.mark.parametrize("password", ["", "two\nlines", "nul\0", "del\x7f", "next\x85line"])
+@pytest.mark.parametrize("password", ["", "two\nlines", "nul\0", "del\x7f", "next\x85line", "half\udcff"])
 def test_a_password_that_one_line_cannot_hold_is_refused(password: str) -> None:
     with pytest.raises(RegtoolsError, match="control character") as refused:
         secrets_env("me", password)
     assert not password or password not in str(refused.value)
+
+
+def test_a_login_that_is_no_text_is_in_no_error_and_nothing_that_led_to_it(tmp_path: Path) -> None:
+    word = b"pl4nted-w0rd"
+    (tmp_path / "secrets.env").write_bytes(b"REGISTRY_PROXY_PASSWORD=" + word + b"\xff\n")
+    with pytest.raises(RegtoolsError, match="the login cannot be read: it is not UTF-8") as refused:
+        read_secrets(tmp_path)
+    error: BaseException | None = refused.value
+    while error is not None:  # was: in .object of the UnicodeDecodeError below
+        trace = error.__traceback__
+        while trace is not None:
+            if Path(trace.tb_frame.f_code.co_filename) != Path(__file__):
+                assert word.decode() not in repr(trace.tb_frame.f_locals)
+            trace = trace.tb_next
+        assert word.decode() not in repr(vars(error)) + repr(error) + repr(getattr(error, "object", ""))
+        error = error.__cause__ or error.__context__
 
 
 def test_files_that_differ_are_not_overwritten_without_force(tmp_path: Path) -> None:
