@@ -68,7 +68,7 @@ def write_file(
 
 
 def read_small(path: str | os.PathLike[str]) -> bytes:
-    """Read a file of settings, which a link may have made a device without end.
+    """Read a file of settings, which may be a link to an endless device.
 
     Raises:
         OSError: it cannot be read, or has more than a megabyte.

@@ -131,8 +131,8 @@ def _numbers(column: pd.Series[Any], name: str, least: float | None = None) -> p
 def _texts(column: pd.Series[Any], name: str) -> pd.Series[str]:
     try:
         texts: pd.Series[str] = column.astype("string")
-    except (TypeError, ValueError) as error:  # bytes that are no UTF-8, from a Parquet file
-        raise bad_table(f"the column {name} holds something that is no text") from error
+    except (TypeError, ValueError) as error:  # bytes that are not UTF-8, from a Parquet file
+        raise bad_table(f"the column {name} has a cell that is not text") from error
     return texts
 
 

@@ -187,7 +187,7 @@ def read_secret(path: Path) -> str:
     """Read a file that holds a secret. An error, and what led to it, holds no part of the text.
 
     Raises:
-        OSError: it cannot be read, or is no text.
+        OSError: it cannot be read, or is not UTF-8.
     """
     content = read_small(path)
     with suppress(UnicodeDecodeError):  # which would keep the bytes

@@ -16,6 +16,7 @@ import yaml
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.cache import Cache
+from regtools.cache.engines import STATE
 from regtools.cache.files import (
     BLOCK,
     TEMPLATES,
@@ -32,6 +33,7 @@ from regtools.cache.settings import Settings, load
 from regtools.cache.status import copies, traffic
 from regtools.cache.verify import Leg, Verification
 from regtools.notebook.share import data_path
+from regtools.pull.recorder import peak_kb
 
 # The keys below the top that distribution's "Configuring a registry" documents, for what is used here.
 COMMON = {
@@ -373,3 +375,18 @@ def test_distribution_3_counts_rightly_and_is_believed() -> None:
     told = {"Requests": 7, "Hits": 4, "Misses": 3, "BytesPulled": 30, "BytesPushed": 70}
     found = traffic({"blobs": told, "manifests": told}, "", "3")
     assert (found.blobs.hits, found.blobs.misses, found.bytes_fetched, found.bytes_served) == (4, 3, 30, 70)
+
+
+def test_the_end_of_a_log_is_read_without_the_whole(tmp_path: Path) -> None:
+    cache = Cache(folder=tmp_path)
+    with pytest.raises(RegtoolsError, match="it has never run here"):
+        cache.logs()
+    (tmp_path / STATE).mkdir()
+    with (tmp_path / STATE / "registry.log").open("wb") as log:
+        log.write(b"first\n")
+        log.writelines([b"x" * 999 + b"\n"] * 50_000)
+        log.write(b"second \xff\nlast\n")
+    before = peak_kb() or 0
+    assert cache.logs(tail=2) == "second \ufffd\nlast\n"
+    assert (peak_kb() or 0) - before < 20_000  # kB; the log has 50 MB
+    assert (cache.logs(tail=0), cache.logs()[:6]) == ("", "first\n")
