@@ -16,4 +16,7 @@ def run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    try:
+        sys.exit(run())
+    except KeyboardInterrupt:  # a signal that waits is delivered as a function begins
+        sys.exit(130)

@@ -316,7 +316,7 @@ def write_parquet(
 def read_parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read what :func:`write_parquet` wrote; columns and dtypes are those of a journal.
 
-    Rows with a cell that is not what its column holds are skipped, and a warning lists them, as with a journal.
+    Rows with a cell that is not what its column holds are skipped, and a warning lists them.
 
     Raises:
         RegtoolsError: ``extra-missing``, ``file-missing``, ``file-unreadable``.
