@@ -95,7 +95,7 @@ LATER: dict[str, tuple[int, dict[str, int]]] = {
     # Rows of Parquet files, lists of samples, counters of a cache's registry, links to devices, logins not in UTF-8.
     "checked as journals are": (
         0,
-        {"ground": 12, "pull": 10, "campaigns": 40, "analysis": 10, "cache": 10, "cli": 5},
+        {"ground": 16, "pull": 10, "campaigns": 40, "analysis": 10, "cache": 10, "cli": 5},
     ),
 }
 for added, lines_of in LATER.values():
