@@ -141,8 +141,8 @@ def apply_all(fixes: Iterable[Fix]) -> dict[str | None, str]:
 def difference(file: str, before: str, after: str) -> str:
     """Return two texts of a file as a unified diff; ``patch`` and ``git apply`` find the file by its name."""
     old, new = list(StringIO(before)), list(StringIO(after))  # lines end with \n only
-    names = [_named(f"{side}/{file.lstrip('/')}") for side in "ab"]
-    found = difflib.unified_diff(old, new, *names)
+    name = file.lstrip("/")
+    found = difflib.unified_diff(old, new, _named(f"a/{name}"), _named(f"b/{name}"))
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found
     )
