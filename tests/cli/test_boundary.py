@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from regtools import RegtoolsError, cli
 from regtools.campaigns.journal import JournalWarning
 from regtools.cli import COMMANDS, command, main, output
+from regtools.cli.formats import FORMATS
 from regtools.cli.parser import Parser
 from tests.conftest import examples
 
@@ -280,6 +281,38 @@ def test_no_file_reaches_the_terminal_unescaped(command: str, file: str, folder:
         assert not controls(out)
     if status == 0 and "--json" in command:
         assert json.loads(out)
+
+
+# What a file holds that goes by a hostile name, and the commands that read it.
+NAMED = {
+    "faulty": "x = 1\n[[registry]]\nlocation = 'docker.io/'\n",
+    "unreadable": "a = [b",
+    "journal": FILES["hostile.csv"],
+}
+ASKED = [
+    *([name] for name in (*RUN, "toml2json --error-format json")),
+    *(["check --output-format", form] for form in FORMATS),  # sarif was: our fault
+    ["check --diff"],
+    *(
+        [f"explain x --podman 6 {option}"]
+        for option in ("--conf", "--dropins", "--aliases", "--root", "-v --conf")
+    ),
+    ["explain x --json --conf"],
+    ["compare --json"],
+]
+
+
+@pytest.mark.parametrize("held", NAMED)
+@pytest.mark.parametrize("words", ASKED, ids=" ".join)
+def test_no_name_of_a_file_reaches_the_terminal(words: list[str], held: str, folder: Path) -> None:
+    name = f"{HOSTILE}.csv" if held == "journal" else f"{HOSTILE}.conf"
+    (folder / name).write_text(NAMED[held], "utf-8")
+    for path in (name, f"./{HOSTILE}/{name}"):
+        status, out, err = ask(*" ".join(words).split(), path)
+        assert status in (0, 1) or (status, "toml2json" in words[0]) == (2, True), err
+        assert not controls(err)
+        assert "--diff" in words[0] or not controls(out)  # a diff is for patch; a terminal gets it escaped
+        assert out or err
 
 
 TEXTS = st.text(st.characters(), max_size=30)  # surrogates included

@@ -52,6 +52,20 @@ def test_the_patch_makes_the_file_that_fix_writes(conf: Path, capsys: pytest.Cap
     assert conf.read_text() == FIXED
 
 
+@pytest.mark.needs("patch")
+@pytest.mark.parametrize(
+    "name", ["a b", "a\tb", 'a"b\\', "a\x1bb", "é\udcff", "x\n--- other\n+++ other\n@@ -0,0 +1 @@\n+x\n"]
+)
+def test_the_patch_finds_its_file_and_no_other_whatever_its_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.conf"
+    path.write_text(BROKEN)
+    command = [sys.executable, "-m", "regtools", "check", "--podman", "6", "--diff", path.name]
+    patch = subprocess.run(command, cwd=tmp_path, capture_output=True).stdout
+    done = subprocess.run(["patch", "-p1"], cwd=tmp_path, input=patch, capture_output=True)
+    assert (done.returncode, path.read_text()) == (0, FIXED), done.stdout
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_a_second_run_changes_nothing(conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["check", "--podman", "6", str(conf)]
     main([*words, "--fix"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
 import yaml
@@ -14,12 +17,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from regtools.cli import COMMANDS, main
-from regtools.cli.formats import FORMATS
+from regtools.cli.formats import FORMATS, sarif
 from regtools.cli.formats.completion import SHELLS
 from regtools.cli.formats.github import workflow_commands
 from regtools.cli.formats.pages import MANUAL, pages
 from regtools.errors import Place
-from regtools.registries.checks import Finding
+from regtools.registries.checks import Finding, Report
 from tests.conftest import ROOT
 
 FAULTY = 'x = 1\n[[registry]]\nlocation = "docker.io/"\nmirror = "m.example"\n'
@@ -78,6 +81,17 @@ def test_a_fix_of_the_log_changes_the_characters_that_it_names(
     end = start + replacement["deletedRegion"]["charLength"]
     fixed = text[:start] + replacement["insertedContent"]["text"] + text[end:]
     assert fixed == text.replace("docker.io/", "docker.io")
+
+
+@given(st.text(st.characters(), min_size=1, max_size=20))
+def test_any_name_of_a_file_is_a_uri_of_the_log(name: str) -> None:
+    finding = Finding("error", "slip", "wrong", Place(name, 1, 1), "")
+    made = sarif.log(Report((finding,), (name,), stops=False), "6.0.0")
+    assert [error.message for error in SCHEMA.iter_errors(made)] == []
+    uri = made["runs"][0]["artifacts"][0]["location"]["uri"]
+    assert uri.isascii()
+    with suppress(UnicodeEncodeError):  # no name of a file
+        assert unquote_to_bytes(uri.removeprefix("file://")) == os.fsencode(name)
 
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)

@@ -83,4 +83,8 @@ def _fix(fix: Fix) -> dict[str, Any]:
 def _location(path: str) -> dict[str, str]:
     """Return a file's URI (3.4.3): relative as the file was named, or absolute."""
     slashes = path.replace(os.path.sep, "/")
-    return {"uri": f"file://{quote(slashes)}" if slashes.startswith("/") else quote(slashes)}
+    try:
+        uri = quote(slashes, errors="surrogateescape")  # the bytes of a name that is not UTF-8
+    except UnicodeEncodeError:  # other halves of characters, which no file's name holds
+        uri = quote(slashes, errors="surrogatepass")
+    return {"uri": f"file://{uri}" if uri.startswith("/") else uri}

@@ -8,12 +8,15 @@ applied together in one pass, so none of them moves the others; edits that overl
 from __future__ import annotations
 
 import difflib
+import re
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import pairwise
 from typing import Any, NamedTuple
+
+_SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\]')  # what git and GNU diff quote in a file's name
 
 
 class OverlapError(ValueError):
@@ -136,10 +139,22 @@ def apply_all(fixes: Iterable[Fix]) -> dict[str | None, str]:
 
 
 def difference(file: str, before: str, after: str) -> str:
-    """Return two texts of a file as a unified diff."""
-    name = file.lstrip("/")
+    """Return two texts of a file as a unified diff; ``patch`` and ``git apply`` find the file by its name."""
     old, new = list(StringIO(before)), list(StringIO(after))  # lines end with \n only
-    found = difflib.unified_diff(old, new, fromfile=f"a/{name}", tofile=f"b/{name}")
+    name = file.lstrip("/")
+    found = difflib.unified_diff(old, new, _named(f"a/{name}"), _named(f"b/{name}"))
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found
     )
+
+
+def _named(name: str) -> str:
+    r"""Return a file's name for the head of a diff, in which a line feed would begin another head.
+
+    >>> print(_named("a/50-x.conf"), _named('a/"x".conf'))
+    a/50-x.conf "a/\042x\042.conf"
+    """
+    quoted = _SPECIAL.sub(lambda char: f"\\{ord(char[0]):03o}", name)
+    if quoted != name:
+        return f'"{quoted}"'
+    return f"{name}\t" if " " in name else name  # a tab ends a name that holds blanks
