@@ -1,15 +1,15 @@
 // Drive headless Chromium over the site and print what it saw as JSON.
-// Arguments: folder of playwright-core, the site's address, JSON file with {live, explorer, hostile, pages, shots}, Chromium.
+// Arguments: folder of playwright-core, the site's address, JSON file with {live, explorer, hostile, pages, searches, shots}, Chromium.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 
 const [modules, base, asked, chromiumPath] = process.argv.slice(2);
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
-const { live = [], explorer = [], hostile = [], pages = [], shots = null } = JSON.parse(fs.readFileSync(asked, "utf8"));
+const { live = [], explorer = [], hostile = [], pages = [], searches = [], shots = null } = JSON.parse(fs.readFileSync(asked, "utf8"));
 
 const quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const browser = await chromium.launch({ executablePath: chromiumPath, args: quiet });
-const told = { outside: [], errors: [], live: {}, explorer: [], hostile: {}, widths: {} };
+const told = { outside: [], errors: [], live: {}, explorer: [], hostile: {}, widths: {}, found: {} };
 
 async function open(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, ...options });
@@ -142,6 +142,15 @@ for (const { path, width, scheme } of pages) {
   if (path.startsWith("explorer")) await answered(page, null); else await page.waitForLoadState("networkidle");
   told.widths[`${path} ${width} ${scheme}`] = await page.evaluate(() => document.documentElement.scrollWidth);
   if (shots) await page.screenshot({ path: `${shots}/${path.replaceAll(/[/?=.]/g, "-")}-${width}-${scheme}.png`, fullPage: path.startsWith("explorer") });
+  await page.context().close();
+}
+
+// The search of the book: the pages that it finds, best first.
+for (const { place, words } of searches) {
+  const page = await open();
+  await page.goto(`${base}${place}search.html?q=${encodeURIComponent(words)}`);
+  await page.waitForSelector("#search-results li > a");
+  told.found[words] = await page.$$eval("#search-results li > a", (links) => links.map((link) => link.pathname));
   await page.context().close();
 }
 

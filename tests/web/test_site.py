@@ -53,10 +53,26 @@ HOSTILE = {
 }  # fmt: skip
 PAGES = [
     {"path": path, "width": width, "scheme": scheme}
-    for path in ("explorer/index.html", "explorer/index.html?lang=zh", "index.html", "08-short-names.html")
+    for path in (
+        "explorer/index.html",
+        "explorer/index.html?lang=zh",
+        "index.html",
+        "08-short-names.html",
+        "reference.html",
+    )
     for width in (360, 768, 1300)
     for scheme in ("light", "dark")
 ]
+
+SEARCHES = {
+    "squatting": "08-short-names.html",
+    "misplaced-key": "codes/misplaced-key.html",
+    "time_pull": "reference.html",
+    "抢注": "zh/08-short-names.html",
+    "拉取式缓存": "zh/11-local-mirror-cache.html",
+    "registries.conf 里能写什么": "zh/07-registries-conf.html",
+    "层": "zh/04-what-a-pull-does.html",  # a word of one sign
+}
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +166,14 @@ def test_pages_fit_their_windows(base: str, tmp_path: Path) -> None:
     assert told["outside"] == [] and told["errors"] == []
     wide = {page: width for page, width in told["widths"].items() if width > int(page.split()[1])}
     assert not wide
+
+
+def test_the_search_finds_words_of_each_language(base: str, tmp_path: Path) -> None:
+    asked = [{"place": "zh/" * path.startswith("zh/"), "words": words} for words, path in SEARCHES.items()]
+    told = drive(base, tmp_path, searches=asked)
+    assert told["outside"] == [] and told["errors"] == []
+    missing = {words: path for words, path in SEARCHES.items() if f"/{path}" not in told["found"][words]}
+    assert not missing, told["found"]
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["at once", "by cell"])
