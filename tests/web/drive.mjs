@@ -1,11 +1,11 @@
 // Drive headless Chromium over the site and print what it saw as JSON.
-// Arguments: folder of playwright-core, the site's address, JSON file with {live, explorer, hostile, pages, searches, shots}, Chromium.
+// Arguments: folder of playwright-core, the site's address, JSON file with {live, explorer, dropped, hostile, pages, searches, shots}, Chromium.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 
 const [modules, base, asked, chromiumPath] = process.argv.slice(2);
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
-const { live = [], explorer = [], hostile = [], pages = [], searches = [], shots = null } = JSON.parse(fs.readFileSync(asked, "utf8"));
+const { live = [], explorer = [], dropped = [], hostile = [], pages = [], searches = [], shots = null } = JSON.parse(fs.readFileSync(asked, "utf8"));
 
 const quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const browser = await chromium.launch({ executablePath: chromiumPath, args: quiet });
@@ -116,6 +116,39 @@ if (explorer.length) {
   await page.goto(link.replace("#", "?again#"));
   await answered(page, null);
   told.linked = await page.inputValue(".file textarea");
+  await page.context().close();
+}
+
+// Files that are dropped: they take the place of the example; one that cannot be opened is named, also afterwards.
+if (dropped.length) {
+  const page = await open();
+  await page.goto(`${base}explorer/index.html?lang=en`);
+  await answered(page, null);
+  told.dropped = [];
+  for (const files of dropped) {
+    const was = await page.evaluate(() => document.body.dataset.seen);
+    await page.evaluate((files) => {
+      const dataTransfer = new DataTransfer();
+      for (const [name, bytes] of files) dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    }, files);
+    await answered(page, was);
+    told.dropped.push({ places: await page.$$eval(".path", (fields) => fields.map((field) => field.value)), status: await page.innerText("#status") });
+  }
+  // What was typed comes along to the page in the other language; labels name the files.
+  await page.fill("#name", "quay.io/team/app");
+  await page.click("#language");
+  await page.waitForURL(/lang=zh/);
+  await answered(page, null);
+  told.switched = { name: await page.inputValue("#name"), places: await page.$$eval(".path", (fields) => fields.map((field) => field.value)), title: await page.title() };
+  told.labels = await page.$$eval(".file button, .file textarea", (items) => items.map((item) => item.getAttribute("aria-label")));
+  // With the keyboard alone: a fix is applied, and what takes it back has the focus.
+  await paste(page, "unqualified-search-registries = [docker.io]\n", "nginx");
+  const was = await page.evaluate(() => document.body.dataset.seen);
+  await page.focus("button.apply");
+  await page.keyboard.press("Enter");
+  await answered(page, was);
+  told.focus = await page.evaluate(() => document.activeElement.id);
   await page.context().close();
 }
 

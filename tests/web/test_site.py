@@ -143,6 +143,32 @@ def test_the_explorer_asks_nobody_else_and_makes_no_error(
     assert explored["errors"] == [] == attacked["errors"]
 
 
+MAIN = "/etc/containers/registries.conf"
+GOOD = list(b'unqualified-search-registries = ["docker.io"]\n')
+DROPPED = (
+    [["binary", [0xFF, 0xD8, 0x00]], ["large", [0x23] * 1_000_001]],
+    [["registries.conf", GOOD], ["50-own.conf", GOOD]],
+    [["another.conf", GOOD]],
+)
+
+
+def test_dropped_files_take_the_examples_place_and_come_along_to_the_other_language(
+    base: str, tmp_path: Path
+) -> None:
+    told = drive(base, tmp_path, dropped=DROPPED)
+    refused, two, third = told["dropped"]
+    assert refused["places"] == [MAIN]  # the example
+    assert "binary is not UTF-8" in refused["status"] and "large has more than 1 MB" in refused["status"]
+    assert two == {"places": [MAIN, f"{MAIN}.d/50-own.conf"], "status": "Ready."}
+    places = [*two["places"], f"{MAIN}.d/50-mine.conf"]
+    assert third["places"] == places
+    assert told["switched"]["name"] == "quay.io/team/app" and told["switched"]["places"] == places
+    assert "哪一行" in told["switched"]["title"]
+    assert len(told["labels"]) == len({*told["labels"]}) == 9  # no two say the same
+    assert told["focus"] == "undo"
+    assert told["outside"] == [] == told["errors"]
+
+
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_text_is_shown_as_text(what: str, attacked: dict[str, Any]) -> None:
     seen = attacked["hostile"][what]
