@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +14,16 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from regtools.notebook.doctor import PARTS, part
+from regtools.notebook.doctor import PARTS
 from regtools.notebook.needs import needed
+from tests.conftest import absent
 from tests.notebooks.measured import mask
 from tests.notebooks.normal import _merged, _output
 from tests.notebooks.stored import CHAPTERS, code_cells, read, tags
 
 PROGRAMS = {part.tag: part.programs for part in PARTS if part.programs}
 PACKAGES = {"dask": ("dask", "distributed")}  # of the other packages, the kernel itself needs some
+ABSENT = {part.tag for part in PARTS if not part.find()}
 WITH_NEEDS = [path for path in CHAPTERS if any(needed(cell.source) for cell in code_cells(path))]
 
 
@@ -39,15 +41,14 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = Without
 """
 
 
-def run_all(path: Path, programs: Path) -> list[tuple[NotebookNode, NotebookNode]]:
+def run_all(path: Path, kernel: str, environ: dict[str, str]) -> list[tuple[NotebookNode, NotebookNode]]:
     """Run a chapter as *Run All* does; return each code cell as stored and as run."""
     chapter = read(path)
     stored = [copy.deepcopy(cell) for cell in chapter.cells if cell.cell_type == "code"]
     client = NotebookClient(
-        chapter, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+        chapter, timeout=120, kernel_name=kernel, resources={"metadata": {"path": str(path.parent)}}
     )
-    # Where the folder has a sitecustomize.py, the kernel runs it first.
-    client.execute(env={**os.environ, "PATH": str(programs), "PYTHONPATH": str(programs)})
+    client.execute(env={**os.environ, **environ})
     return list(zip(stored, [cell for cell in chapter.cells if cell.cell_type == "code"], strict=True))
 
 
@@ -64,12 +65,11 @@ def _masked(value: Any) -> Any:
     return mask(value) if isinstance(value, str) else value
 
 
-def check(path: Path, programs: Path, hidden: str | None = None) -> None:
-    """Run a chapter where only these programs are; ``hidden`` is the part that was taken away, if only one was."""
+def check(path: Path, gone: set[str], kernel: str = "python3", **environ: str) -> None:
+    """Run a chapter where these parts are gone: each of their cells shows its stored result, the others their own."""
     replays = 0
-    for stored, run in run_all(path, programs):
-        gone = [tag for tag in needed(stored.source) if tag == hidden or not find(tag, programs)]
-        if not gone:
+    for stored, run in run_all(path, kernel, environ):
+        if not gone.intersection(needed(stored.source)):
             assert shown(run) == shown(stored), stored.id
             continue
         replays += 1
@@ -80,14 +80,6 @@ def check(path: Path, programs: Path, hidden: str | None = None) -> None:
     assert replays
 
 
-def find(tag: str, programs: Path) -> bool:
-    return (
-        any((programs / name).exists() for name in PROGRAMS[tag])
-        if tag in PROGRAMS
-        else bool(part(tag).find())
-    )
-
-
 def stored_text(cell: NotebookNode) -> str:
     texts = {"stream": lambda each: each.text, "error": lambda each: f"{each.ename}: {each.evalue}\n"}
     return "".join(texts.get(each.output_type, lambda _: "")(each) for each in cell.outputs)
@@ -95,40 +87,72 @@ def stored_text(cell: NotebookNode) -> str:
 
 @pytest.mark.parametrize("path", WITH_NEEDS, ids=lambda path: path.stem)
 def test_on_a_bare_path_run_all_reaches_the_end(path: Path, tmp_path: Path) -> None:
-    check(path, tmp_path)
+    check(path, ABSENT | set(PROGRAMS), PATH=str(tmp_path))
 
 
-def without(hidden: str, folder: Path) -> None:
-    """Fill a folder with all programs of this machine but those of one part, and hide its packages."""
-    for place in os.environ["PATH"].split(os.pathsep):
-        for program in Path(place).iterdir() if Path(place).is_dir() else ():
-            link = folder / program.name
-            if program.name not in PROGRAMS.get(hidden, ()) and not link.is_symlink():
-                link.symlink_to(program)
-    if hidden in PACKAGES:
-        (folder / "sitecustomize.py").write_text(HIDING.format(hidden=PACKAGES[hidden]), encoding="utf-8")
-    assert not any(shutil.which(name, path=str(folder)) for name in PROGRAMS.get(hidden, ()))
+def kernel_without(hidden: str, folder: Path) -> None:
+    """Describe a kernel that sees this machine without the programs of a part.
+
+    A mount over their directories hides them: commands keep the paths that they have on a real machine.
+    """
+    names = [Path(place).resolve() / name for place in os.get_exec_path() for name in PROGRAMS[hidden]]
+    script = [f"mount -t tmpfs tmpfs {folder}"]
+    for number, place in enumerate(sorted({name.parent for name in names if name.exists()})):
+        new = f"{folder}/{number}"
+        script.append(f"mkdir -p {new}/up {new}/work")
+        script += [
+            f"mknod {new}/up/{name.name} c 0 0"
+            for name in set(names)
+            if name.parent == place and name.exists()
+        ]
+        script.append(
+            f"mount -t overlay overlay -o lowerdir={place},upperdir={new}/up,workdir={new}/work {place}"
+        )
+    kernel = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv = ["unshare", "--mount", "sh", "-e", "-c", "\n".join([*script, 'exec "$@"']), "sh"]
+    try_it = 'test -z "$(command -v ' + " || command -v ".join(PROGRAMS[hidden]) + ')"'
+    if subprocess.run([*argv, "sh", "-c", try_it], capture_output=True, check=False).returncode:
+        absent("needs root, and a kernel that mounts one directory over another")
+    described = folder.with_name("jupyter") / "kernels" / "hidden" / "kernel.json"
+    described.parent.mkdir(parents=True)
+    described.write_text(
+        json.dumps({"argv": [*argv, *kernel], "display_name": f"without {hidden}", "language": "python"}),
+        encoding="utf-8",
+    )
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("hidden", [*PROGRAMS, *PACKAGES])
-def test_with_one_part_hidden_run_all_reaches_the_end(hidden: str, tmp_path: Path) -> None:
+def test_with_one_part_hidden_run_all_reaches_the_end(
+    hidden: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chapters = [p for p in WITH_NEEDS if any(hidden in needed(cell.source) for cell in code_cells(p))]
     if hidden in PACKAGES and not chapters:
         pytest.skip(f"no cell begins with %%needs {hidden}")
     assert chapters
-    without(hidden, tmp_path)
+    if hidden in PROGRAMS:
+        (tmp_path / "cover").mkdir()
+        kernel_without(hidden, tmp_path / "cover")
+        monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     for path in chapters:
-        check(path, tmp_path, hidden)
+        if hidden in PROGRAMS:
+            check(path, ABSENT | {hidden}, "hidden")
+        else:
+            check(path, ABSENT | {hidden}, PYTHONPATH=str(without(hidden, tmp_path)))
+
+
+def without(package: str, folder: Path) -> Path:
+    """Return a folder whose sitecustomize, which a kernel runs first, hides a package."""
+    (folder / "sitecustomize.py").write_text(HIDING.format(hidden=PACKAGES[package]), encoding="utf-8")
+    return folder
 
 
 @pytest.mark.parametrize("hidden", PACKAGES)
 def test_a_hidden_package_is_not_found_by_a_kernel(hidden: str, tmp_path: Path) -> None:
-    without(hidden, tmp_path)
     names = [hidden, *PACKAGES[hidden], "numpy"]
     code = "import sys, importlib.util as u; from regtools.notebook.doctor import part\n"
     code += f"print([u.find_spec(name) is None for name in {names!r}], part({hidden!r}).find())"
-    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environ = {**os.environ, "PYTHONPATH": str(without(hidden, tmp_path))}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
     )
