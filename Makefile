@@ -86,7 +86,7 @@ unit: $(READY)  ## tests and doctests, with the real programs where they are ins
 	$(CLEAN) $(BIN)/python $(PYTEST) $(WORKERS)
 
 # pandas keeps text in another way where pyarrow is installed, so both ways are tested; what has no text is left out.
-TEXTLESS := $(addprefix --ignore=tests/analysis/test_,truth.py statistics.py fit.py)
+TEXTLESS := $(addprefix --ignore=tests/analysis/test_,truth.py statistics.py fit.py chart_sizes.py)
 parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, with pyarrow (the extra: parquet)
 	$(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST) $(WORKERS) $(TEXTLESS) \
 		tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/analysis tests/cli/test_compare.py tests/cli/test_advise.py \

@@ -25,7 +25,7 @@ from tests.support.podman import RELEASES, Engine, engine
 
 pytestmark = pytest.mark.needs("podman", "skopeo")
 
-COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "48"))
+COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "40"))
 SKOPEO_COUNT = max(10, COUNT // 10)
 SEED = int(os.environ.get("REGTOOLS_SEED", "1"))
 
