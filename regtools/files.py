@@ -1,15 +1,17 @@
-"""The one way in which this package writes a file: completely, or not at all."""
+"""The one way in which this package writes a file: completely, or not at all; and reads what it wrote."""
 
 # Paths are text here: pathlib costs as much to import as all the rest.
 # ruff: noqa: PTH105, PTH108, PTH110, PTH113, PTH116, PTH118, PTH123
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 
 from .errors import Place, RegtoolsError, unwritable
 
 MODE = 0o666  # of a new file, before the umask
+MOST = 1 << 20  # bytes of a file of settings, which has some kilobytes
 
 
 def write_file(
@@ -63,6 +65,19 @@ def write_file(
             raise
     except OSError as error:
         raise unwritable(path, error, what=what) from error
+
+
+def read_small(path: str | os.PathLike[str]) -> bytes:
+    """Read a file of settings, which may be a link to an endless device.
+
+    Raises:
+        OSError: it cannot be read, or has more than a megabyte.
+    """
+    with open(path, "rb") as stream:
+        content = stream.read(MOST + 1)
+    if len(content) > MOST:
+        raise OSError(errno.EFBIG, f"it has more than {MOST} bytes", os.fspath(path))
+    return content
 
 
 def _mode(target: str) -> int:

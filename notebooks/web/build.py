@@ -151,10 +151,9 @@ def book(site: Path) -> None:
     for edition, folder in stages.items():
         stage(edition, folder)
     for edition, folder in stages.items():
-        others = [pages(other) for each, other in stages.items() if each is not edition]
-        (folder / "edition.json").write_text(
-            json.dumps({"language": edition.language, "place": edition.place, "other": others[0]}), "utf-8"
-        )
+        (other,) = [pages(each) for each in stages.values() if each != folder]
+        told = {"language": edition.language, "place": edition.place, "other": switch(pages(folder), other)}
+        (folder / "edition.json").write_text(json.dumps(told), "utf-8")
         words = ["-b", "html", "-W", "--keep-going", "-q", "-j", "auto"]
         trees = str(WORK / "doctrees" / edition.language)
         run("sphinx", *words, "-d", trees, str(folder), str(site / edition.place))
@@ -167,6 +166,19 @@ def pages(folder: Path) -> list[str]:
 
 
 TEXTS = (".ipynb", ".md")
+MADE = ("search", "genindex")  # pages that Sphinx makes in each edition
+
+
+def switch(names: list[str], others: list[str]) -> dict[str, str]:
+    """Return where the switch of language leads from each page: to the same page, else to the first one.
+
+    The codes of findings have a page each in English, and one page of all in Chinese.
+    """
+    found = {name: f"{name}.html" if name in {*others, *MADE} else "index.html" for name in [*names, *MADE]}
+    if "codes" in names:
+        return found | {"codes": "codes/index.html"}
+    each = {name: f"codes.html#{name[6:]}" for name in names if name.startswith("codes/")}
+    return found | each | {"codes/index": "codes.html"}
 
 
 def stage(edition: Edition, folder: Path) -> None:
@@ -180,6 +192,8 @@ def stage(edition: Edition, folder: Path) -> None:
         up = "../" * (len(path.relative_to(folder).parts) - 1)
         text = re.sub(r"\((?:\.\./)+data/README\.md", f"({up}data.md", path.read_text("utf-8"))
         text = re.sub(r"(\]\([\w./-]+\.(?:ipynb|md)#)([^)\s]+)", slugged, text)
+        if path == folder / "codes.md":
+            text = named_codes(text)
         path.write_text(text, "utf-8")
     if edition.source == NOTEBOOKS:
         shutil.copy(ROOT / "data" / "README.md", folder / "data.md")
@@ -187,6 +201,15 @@ def stage(edition: Edition, folder: Path) -> None:
         for page in WEB.glob("*.md"):
             shutil.copy(page, folder)
     (folder / "index.md").write_text(index(edition), "utf-8")
+
+
+def named_codes(text: str) -> str:
+    """Return the page of all codes, on which a link can lead to each of them."""
+    from regtools.registries.checks import rules
+
+    for code in rules():
+        text = text.replace(f"- **`{code}`**", f'- <span id="{code}"></span>**`{code}`**', 1)
+    return text
 
 
 def slugged(link: re.Match[str]) -> str:

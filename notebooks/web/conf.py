@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from docutils.nodes import document
 from sphinx.application import Sphinx
+from sphinx.search.zh import SearchChinese
 
 from regtools import __version__
 
@@ -59,11 +62,11 @@ def add_buttons(
     The theme's own launch button knows no address relative to the page. Live chapters are English.
     """
     up = "../" * pagename.count("/")
-    there = pagename if pagename in EDITION["other"] else "index"
+    there = EDITION["other"].get(pagename, "index.html")
     buttons = [
         {
             "type": "link",
-            "url": f"{up}../{there}.html" if CHINESE else f"{up}zh/{there}.html",
+            "url": f"{up}../{there}" if CHINESE else f"{up}zh/{there}",
             "tooltip": "Read this page in English" if CHINESE else "阅读这一页的中文版",
             "text": "English" if CHINESE else "中文",
             "label": "language",
@@ -82,6 +85,37 @@ def add_buttons(
     context["header_buttons"][:0] = buttons
 
 
+class SearchSigns(SearchChinese):
+    """The index of Chinese pages, without a dictionary of words: each sign, and each pair of neighbours.
+
+    Sphinx's own class finds no Chinese word at all where the package jieba is missing, and its page never
+    cuts what a reader types.
+    """
+
+    _signs = re.compile("[\u3400-\u9fff]+")
+    js_splitter_code = """
+function splitQuery(query) {
+  const runs = query.match(/[a-zA-Z0-9_]+|[\\u3400-\\u9fff]+/g) || [];
+  return runs.flatMap(function (run) {
+    if (run.length === 1 || /[a-zA-Z0-9_]/.test(run)) return [run];
+    return Array.from(run).slice(1).map(function (sign, at) { return run[at] + sign; });
+  });
+}
+"""
+
+    def split(self, input: str) -> list[str]:
+        """Return the words of Latin letters, the Chinese signs, and their pairs."""
+        found = super().split(input)
+        for run in self._signs.findall(input):
+            found += [*run, *map("".join, pairwise(run))]
+        return found
+
+    def word_filter(self, stemmed_word: str) -> bool:
+        """Return whether a word is kept: of Chinese ones, each."""
+        return bool(self._signs.match(stemmed_word)) or super().word_filter(stemmed_word)
+
+
 def setup(app: Sphinx) -> None:
     """Add what is ours to the pages."""
+    app.add_search_language(SearchSigns)
     app.connect("html-page-context", add_buttons, priority=600)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from regtools.campaigns.journal import read_journal, read_parquet
+from regtools.campaigns.journal import load_parquet, read_journal, read_parquet
 from regtools.display import size
 from regtools.errors import Place, RegtoolsError, unreadable
 from regtools.pull.http.values import clipped
@@ -23,11 +23,11 @@ from regtools.pull.records import Pull, frames
 NEEDED = ("place", "round", "seconds", "ok")
 # What else a comparison looks at: texts, each with the word for unknown; numbers; the rest.
 _TEXTS = {"campaign": "", "vantage": "", "client": "", "cache_state": "unknown", "image": ""}
+_LOOSE = ("order", "digest", "client_version", "error_kind")  # texts that are compared with each other only
 _NUMBERS = (
     *("ttfb_s", "transfer_s", "wait_s", "rtt_s", "other_cpu", "client_cpu"),
     *("bytes_fetched", "n_requests", "n_layers", "workers"),
 )
-_REST = ("order", "started_at", "digest", "client_version", "error_kind")
 LARGEST_FILE = 1 << 30  # bytes of a CSV or Parquet file; a million pulls have a fifth of that
 _YES, _NO = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 
@@ -89,7 +89,7 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
         return table[name] if name in table.columns else pd.Series(None, table.index, dtype="object")
 
     made: dict[str, Any] = {
-        "place": table["place"].astype("string").fillna(""),
+        "place": _texts(table["place"], "place").fillna(""),
         "round": _numbers(table["round"], "round"),
         "ok": _flags(table["ok"]),
         "seconds": _numbers(table[time], time, least=0.0),
@@ -98,12 +98,13 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     if untimed.any():
         message = f"row {_first(untimed)}: the pull is ok, and {time} is empty"
         raise bad_table(message, "add the time, or set ok to false")
-    made |= {name: column(name).astype("string").fillna(unknown) for name, unknown in _TEXTS.items()}
+    made |= {name: _texts(column(name), name).fillna(unknown) for name, unknown in _TEXTS.items()}
     made |= {name: _numbers(column(name), name) for name in _NUMBERS}
-    made |= {name: column(name) for name in _REST}
+    made |= {name: _texts(column(name), name) for name in _LOOSE}
+    made["started_at"] = column("started_at")
     made |= {name: table[name] for name in table.columns if name not in made and name != time}
     whole = pd.DataFrame(made)
-    ours = ~made["ok"] & (whole["error_kind"].astype("string") == "resources").fillna(False).astype(bool)
+    ours = ~made["ok"] & (whole["error_kind"] == "resources").fillna(False).astype(bool)
     if ours.all():
         message = "every pull failed for want of memory or open files on the machine that measured"
         raise bad_table(message, "raise its limits (ulimit -v, ulimit -n) and measure again")
@@ -127,10 +128,18 @@ def _numbers(column: pd.Series[Any], name: str, least: float | None = None) -> p
     return numbers
 
 
+def _texts(column: pd.Series[Any], name: str) -> pd.Series[str]:
+    try:
+        texts: pd.Series[str] = column.astype("string")
+    except (TypeError, ValueError) as error:  # bytes that are not UTF-8, from a Parquet file
+        raise bad_table(f"the column {name} has a cell that is not text") from error
+    return texts
+
+
 def _flags(column: pd.Series[Any]) -> pd.Series[bool]:
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.fillna(False).astype(bool)
-    words = column.astype("string").str.strip().str.lower()
+    words = _texts(column, "ok").str.strip().str.lower()
     wrong = ~words.isin([*_YES, *_NO])
     if wrong.any():
         message = f"row {_first(wrong)}: ok is {_cell(column, wrong)}, which is neither true nor false"
@@ -232,9 +241,11 @@ def _parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     try:
         if Path(path).with_suffix(".requests.parquet").exists():
             return read_parquet(path)
-        return pd.read_parquet(path), frames([], [])[1]
+        return load_parquet(path), frames([], [])[1]
     except ImportError as error:
         message = "a Parquet file can only be read with the package pyarrow"
         raise bad_table(message, "pip install pyarrow, or write the table as CSV") from error
-    except (OSError, ValueError) as error:
-        raise bad_table(f"this Parquet file cannot be read: {str(error).splitlines()[0]}") from error
+    except RegtoolsError as error:
+        if error.kind != "file-unreadable":
+            raise
+        raise bad_table(f"as a Parquet file: {error.message}") from error

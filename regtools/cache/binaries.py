@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from pathlib import Path
 
 from . import processes
@@ -74,10 +75,10 @@ class Binaries(Engine):
             RegtoolsError: kind ``cache-failed``: the part has never run here.
         """
         try:
-            text = (self.folder / STATE / f"{part}.log").read_text("utf-8", "replace")
+            with (self.folder / STATE / f"{part}.log").open(encoding="utf-8", errors="replace") as lines:
+                return "".join(deque(lines, tail))  # a log of years is not read into memory for its end
         except FileNotFoundError:
             raise failed(f"there is no log of {part}: it has never run here") from None
-        return text if tail is None else "".join(text.splitlines(keepends=True)[-tail:] if tail else [])
 
     def storage(self) -> Path | None:
         """Return the folder that the configuration names."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from regtools.errors import RegtoolsError
-from regtools.files import write_file
+from regtools.files import read_small, write_file
 from regtools.registries.conf import RegistriesConf
 from regtools.testbed.bed import Place
 from regtools.testbed.process import Closing
@@ -151,8 +151,8 @@ class Cache(Closing):
     def engine(self) -> str | None:
         """How it was started: ``podman`` or ``binaries``; None while it is down."""
         try:
-            found = (self.folder / STATE / ENGINE_FILE).read_text().strip()
-        except OSError:
+            found = read_small(self.folder / STATE / ENGINE_FILE).decode().strip()
+        except (OSError, UnicodeDecodeError):
             return None
         return found if found in ENGINES else None
 

@@ -11,15 +11,17 @@ the templates claim about 2.8 was seen with 2.8.2.
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 
 from regtools.errors import Place, RegtoolsError, unwritable
-from regtools.files import write_file
+from regtools.files import read_small, write_file
 from regtools.registries.writing import quote
 
 from .settings import FILE, Settings, bad
@@ -158,8 +160,9 @@ def secrets_env(username: str, password: str) -> File:
         RegtoolsError: ``bad-cache``: a login that one line cannot hold.
     """
     for what, value in (("username", username), ("password", password)):
-        if not value or re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
-            raise bad(f"the {what} is empty or has a control character in it", "was it the right file?")
+        if not value or re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", value):
+            message = f"the {what} is empty, is not UTF-8, or has a control character in it"
+            raise bad(message, "was it the right file?")
     text = (
         "# The login for the upstream registry. Only its owner may read it; commit it nowhere.\n"
         f"REGISTRY_PROXY_USERNAME={json.dumps(username, ensure_ascii=False)}\n"
@@ -171,14 +174,26 @@ def secrets_env(username: str, password: str) -> File:
 def read_secrets(folder: Path) -> dict[str, str]:
     """Return the variables of ``secrets.env``; none if there is no such file."""
     try:
-        text = (folder / SECRETS).read_text("utf-8")
+        text = read_secret(folder / SECRETS)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise bad(f"the login cannot be read: {reason}", None, folder / SECRETS) from error
+    except OSError as error:
+        raise bad(f"the login cannot be read: {error.strerror}", None, folder / SECRETS) from error
     pairs = (line.partition("=") for line in text.splitlines() if line.strip() and not line.startswith("#"))
     return {name.strip(): value for name, _, value in pairs}
+
+
+def read_secret(path: Path) -> str:
+    """Read a file that holds a secret. An error, and what led to it, holds no part of the text.
+
+    Raises:
+        OSError: it cannot be read, or is not UTF-8.
+    """
+    content = read_small(path)
+    with suppress(UnicodeDecodeError):  # which would keep the bytes
+        return content.decode()
+    del content
+    raise OSError(errno.EILSEQ, "it is not UTF-8", str(path))
 
 
 def write(folder: Path, files: tuple[File, ...], *, force: bool = False) -> list[str]:
@@ -211,7 +226,7 @@ def write(folder: Path, files: tuple[File, ...], *, force: bool = False) -> list
 
 def _state(path: Path, file: File) -> str:
     try:
-        if path.read_text("utf-8") != file.text:
+        if read_small(path).decode() != file.text:
             return "differs"
         return "open" if file.mode == 0o600 != path.stat().st_mode & 0o777 else "same"
     except FileNotFoundError:
@@ -219,4 +234,6 @@ def _state(path: Path, file: File) -> str:
     except UnicodeDecodeError:
         return "differs"
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            return "differs"
         raise unwritable(path, error) from error

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import tomli
 
 from regtools.errors import Place, RegtoolsError
+from regtools.files import read_small
 
 FILE = "cache.toml"
 DOCKER_HUB = "https://registry-1.docker.io"
@@ -152,7 +153,7 @@ def load(folder: Path) -> Settings:
     """
     file = folder / FILE
     try:
-        data = tomli.loads(file.read_text("utf-8"))
+        data = tomli.loads(read_small(file).decode())
     except OSError as error:
         message = f"there is no cache in {str(folder)!r}: {FILE} cannot be read ({error.strerror})"
         hint = f"make one with: regtools cache init {folder}"

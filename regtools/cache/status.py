@@ -35,6 +35,9 @@ ANSWERED = re.compile(
     r'^registry_http_requests_total\{code="(?:200|206|304)",handler="blob",.*\} (\S+)$', re.M
 )
 SENT = re.compile(r'^registry_http_response_size_bytes_sum\{handler="blob"\} (\S+)$', re.M)
+_COUNTED = ("Requests", "Hits", "Misses", "BytesPulled", "BytesPushed")
+# What reading an answer raises that is something else.
+_NO_COUNTERS = (ArithmeticError, HTTPException, LookupError, OSError, RecursionError, TypeError, ValueError)
 # For this machine's own ports, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -213,7 +216,7 @@ def redis_use(info: str) -> RedisUse:
     try:
         keys = dict(pair.split("=") for pair in told.get("db0", "keys=0").split(","))["keys"]
         numbers = (keys, told["used_memory"], told["maxmemory"], told["evicted_keys"])
-        return RedisUse(*map(int, numbers))
+        return RedisUse(*(_count(int(number)) for number in numbers))
     except (KeyError, ValueError) as error:
         raise failed(f"Redis's INFO cannot be read: {error}") from error
 
@@ -227,7 +230,7 @@ def read(debug_address: str, release: str) -> Traffic:
     try:
         variables = json.loads(_get(f"http://{debug_address}/debug/vars"))["registry"]["proxy"]
         return traffic(variables, _get(f"http://{debug_address}/metrics"), release)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, HTTPException) as error:
+    except _NO_COUNTERS as error:
         message = f"the registry's counters at {debug_address} cannot be read: {error}"
         hint = "does config.yml still have http.debug, with prometheus enabled?"
         raise failed(message, hint) from error
@@ -241,7 +244,9 @@ def traffic(proxy: dict[str, Any], metrics: str, release: str) -> Traffic:
     >>> traffic(cold, 'registry_http_requests_total{code="200",handler="blob",method="get"} 5', "2").blobs
     Counts(requests=5, hits=0, misses=5)
     """
-    blobs, manifests = proxy["blobs"], proxy["manifests"]
+    blobs, manifests = (
+        {name: _count(proxy[kind][name]) for name in _COUNTED} for kind in ("blobs", "manifests")
+    )
     asked, missed = manifests["Requests"], manifests["Misses"]
     if release != "2":
         return Traffic(
@@ -250,15 +255,22 @@ def traffic(proxy: dict[str, Any], metrics: str, release: str) -> Traffic:
             blobs["BytesPushed"],
             blobs["BytesPulled"],
         )
-    answered = sum(int(float(number)) for number in ANSWERED.findall(metrics))
+    answered = _count(sum(int(float(number)) for number in ANSWERED.findall(metrics)))
     misses = min(answered, max(0, blobs["Requests"] - answered))
-    served = sum(int(float(number)) for number in SENT.findall(metrics))
+    served = _count(sum(int(float(number)) for number in SENT.findall(metrics)))
     return Traffic(
         Counts(answered, answered - misses, misses),
         Counts(asked, max(0, asked - missed), missed),
         served,
         2 * max(0, blobs["BytesPushed"] - served),
     )
+
+
+def _count(number: object) -> int:
+    """Return what a registry or Redis has counted, if it is a number that can be one."""
+    if type(number) is not int or not 0 <= number < 2**63:
+        raise ValueError("a count is a whole number from 0 below 2**63")
+    return number
 
 
 def copies(release: str, clients: int = 1) -> int:

@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,8 +27,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from regtools.errors import RegtoolsError, unreadable, unwritable
 from regtools.files import write_file
-from regtools.pull.frames import Table
-from regtools.pull.http.values import pull_error
+from regtools.pull.frames import Table, are_pairs
+from regtools.pull.http.values import clipped, pull_error
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull
 
 from .rows import COLUMNS, Row, checked_row, pull_rows, row_of
@@ -197,11 +198,16 @@ def _read_one(path: Pathlike) -> tuple[pd.DataFrame, pd.DataFrame]:
     for table in tables.values():
         skipped += [(line, f"a wrong type in {', '.join(names)}") for line, names in table.wrong]
     pulls.attrs["skipped"] = sorted(skipped)
-    if skipped:
-        told = "; ".join(f"line {number}: {why}" for number, why in sorted(skipped)[:10])
-        more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
-        warnings.warn(f"{os.fspath(path)}: skipped {told}{more}", JournalWarning, stacklevel=3)
+    _tell(path, "line", pulls.attrs["skipped"])
     return pulls, requests
+
+
+def _tell(path: Pathlike, unit: str, skipped: Sequence[tuple[int, str]]) -> None:
+    """Warn of what was skipped, if anything was."""
+    if skipped:
+        told = "; ".join(f"{unit} {number}: {why}" for number, why in skipped[:10])
+        more = f"; and {len(skipped) - 10} more" if len(skipped) > 10 else ""
+        warnings.warn(f"{os.fspath(path)}: skipped {told}{more}", JournalWarning, stacklevel=4)
 
 
 def _tables(path: Pathlike, *kinds: str) -> tuple[dict[str, Table], list[tuple[int, str]]]:
@@ -310,41 +316,90 @@ def write_parquet(
 def read_parquet(path: str | os.PathLike[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read what :func:`write_parquet` wrote; columns and dtypes are those of a journal.
 
+    Rows with a cell that is not what its column holds are skipped, and a warning lists them.
+
     Raises:
         RegtoolsError: ``extra-missing``, ``file-missing``, ``file-unreadable``.
     """
     _need_pyarrow()
     beside = _beside(path)
-    pulls = _read(Path(path), PULL_COLUMNS)
-    requests = _read(beside, REQUEST_COLUMNS) if beside.exists() else Table(REQUEST_COLUMNS).frame()
-    pulls.attrs["skipped"] = []
+    pulls, wrong = _read(path, PULL_COLUMNS)
+    skipped = [(row, f"a wrong type in {', '.join(names)}") for row, names in wrong]
+    requests = Table(REQUEST_COLUMNS).frame()
+    if beside.exists():
+        requests, wrong = _read(beside, REQUEST_COLUMNS)
+        skipped += [(row, f"of the requests: a wrong type in {', '.join(names)}") for row, names in wrong]
+    if skipped:
+        requests = requests[requests["run_id"].isin(pulls["run_id"])].reset_index(drop=True)
+    pulls.attrs["skipped"] = skipped
+    _tell(path, "row", skipped)
     return pulls, requests
 
 
-def _read(path: Path, columns: dict[str, str]) -> pd.DataFrame:
+def load_parquet(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a Parquet file, whatever its columns hold.
+
+    Raises:
+        RegtoolsError: ``file-missing``, ``file-unreadable``.
+    """
     import pandas as pd
 
     try:
-        found: Any = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow reports damage as one of these
+        found: pd.DataFrame = pd.read_parquet(path).reset_index(drop=True)
+    except FileNotFoundError as error:
         raise unreadable(path, error) from error
-    for name, dtype in columns.items():
-        if name not in found:
-            found[name] = None
-        elif dtype == "object":
-            found[name] = pd.Series([_plain(value) for value in found[name]], dtype="object")
-    framed: pd.DataFrame = found[list(columns)].astype(columns)
-    return framed
+    except (OSError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+        first = (str(error).splitlines() or ["it is damaged"])[0]  # pyarrow reports damage as one of these
+        raise unreadable(path, OSError(0, clipped(first, 200))) from error
+    return found
 
 
-def _plain(value: Any) -> Any:
-    """Return lists where pyarrow returns arrays; the second of a pair is a number of bytes."""
-    if value is None:
-        return None
-    items = list(value)
-    if items and not isinstance(items[0], str):
-        return [[float(moment), int(count)] for moment, count in items]
-    return items
+def _read(
+    path: str | os.PathLike[str], columns: dict[str, str]
+) -> tuple[pd.DataFrame, list[tuple[int, list[str]]]]:
+    """Return the rows of a file, and those that were left out: each with the columns of a wrong type.
+
+    Casting whole columns is fast. Where that fails, each row passes the same check as a row of a journal.
+    """
+    found = load_parquet(path)
+    for name in columns.keys() - set(found):
+        found[name] = None
+    lists = _checked(found, {name: dtype for name, dtype in columns.items() if dtype == "object"})
+    with suppress(ArithmeticError, TypeError, ValueError):
+        framed: pd.DataFrame = found[list(columns)].assign(**lists.frame()).astype(columns)
+        infinite = framed.select_dtypes("float64").abs() == float("inf")
+        wrong = framed["run_id"].isna() | infinite.any(axis=1)
+        if "ok" in columns:  # a pull without a time cannot be compared
+            wrong |= ~(framed["total_s"] >= 0)
+        if not wrong.any() and not lists.wrong:
+            return framed, []
+    table = _checked(found, columns)
+    return table.frame(), table.wrong
+
+
+def _checked(found: pd.DataFrame, columns: dict[str, str]) -> Table:
+    """Return some columns as a table that has checked each of their cells."""
+    table = Table(columns)
+    plain = {name: found[name].astype("object").where(found[name].notna(), None) for name in columns}
+    cells = [[_cell(value, dtype) for value in plain[name]] for name, dtype in columns.items()]
+    for number, row in enumerate(zip(*cells, strict=True), 1):
+        table.add(number, dict(zip(columns, row, strict=True)))
+    return table
+
+
+def _cell(value: Any, dtype: str) -> Any:
+    """Return a cell of a Parquet file as a line of a journal has it; what has no such form stays."""
+    plain = value.tolist() if hasattr(value, "tolist") else value  # arrays and numbers of numpy
+    if isinstance(plain, list):
+        items = [_cell(each, "") for each in plain]
+        return [[pair[0], int(pair[1])] for pair in items] if are_pairs(items) else items
+    if dtype == "string" and isinstance(plain, int | float):
+        return str(plain)
+    if dtype == "boolean" and plain in (0, 1):
+        return bool(plain)
+    if dtype == "Int64" and isinstance(plain, float) and plain.is_integer():
+        return int(plain)
+    return plain.isoformat() if isinstance(plain, datetime) else plain
 
 
 def _beside(path: str | os.PathLike[str]) -> Path:

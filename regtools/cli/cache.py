@@ -5,16 +5,19 @@ from __future__ import annotations
 import getpass
 import sys
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from pathlib import Path
 
 from regtools.cache import Cache
 from regtools.cache.cache import ENGINES
+from regtools.cache.files import read_secret
 from regtools.cache.settings import bad
 from regtools.cache.status import Status
 
 from .output import NO, OK, complain, say, say_json
 from .parser import ending, file, number
 
+LONGEST_PASSWORD = 1 << 16  # characters; an endless line is none
 VERBS = {
     "init": "write the files of a cache; a file that is there and differs is kept",
     "up": "start it, and wait until it answers",
@@ -129,14 +132,16 @@ def _password(options: Namespace) -> str | None:
         return None
     if options.password_file:
         try:
-            text = Path(options.password_file).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise bad(f"the password cannot be read from {options.password_file}: {reason}") from error
+            text = read_secret(Path(options.password_file))
+        except OSError as error:
+            message = f"the password cannot be read from {options.password_file}: {error.strerror}"
+            raise bad(message) from error
         return text.split("\n")[0].rstrip("\r")
     if sys.stdin.isatty() and not options.password_stdin:
         return getpass.getpass(f"Password of {options.username}: ")
-    return sys.stdin.readline().rstrip("\r\n")
+    with suppress(UnicodeDecodeError):  # which would keep the password
+        return sys.stdin.readline(LONGEST_PASSWORD).rstrip("\r\n")
+    raise bad("the password is not UTF-8")
 
 
 def _up(cache: Cache, engine: str) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from regtools.errors import RegtoolsError, unwritable
-from regtools.files import write_file
+from regtools.files import read_small, write_file
 from regtools.notebook.language import VARIABLE
 from regtools.notebook.share import is_checkout, notebooks_dir
 
@@ -151,7 +151,7 @@ def _files(source: Path) -> list[Path]:
 
 def _read_record(path: Path) -> dict[str, str]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_small(path))
     except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,7 +6,9 @@ a wrong type. Repeated text is stored once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from math import isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -213,6 +215,17 @@ def _times(values: list[Any], dtype: str) -> Any:
         return found.dt.as_unit("ns").array
     except ValueError:  # a year that nanoseconds cannot represent
         return None
+
+
+def are_pairs(cell: Sequence[Any]) -> bool:
+    """Return whether a list holds pairs of finite numbers only, as ``samples`` does."""
+    if not set(map(type, cell)) <= {list, tuple} or not set(map(len, cell)) <= {2}:
+        return False
+    numbers = list(chain.from_iterable(cell))
+    try:
+        return set(map(type, numbers)) <= {int, float} and all(map(isfinite, numbers))
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def _shared(values: list[Any]) -> list[Any]:

@@ -31,7 +31,7 @@ from tests.support.synthetic import campaign
 NASTY = st.text(
     st.sampled_from("\x00\x07\x1b\x7f\x85\u202e\u2028\ufffe\ud800\n\r\t$\\_^{}<>&\"'`-#%[]; =…é") | st.characters(), max_size=30
 )  # fmt: skip
-few = settings(max_examples=max(settings.default.max_examples // 10, 5), deadline=None)
+few = settings(max_examples=min(max(settings.default.max_examples // 10, 5), 1_000), deadline=None)
 slow = settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate])
 
 

@@ -250,6 +250,16 @@ def test_throughput_takes_a_pull_a_request_and_rows(kind: str) -> None:
         rt.charts.throughput(REQUEST)
 
 
+@pytest.mark.parametrize(
+    "samples", [["ab"], [1], [[1]], [["a", 2], [1, 2]], [[1, 2, 3]], [[1.0, 10**400]] * 2, [None], [{}]]
+)
+def test_samples_that_are_no_pairs_of_numbers_are_none(samples: list[object]) -> None:
+    rows = pull("a", requests=(REQUEST,)).to_frame()
+    rows["samples"] = pd.Series([samples] * len(rows), dtype="object")  # was: an error of Python
+    with pytest.raises(ValueError, match="no blob has samples"):
+        rt.charts.throughput(rows)
+
+
 def test_of_many_blobs_the_largest_are_drawn() -> None:
     blobs = tuple(
         replace(SAMPLED, layer=number, samples=((0.0, 1), (1.0, number * 1_000_000 + 9)))

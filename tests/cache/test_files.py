@@ -16,6 +16,7 @@ import yaml
 
 from regtools import RegistriesConf, RegtoolsError
 from regtools.cache import Cache
+from regtools.cache.engines import STATE
 from regtools.cache.files import (
     BLOCK,
     TEMPLATES,
@@ -32,6 +33,7 @@ from regtools.cache.settings import Settings, load
 from regtools.cache.status import copies, traffic
 from regtools.cache.verify import Leg, Verification
 from regtools.notebook.share import data_path
+from regtools.pull.recorder import peak_kb
 
 # The keys below the top that distribution's "Configuring a registry" documents, for what is used here.
 COMMON = {
@@ -202,11 +204,27 @@ def test_no_secret_stands_anywhere_but_in_its_own_file(tmp_path: Path) -> None:
     assert "s3cr3t-token" not in repr(cache.settings)
 
 
-@pytest.mark.parametrize("password", ["", "two\nlines", "nul\0", "del\x7f", "next\x85line"])
+@pytest.mark.parametrize("password", ["", "two\nlines", "nul\0", "del\x7f", "next\x85line", "half\udcff"])
 def test_a_password_that_one_line_cannot_hold_is_refused(password: str) -> None:
     with pytest.raises(RegtoolsError, match="control character") as refused:
         secrets_env("me", password)
     assert not password or password not in str(refused.value)
+
+
+def test_a_login_that_is_no_text_is_in_no_error_and_nothing_that_led_to_it(tmp_path: Path) -> None:
+    word = b"pl4nted-w0rd"
+    (tmp_path / "secrets.env").write_bytes(b"REGISTRY_PROXY_PASSWORD=" + word + b"\xff\n")
+    with pytest.raises(RegtoolsError, match="the login cannot be read: it is not UTF-8") as refused:
+        read_secrets(tmp_path)
+    error: BaseException | None = refused.value
+    while error is not None:  # was: in .object of the UnicodeDecodeError below
+        trace = error.__traceback__
+        while trace is not None:
+            if Path(trace.tb_frame.f_code.co_filename) != Path(__file__):
+                assert word.decode() not in repr(trace.tb_frame.f_locals)
+            trace = trace.tb_next
+        assert word.decode() not in repr(vars(error)) + repr(error) + repr(getattr(error, "object", ""))
+        error = error.__cause__ or error.__context__
 
 
 def test_files_that_differ_are_not_overwritten_without_force(tmp_path: Path) -> None:
@@ -357,3 +375,18 @@ def test_distribution_3_counts_rightly_and_is_believed() -> None:
     told = {"Requests": 7, "Hits": 4, "Misses": 3, "BytesPulled": 30, "BytesPushed": 70}
     found = traffic({"blobs": told, "manifests": told}, "", "3")
     assert (found.blobs.hits, found.blobs.misses, found.bytes_fetched, found.bytes_served) == (4, 3, 30, 70)
+
+
+def test_the_end_of_a_log_is_read_without_the_whole(tmp_path: Path) -> None:
+    cache = Cache(folder=tmp_path)
+    with pytest.raises(RegtoolsError, match="it has never run here"):
+        cache.logs()
+    (tmp_path / STATE).mkdir()
+    with (tmp_path / STATE / "registry.log").open("wb") as log:
+        log.write(b"first\n")
+        log.writelines([b"x" * 999 + b"\n"] * 50_000)
+        log.write(b"second \xff\nlast\n")
+    before = peak_kb() or 0
+    assert cache.logs(tail=2) == "second \ufffd\nlast\n"
+    assert (peak_kb() or 0) - before < 20_000  # kB; the log has 50 MB
+    assert (cache.logs(tail=0), cache.logs()[:6]) == ("", "first\n")

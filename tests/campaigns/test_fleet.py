@@ -342,6 +342,14 @@ def test_what_is_not_the_rows_of_a_job_is_refused_counted_and_done_again(
     assert (pulls.attrs["missing"], pulls.attrs["stopped"]) == ({}, None)
 
 
+@pytest.mark.parametrize(
+    "address", ["ucx://[", "ucx://127.0.0.1:1", "foo://x", "tls://x", "tcp://[", "\udcff"]
+)
+def test_an_address_that_no_scheduler_can_have_is_told(address: str) -> None:
+    with pytest.raises(rt.RegtoolsError, match="scheduler-gone"):  # was, for ucx: a fault of ours
+        connect(address, timeout_s=1.0)
+
+
 def test_when_the_scheduler_dies_what_came_home_is_kept_and_another_goes_on(
     bed: Testbed, tmp_path: Path
 ) -> None:

@@ -6,6 +6,8 @@ import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 
 from regtools import RegtoolsError, read_journal, time_pull
+from regtools.analysis.measurements import read_measurements
 from regtools.campaigns.journal import JournalWarning, append, read_probes, write_parquet
 from regtools.pull import frames as columns
 from regtools.pull.records import PULL_COLUMNS, REQUEST_COLUMNS, Pull
@@ -112,3 +115,65 @@ def test_parquet_gives_back_what_it_was_given(pulled: Pull, tmp_path: Path) -> N
     (tmp_path / "bad.parquet").write_bytes(b"nothing of the kind")
     with pytest.raises(RegtoolsError, match="file-unreadable"):
         read_journal(tmp_path / "bad.parquet")
+
+
+STRANGE = {
+    "text": "x", "control": "\x1b[31m", "negative": -5, "float": 1.5, "infinite": float("inf"), "list": ["a"],
+    "numbers": [1, 2], "object": {"a": 1}, "bytes": b"\xff\x00", "yes": True, "moment": datetime(2020, 1, 1), "decimal": Decimal("1.5"),
+    "date": date(2020, 1, 1), "span": timedelta(1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("changed", ["a.parquet", "a.requests.parquet"])
+def test_a_parquet_file_passes_the_same_check_as_a_journal(changed: str, kind: str, tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    usual = {"run_id": ["good", "odd"], "total_s": [1.5, 2.5], "ok": [True, True], "place": ["a", "b"]}
+    files = {"a.parquet": usual, "a.requests.parquet": {"run_id": usual["run_id"]}}
+    columns_of = PULL_COLUMNS if changed == "a.parquet" else REQUEST_COLUMNS
+    refused = 0
+    new = [name for name in columns_of if name not in files[changed]]
+    for name in {columns_of[name]: name for name in new}.values():  # one column of each dtype
+        odd = {name: [None, STRANGE[kind]]}
+        for file in files:
+            parquet.write_table(arrow.table(files[file] | (odd if file == changed else {})), tmp_path / file)
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter("always")
+            pulls, requests = read_journal(tmp_path / "a.parquet")  # was: one of ten exceptions of Python
+        found = pulls if changed == "a.parquet" else requests
+        assert {each: str(dtype) for each, dtype in found.dtypes.items()} == columns_of
+        assert found["run_id"].iloc[0] == "good"
+        skipped = pulls.attrs["skipped"]
+        assert [number for number, _ in skipped] == [2] * (2 - len(found))
+        assert all(name in why for _, why in skipped)
+        refused += len(skipped)
+    assert refused
+
+
+def test_an_odd_row_of_a_parquet_file_leaves_the_others_as_they_are(pulled: Pull, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    append(tmp_path / "j", pulled)
+    append(tmp_path / "j", replace(pulled, run_id="odd", place="far"))
+    pulls, requests = read_journal(tmp_path / "j")
+    write_parquet(tmp_path / "a.parquet", pulls.assign(total_s=[pulls["total_s"].iloc[0], -1.0]), requests)
+    with pytest.warns(JournalWarning, match="skipped row 2: a wrong type in total_s"):
+        again, asked = read_journal(tmp_path / "a.parquet")
+    pd.testing.assert_frame_equal(again, pulls[:1])
+    pd.testing.assert_frame_equal(asked, requests[requests["run_id"] == pulled.run_id])
+
+
+def test_a_damaged_parquet_file_is_told(pulled: Pull, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    append(tmp_path / "j", pulled)
+    write_parquet(tmp_path / "a.parquet", read_journal(tmp_path / "j")[0])
+    whole = (tmp_path / "a.parquet").read_bytes()
+    for damaged in (
+        whole[: len(whole) // 2],
+        whole[:4],
+        whole[:-8] + whole[:8],
+        b"PAR1" + bytes(99) + b"PAR1",
+    ):
+        (tmp_path / "a.parquet").write_bytes(damaged)
+        for read in (read_journal, lambda path: read_measurements([path])):
+            with pytest.raises(RegtoolsError, match="cannot be read"):
+                read(tmp_path / "a.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,37 @@ def test_a_device_without_end_is_refused(words: list[str], device: str) -> None:
     assert done.returncode == 1, done
     assert "error" in done.stdout + done.stderr
     assert "fault of regtools" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        *(("cache.toml", ["cache", verb, "."]) for verb in ("init", "up", "down", "status", "logs")),
+        ("secrets.env", ["cache", "init", ".", "--username", "me", "--password-stdin"]),
+        ("password", ["cache", "init", "hub", "--username", "me", "--password-file", "password"]),
+        ("mine/.regtools.json", ["lab", "mine", "--copy-only"]),
+    ],
+)
+def test_a_file_of_ours_that_is_a_device_is_refused(file: str, words: list[str], tmp_path: Path) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).symlink_to("/dev/zero")  # was: all memory
+    env = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-c", MAIN, *words]
+    done = subprocess.run(
+        command, capture_output=True, input="pw\n", text=True, timeout=60, cwd=tmp_path, env=env
+    )
+    assert done.returncode == 1, done
+    assert "memory" not in done.stderr and "fault of regtools" not in done.stderr
+
+
+def test_a_password_without_end_is_none(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MAIN, "cache", "init", str(tmp_path / "hub")]
+    with Path("/dev/zero").open("rb") as endless:
+        done = subprocess.run(
+            [*command, "--username", "me", "--password-stdin"], stdin=endless, capture_output=True, timeout=60
+        )
+    assert (done.returncode, b"control character" in done.stderr) == (1, True), done
+    assert not (tmp_path / "hub").exists()
 
 
 @pytest.mark.parametrize("command", ["compare", "advise"])

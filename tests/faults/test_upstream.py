@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -32,6 +33,37 @@ def test_counters_of_any_depth_are_no_counters() -> None:
         server.script.fault("/debug/vars", says(head + deep))  # was: a fault of ours
         with pytest.raises(RegtoolsError, match=r"counters at .* cannot be read"):
             status.read(server.host, "3")
+
+
+ODD = ("x", "\x1b[31m", [], {}, None, True, 1.5, -3, 10**400, float("nan"), float("inf"))
+LINES = ('registry_http_requests_total{code="200",handler="blob",method="get"} ', 'registry_http_response_size_bytes_sum{handler="blob"} ')  # fmt: skip
+
+
+@pytest.mark.parametrize("release", ["2", "3"])
+@pytest.mark.parametrize("odd", ODD)
+def test_counters_that_cannot_be_are_no_counters(
+    release: str, odd: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = dict.fromkeys(("Requests", "Hits", "Misses", "BytesPulled", "BytesPushed"), 5)
+    answers = [({"blobs": odd, "manifests": told}, ""), ({"blobs": told}, ""), (odd, "")]
+    answers += [({"blobs": told | {name: odd}, "manifests": told}, "") for name in told]
+    answers += [({"blobs": told, "manifests": told | {name: odd}}, "") for name in told]
+    if release == "2":
+        wrong = ("1e400", "inf", "nan", "-5", "9" * 5000, "x")
+        answers += [({"blobs": told, "manifests": told}, line + text) for line in LINES for text in wrong]
+    for proxy, metrics in answers:
+        pages = {"vars": json.dumps({"registry": {"proxy": proxy}}), "metrics": metrics}
+        monkeypatch.setattr(status, "_get", lambda url, pages=pages: pages[url.rpartition("/")[2]])
+        with pytest.raises(RegtoolsError, match=r"counters at .* cannot be read"):  # was: an error when shown
+            status.read("127.0.0.1:1", release)
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "9" * 400, "9" * 5000, "1e9", ""])
+@pytest.mark.parametrize("key", ["used_memory", "maxmemory", "evicted_keys"])
+def test_numbers_of_redis_that_cannot_be_are_none(key: str, number: str) -> None:
+    told = {"used_memory": "1", "maxmemory": "1", "evicted_keys": "0"} | {key: number}
+    with pytest.raises(RegtoolsError, match="INFO cannot be read"):
+        status.redis_use("\n".join(f"{name}:{value}" for name, value in told.items()))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regtools import RegtoolsError, TomlError
@@ -17,6 +17,7 @@ from regtools.notebook.answers import KINDS, Rule
 from regtools.notebook.exercises import Exercise, Wrong, grade, load_exercises
 from regtools.notebook.lesson import check
 from tests.cli.test_boundary import HOSTILE, controls
+from tests.conftest import examples
 
 
 def exercise(kind: str, expected: object, *wrong: Wrong) -> Exercise:
@@ -101,6 +102,7 @@ def test_nothing_given_is_not_attempted(kind: str, answer: object) -> None:
     assert grade(exercise(kind, "x"), answer) == "not attempted yet"
 
 
+@settings(max_examples=examples(long=10_000))
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
 def test_any_plain_answer_gets_one_line(answer: object) -> None:
     for kind in KINDS:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regtools import RegtoolsError, Resolution
 from regtools.display import printable
 from regtools.notebook.exploration import DROPIN, HOME, MAIN, MOST, explore
+from tests.conftest import examples
 
 GOOD = """\
 unqualified-search-registries = ["docker.io"]
@@ -95,6 +96,7 @@ def test_without_a_name_the_files_are_still_judged():
     assert "reads /etc/containers/registries.conf" in str(seen)
 
 
+@settings(max_examples=examples(long=10_000))
 @given(st.text(max_size=60), st.text(max_size=30), st.sampled_from(["4", "5", "6"]))
 def test_any_text_gets_an_answer_that_can_be_shown(text, image, podman):
     seen = explore({MAIN: text}, image, podman)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipywidgets import HTML, Button, Text, Textarea, ToggleButtons, Widget
 
@@ -14,6 +14,7 @@ from regtools.display import printable
 from regtools.notebook import live
 from regtools.notebook.exploration import DROPIN, MAIN, Exploration
 from regtools.notebook.explorer import LACKING, RUN, SAMPLE, Explorer
+from tests.conftest import examples
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 FIXED = SAMPLE.replace("https://", "")
@@ -150,6 +151,7 @@ def test_a_bad_path_is_an_answer(path: str) -> None:
     assert isinstance(explorer.answer, Exploration)
 
 
+@settings(max_examples=examples(long=2_000))  # ipywidgets keeps what it has made
 @given(st.text(st.characters(), max_size=60), st.text(max_size=30))
 def test_any_text_is_answered_and_every_fix_can_be_applied(text: str, image: str) -> None:
     explorer = rt.explorer(text, image)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regtools.registries.reading.credentials import Credentials, certificates, credentials
 from regtools.registries.reading.host import Surroundings
+from tests.conftest import examples
 
 SECRET = "c2VjcmV0LXVzZXI6c2VjcmV0LXBhc3M="
 LOGIN = {"auth": SECRET}
@@ -208,6 +209,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=examples(long=10_000))
 @given(plain=json_values)
 def test_no_content_of_a_file_is_an_error(plain: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     root = tmp_path_factory.getbasetemp() / "any"

@@ -138,6 +138,7 @@ def text_of(data: dict[str, Any]) -> str:
     return "".join(f"{quoted(key)} = {toml(value)}\n" for key, value in data.items())
 
 
+@settings(max_examples=examples(long=10_000))
 @given(
     FILES,
     st.sampled_from([*RELEASES, "4.9", "5.4.2", "6.0"]),

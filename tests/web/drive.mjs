@@ -1,15 +1,15 @@
 // Drive headless Chromium over the site and print what it saw as JSON.
-// Arguments: folder of playwright-core, the site's address, JSON file with {live, explorer, hostile, pages, shots}, Chromium.
+// Arguments: folder of playwright-core, the site's address, JSON file with {live, explorer, dropped, hostile, pages, searches, shots}, Chromium.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 
 const [modules, base, asked, chromiumPath] = process.argv.slice(2);
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
-const { live = [], explorer = [], hostile = [], pages = [], shots = null } = JSON.parse(fs.readFileSync(asked, "utf8"));
+const { live = [], explorer = [], dropped = [], hostile = [], pages = [], searches = [], shots = null } = JSON.parse(fs.readFileSync(asked, "utf8"));
 
 const quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const browser = await chromium.launch({ executablePath: chromiumPath, args: quiet });
-const told = { outside: [], errors: [], live: {}, explorer: [], hostile: {}, widths: {} };
+const told = { outside: [], errors: [], live: {}, explorer: [], hostile: {}, widths: {}, found: {} };
 
 async function open(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, ...options });
@@ -119,6 +119,39 @@ if (explorer.length) {
   await page.context().close();
 }
 
+// Files that are dropped: they take the place of the example; one that cannot be opened is named, also afterwards.
+if (dropped.length) {
+  const page = await open();
+  await page.goto(`${base}explorer/index.html?lang=en`);
+  await answered(page, null);
+  told.dropped = [];
+  for (const files of dropped) {
+    const was = await page.evaluate(() => document.body.dataset.seen);
+    await page.evaluate((files) => {
+      const dataTransfer = new DataTransfer();
+      for (const [name, bytes] of files) dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    }, files);
+    await answered(page, was);
+    told.dropped.push({ places: await page.$$eval(".path", (fields) => fields.map((field) => field.value)), status: await page.innerText("#status") });
+  }
+  // What was typed comes along to the page in the other language; labels name the files.
+  await page.fill("#name", "quay.io/team/app");
+  await page.click("#language");
+  await page.waitForURL(/lang=zh/);
+  await answered(page, null);
+  told.switched = { name: await page.inputValue("#name"), places: await page.$$eval(".path", (fields) => fields.map((field) => field.value)), title: await page.title() };
+  told.labels = await page.$$eval(".file button, .file textarea", (items) => items.map((item) => item.getAttribute("aria-label")));
+  // With the keyboard alone: a fix is applied, and what takes it back has the focus.
+  await paste(page, "unqualified-search-registries = [docker.io]\n", "nginx");
+  const was = await page.evaluate(() => document.body.dataset.seen);
+  await page.focus("button.apply");
+  await page.keyboard.press("Enter");
+  await answered(page, was);
+  told.focus = await page.evaluate(() => document.activeElement.id);
+  await page.context().close();
+}
+
 // Hostile texts are shown as text; nothing of them runs.
 for (const [what, { text, name, fragment }] of Object.entries(hostile)) {
   const page = await open();
@@ -142,6 +175,15 @@ for (const { path, width, scheme } of pages) {
   if (path.startsWith("explorer")) await answered(page, null); else await page.waitForLoadState("networkidle");
   told.widths[`${path} ${width} ${scheme}`] = await page.evaluate(() => document.documentElement.scrollWidth);
   if (shots) await page.screenshot({ path: `${shots}/${path.replaceAll(/[/?=.]/g, "-")}-${width}-${scheme}.png`, fullPage: path.startsWith("explorer") });
+  await page.context().close();
+}
+
+// The search of the book: the pages that it finds, best first.
+for (const { place, words } of searches) {
+  const page = await open();
+  await page.goto(`${base}${place}search.html?q=${encodeURIComponent(words)}`);
+  await page.waitForSelector("#search-results li > a");
+  told.found[words] = await page.$$eval("#search-results li > a", (links) => links.map((link) => link.pathname));
   await page.context().close();
 }
 

@@ -53,10 +53,26 @@ HOSTILE = {
 }  # fmt: skip
 PAGES = [
     {"path": path, "width": width, "scheme": scheme}
-    for path in ("explorer/index.html", "explorer/index.html?lang=zh", "index.html", "08-short-names.html")
+    for path in (
+        "explorer/index.html",
+        "explorer/index.html?lang=zh",
+        "index.html",
+        "08-short-names.html",
+        "reference.html",
+    )
     for width in (360, 768, 1300)
     for scheme in ("light", "dark")
 ]
+
+SEARCHES = {
+    "squatting": "08-short-names.html",
+    "misplaced-key": "codes/misplaced-key.html",
+    "time_pull": "reference.html",
+    "抢注": "zh/08-short-names.html",
+    "拉取式缓存": "zh/11-local-mirror-cache.html",
+    "registries.conf 里能写什么": "zh/07-registries-conf.html",
+    "层": "zh/04-what-a-pull-does.html",  # a word of one sign
+}
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +143,32 @@ def test_the_explorer_asks_nobody_else_and_makes_no_error(
     assert explored["errors"] == [] == attacked["errors"]
 
 
+MAIN = "/etc/containers/registries.conf"
+GOOD = list(b'unqualified-search-registries = ["docker.io"]\n')
+DROPPED = (
+    [["binary", [0xFF, 0xD8, 0x00]], ["large", [0x23] * 1_000_001]],
+    [["registries.conf", GOOD], ["50-own.conf", GOOD]],
+    [["another.conf", GOOD]],
+)
+
+
+def test_dropped_files_take_the_examples_place_and_come_along_to_the_other_language(
+    base: str, tmp_path: Path
+) -> None:
+    told = drive(base, tmp_path, dropped=DROPPED)
+    refused, two, third = told["dropped"]
+    assert refused["places"] == [MAIN]  # the example
+    assert "binary is not UTF-8" in refused["status"] and "large has more than 1 MB" in refused["status"]
+    assert two == {"places": [MAIN, f"{MAIN}.d/50-own.conf"], "status": "Ready."}
+    places = [*two["places"], f"{MAIN}.d/50-mine.conf"]
+    assert third["places"] == places
+    assert told["switched"]["name"] == "quay.io/team/app" and told["switched"]["places"] == places
+    assert "哪一行" in told["switched"]["title"]
+    assert len(told["labels"]) == len({*told["labels"]}) == 9  # no two say the same
+    assert told["focus"] == "undo"
+    assert told["outside"] == [] == told["errors"]
+
+
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_text_is_shown_as_text(what: str, attacked: dict[str, Any]) -> None:
     seen = attacked["hostile"][what]
@@ -150,6 +192,14 @@ def test_pages_fit_their_windows(base: str, tmp_path: Path) -> None:
     assert told["outside"] == [] and told["errors"] == []
     wide = {page: width for page, width in told["widths"].items() if width > int(page.split()[1])}
     assert not wide
+
+
+def test_the_search_finds_words_of_each_language(base: str, tmp_path: Path) -> None:
+    asked = [{"place": "zh/" * path.startswith("zh/"), "words": words} for words, path in SEARCHES.items()]
+    told = drive(base, tmp_path, searches=asked)
+    assert told["outside"] == [] and told["errors"] == []
+    missing = {words: path for words, path in SEARCHES.items() if f"/{path}" not in told["found"][words]}
+    assert not missing, told["found"]
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["at once", "by cell"])

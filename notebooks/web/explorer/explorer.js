@@ -4,8 +4,10 @@ import { EXAMPLES, WORDS } from "./words.js";
 import { WHEELS } from "./wheels.js";
 
 const MAIN = "/etc/containers/registries.conf";
+const DROPINS = `${MAIN}.d/`;
 const LARGEST = 1_000_000; // bytes of a file that is opened
 const LONG = 8_000; // characters of a link
+const LATE = 500; // ms without an answer before the page says that it reads
 
 const lang = new URLSearchParams(location.search).get("lang") === "zh" ? "zh" : "en";
 const words = WORDS[lang];
@@ -17,6 +19,7 @@ let ready = false;
 let asked = 0;
 let old = []; // files before fixes that were applied
 let kept = false; // whether the status stays until something is typed
+let busy = 0; // timer of the word that an answer takes long
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -44,20 +47,20 @@ const boxes = () => [...document.querySelectorAll(".file")];
 const path = (box) => box.querySelector(".path");
 const text = (box) => box.querySelector("textarea");
 const state = () => boxes().map((box) => [path(box).value, text(box).value]);
+const isExample = () => EXAMPLES.some((each) => JSON.stringify(Object.entries(each.files)) === JSON.stringify(state()));
 
 function addFile(place, content) {
   const area = make("textarea", { value: content, spellcheck: false, wrap: "off", oninput: changed });
   const named = make("input", { className: "path", value: place, spellcheck: false, oninput: changed });
   named.setAttribute("list", "places");
   named.setAttribute("aria-label", words.path);
-  const label = () => area.setAttribute("aria-label", `${words.text} ${named.value}`);
+  const save = make("button", { type: "button", textContent: "⤓", title: words.download, onclick: () => download(named.value, area.value) });
+  const drop = make("button", { type: "button", textContent: "✕", title: words.remove, onclick: () => { box.remove(); changed(); $("add").focus(); } });
+  const label = () => [[area, words.text], [save, words.download], [drop, words.remove]]
+    .forEach(([element, word]) => element.setAttribute("aria-label", `${word} ${named.value}`));
   named.addEventListener("input", label);
   label();
-  const box = make("div", { className: "file" },
-    make("div", {}, named,
-      make("button", { type: "button", textContent: "⤓", title: words.download, "aria-label": words.download, onclick: () => download(named.value, area.value) }),
-      make("button", { type: "button", textContent: "✕", title: words.remove, "aria-label": words.remove, onclick: () => { box.remove(); changed(); } })),
-    area);
+  const box = make("div", { className: "file" }, make("div", {}, named, save, drop), area);
   $("files").append(box);
   return box;
 }
@@ -71,7 +74,7 @@ function free() {
   const taken = new Set(boxes().map((box) => path(box).value));
   if (!taken.has(MAIN)) return MAIN;
   for (let number = 50; ; number++) {
-    const place = `/etc/containers/registries.conf.d/${number}-mine.conf`;
+    const place = `${DROPINS}${number}-mine.conf`;
     if (!taken.has(place)) return place;
   }
 }
@@ -82,19 +85,32 @@ function download(place, content) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+// The place of an opened file: of several, those with other names are drop-ins.
+function placeOf(name, several) {
+  const place = `${DROPINS}${name}`;
+  const dropin = several && name.endsWith(".conf") && name !== "registries.conf";
+  return dropin && !boxes().some((box) => path(box).value === place) ? place : free();
+}
+
 async function openFiles(list) {
+  if (!list.length) return;
+  const several = list.length > 1;
+  const refused = [];
+  kept = false;
   for (const file of list) {
-    if (file.size > LARGEST) { status(say("large", file.name), true); continue; }
+    if (file.size > LARGEST) { refused.push(say("large", file.name)); continue; }
     let content;
     try {
       content = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
     } catch {
-      status(say("bytes", file.name), true);
+      refused.push(say("bytes", file.name));
       continue;
     }
+    if (isExample()) setFiles([]); // nobody means the example and the file
     const empty = boxes().find((box) => text(box).value === "");
-    if (empty) { text(empty).value = content; } else { addFile(free(), content); }
+    if (empty) { text(empty).value = content; } else { addFile(placeOf(file.name, several), content); }
   }
+  if (refused.length) keep(refused.join(" "), true);
   ask();
 }
 
@@ -104,6 +120,8 @@ function ask() {
   if (!ready) return;
   const question = { files: Object.fromEntries(state()), image: $("name").value, podman: $("podman").value };
   worker.postMessage({ kind: "ask", id: ++asked, question });
+  clearTimeout(busy);
+  busy = setTimeout(() => { if (!kept) status(words.reading); }, LATE);
 }
 
 function changed() {
@@ -112,6 +130,7 @@ function changed() {
 }
 
 function show(seen, fixes) {
+  clearTimeout(busy);
   if (seen.error) { status(seen.error, true); return; }
   if (!kept) status(fixes ? words.ready : words.working);
   $("answers").innerHTML = seen.html; // regtools escapes every text in it
@@ -163,6 +182,8 @@ function take(files) {
     if (text(box).value !== content) text(box).value = content;
   }
   keep(words.applied);
+  $("undo").hidden = false;
+  $("undo").focus(); // the button that was pressed goes away
   ask();
 }
 
@@ -200,12 +221,16 @@ async function through(bytes, stream) {
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
 }
 
-async function link() {
+async function fragment() {
   const plain = JSON.stringify({ files: state(), image: $("name").value, podman: $("podman").value });
   const packed = await through(new TextEncoder().encode(plain), new CompressionStream("deflate-raw"));
   const letters = btoa(Array.from(packed, (byte) => String.fromCharCode(byte)).join(""));
+  return `1.${letters.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+}
+
+async function link() {
   const address = new URL(location.href);
-  address.hash = `1.${letters.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+  address.hash = await fragment();
   history.replaceState(null, "", address);
   await copy(address.href, address.href.length > LONG ? say("long", address.href.length) : words.linked);
 }
@@ -260,7 +285,7 @@ function translate() {
 }
 
 worker.onmessage = ({ data }) => {
-  if (data.kind === "ready") { ready = true; document.body.dataset.ready = "true"; ask(); }
+  if (data.kind === "ready") { ready = true; ask(); }
   else if (data.kind === "failed") status(say("failed", data.text), true);
   else if (data.kind === "broke") status(say("broke", data.text), true);
   else if (data.kind === "fixed") take(data.files);
@@ -285,14 +310,24 @@ $("example").addEventListener("change", ({ target }) => { if (target.value) { ex
 $("question").addEventListener("submit", (event) => event.preventDefault());
 $("add").addEventListener("click", () => { text(addFile(free(), "")).focus(); ask(); });
 $("open").addEventListener("click", () => $("chooser").click());
-$("chooser").addEventListener("change", ({ target }) => { openFiles(target.files); target.value = ""; });
+$("chooser").addEventListener("change", ({ target }) => { openFiles([...target.files]); target.value = ""; });
 $("share").addEventListener("click", link);
+$("language").addEventListener("click", async (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab begins with the example
+  event.preventDefault();
+  location.href = `${event.currentTarget.href}#${await fragment()}`; // what was typed comes along
+});
 $("fix-all").addEventListener("click", () => fixWith(null, null));
 $("undo").addEventListener("click", () => { setFiles(old.pop()); ask(); });
 window.addEventListener("hashchange", async () => {
   const found = await fromLink();
   if (found === true) changed(); else if (found) keep(found, true);
 });
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => { event.preventDefault(); openFiles(event.dataTransfer.files); });
+for (const kind of ["dragover", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return; // text is dragged into a field
+    event.preventDefault();
+    if (kind === "drop") openFiles([...event.dataTransfer.files]);
+  });
+}
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js", { scope: "./" }).catch(() => {});

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regtools.display import seconds, size
+from regtools.pull.frames import are_pairs
 from regtools.pull.records import Pull, Request
 
 from ..pairing import plural
@@ -159,7 +160,7 @@ def _sampled(pull: Any) -> Iterator[tuple[str, Samples]]:
         each = [pull] if isinstance(pull, Request) else pull.requests
         requests = [(request.layer, request.samples) for request in each]
     for layer, samples in requests:
-        if isinstance(samples, list | tuple):
+        if isinstance(samples, list | tuple) and are_pairs(samples):  # a journal may hold any list
             name = f"layer {int(layer)}" if isinstance(layer, Integral) else "configuration"
             yield name, [(float(moment), int(count)) for moment, count in samples]
 

@@ -27,6 +27,7 @@ from regtools.pull.http.values import pull_error
 from ..plan import bad_campaign
 
 HERE = "127.0.0.1"
+SCHEMES = ("tcp", "tls", "ws", "wss", "inproc")  # of addresses; Dask's ucx needs hardware and packages
 # Dask runs this text in each process, which then ends with its standard input: with its owner, however that
 # one ends. Threads of a pull that is still running do not hold it up.
 LIFELINE = """
@@ -168,8 +169,9 @@ def connect(address: str, *, timeout_s: float = 10.0, security: Mapping[str, Any
     dask: Any = distributed
     secured = dask.Security(**(security or {}))
     try:
-        if address.startswith("tls:") and not secured.tls_ca_file:
-            raise ValueError("no certificate")  # Dask would leave half a client behind
+        scheme, colon, _ = address.partition("://")
+        if (colon and scheme not in SCHEMES) or (scheme == "tls" and not secured.tls_ca_file):
+            raise ValueError("no such protocol, or no certificate")  # Dask would leave half a client behind
         with interrupt_later():  # half a client would wait for itself when it is thrown away
             return dask.Client(address, timeout=timeout_s, security=secured, set_as_default=False)
     except (OSError, ValueError) as error:
