@@ -46,7 +46,7 @@ _MIRRORS = "09-prefix-location-mirrors.ipynb"
 
 _LOCATION = Cause(
     "registries.conf turns this name into one that podman cannot use",
-    "the location holds a login, a scheme, blanks, a tag or capitals, names no host, or makes the name too long",
+    "the location holds a login, a scheme, blanks, a tag or capitals, names no host or makes too long a name",
     "correct the location: it is HOST[:PORT][/PATH]",
     STOPS, _REGISTRIES,
 )  # fmt: skip
