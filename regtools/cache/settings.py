@@ -188,11 +188,12 @@ def _check_upstream(url: str) -> None:
         host, port = parts.hostname or "", parts.port
     except ValueError:  # its text may quote a password
         raise bad("the upstream is not an address: its host or its port is malformed", hint) from None
+    quoted = re.split(r"[?#\s]", url)[0]  # what follows these may hold a token or a password
     if parts.scheme not in ("http", "https") or not host:
-        raise bad(f"{url!r} is not an upstream", hint)
+        raise bad(f"{quoted!r} is not an upstream", hint)
     shown = f"[{host}]" if ":" in host else host
     if url.lower() != f"{parts.scheme}://{shown}{f':{port}' if port is not None else ''}":
-        raise bad(f"the upstream {url!r} has more than a scheme, a host and a port", hint)
+        raise bad(f"the upstream {quoted!r} has more than a scheme, a host and a port", hint)
     _check_text(shown, HOST, "a host", hint)
 
 

@@ -28,6 +28,7 @@ from .language import say
 PODMAN: Final = "6"  # the strictest release: the others accept what it accepts, except TOML 1.1
 INCOMPARABLE: Final = "{what} cannot be compared; give plain text, numbers, lists or dictionaries"
 DEEPEST: Final = 50  # nesting of an answer; only one that contains itself is deeper
+LONGEST: Final = 20_000  # characters of a text; shlex takes seconds for a word of 100,000
 BOOLEANS: Final = ("insecure", "blocked", "mirror-by-digest-only")
 
 
@@ -125,7 +126,10 @@ def _text(value: object, what: str) -> str:
     if not isinstance(value, str):
         words = {"what": say(what), "given": article(type(value).__name__)}
         raise UnusableError(say("the answer is {what} in quotes, not {given}", **words))
-    return str.__str__(value)
+    text = str.__str__(value)
+    if len(text) > LONGEST:
+        raise UnusableError(say("this answer is too long to be compared"))
+    return text
 
 
 # The keys of a keyboard by the names that people give them.
@@ -167,6 +171,8 @@ def _bare(text: str) -> str:
     return words
 
 
+# Beyond what a float holds all exponents are the same, and a fraction would write out each of its digits.
+_EXPONENT: Final = re.compile(r"(?i)(e[+-]?)0*[1-9]\d{3,}$")
 _GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2}(?:[ ,_'’\u00a0\u202f]\d{3})+(?!\d)")
 
 
@@ -187,6 +193,7 @@ def _read_number(text: str, unit: str) -> str:
     share = words.endswith("%") and unit != "%"
     words = words.removesuffix("%").rstrip()
     words = _GROUPED.sub(lambda found: re.sub(r"[^\d+-]", "", found[0]), words)
+    words = _EXPONENT.sub(r"\g<1>999", words)
     try:
         number = Fraction(words.replace(",", ".").replace(" / ", "/"))
     except (ValueError, ZeroDivisionError):

@@ -41,6 +41,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
 from regtools.toml.reader import read
 
@@ -52,6 +53,7 @@ from .share import notebooks_dir
 NOT_ATTEMPTED: Final = "not attempted yet"
 CORRECT: Final = "correct, because {why}"
 NOT_YET: Final = "not yet: {why}"
+LONGEST: Final = 1000  # characters of the line
 _KEYS: Final = {"kind", "expected", "because", "solution", "hints", "wrong"}
 _MORE: Final = {"accept", "verb", "by", "unit", "names", "asks"}
 # Keys that a kind must have beside the others; "machine" has no answer that anybody could write down.
@@ -123,12 +125,18 @@ def _in_chinese(exercises: dict[str, Exercise], folder: Path) -> dict[str, Exerc
 def grade(exercise: Exercise, answer: object) -> str:
     """Return the one line for an answer: *not attempted yet*, *correct, because …* or *not yet: …*.
 
-    ``...`` and None count as not attempted. Never raises.
+    ``...`` and None count as not attempted. Never raises. What the line quotes of the answer, or of what the
+    machine says, is escaped, and cut where it is long.
     """
+    told = " ".join(_told(exercise, answer).split())
+    return visible(told if len(told) <= LONGEST else f"{told[:LONGEST]}…")
+
+
+def _told(exercise: Exercise, answer: object) -> str:
     if answer is ... or answer is None:
         return say(NOT_ATTEMPTED)
     try:
-        return " ".join(_verdict(exercise, exercise.rule.form(answer)).split())
+        return _verdict(exercise, exercise.rule.form(answer))
     except UnusableError as error:
         return say(NOT_YET, why=error)
     except Exception:  # whatever the answer's own methods do, the reader gets a line

@@ -201,7 +201,7 @@ def _command_line(line: str) -> None:
     finally:
         sys.argv = before
     screen.seek(0)
-    print(screen.read() + (f"exit status {status}\n" if status else ""), end="")
+    print(printable(screen.read()) + (f"exit status {status}\n" if status else ""), end="")
 
 
 def _check_name(magic: str, name: str | None) -> None:

@@ -44,6 +44,13 @@ _PULL = "04-what-a-pull-does.ipynb"
 _NAMES = "05-image-names.ipynb"
 _MIRRORS = "09-prefix-location-mirrors.ipynb"
 
+_LOCATION = Cause(
+    "registries.conf turns this name into one that podman cannot use",
+    "the location holds a login, a scheme, blanks, a tag or capitals, names no host or makes too long a name",
+    "correct the location: it is HOST[:PORT][/PATH]",
+    STOPS, _REGISTRIES,
+)  # fmt: skip
+
 FAILURES = {
     # Connections
     "dns": Cause(
@@ -232,6 +239,7 @@ FAILURES = {
         "write the full name, such as docker.io/library/nginx",
         "podman fails in the same way; skopeo takes full names only", "08-short-names.ipynb",
     ),
+    **dict.fromkeys(("invalid-reference", "uppercase-name", "name-too-long", "not-canonical"), _LOCATION),
     "disk": Cause(
         "the image cannot be stored",
         "the disk or the quota is full",

@@ -16,6 +16,7 @@ from regtools.pull.failures import FAILURES, LEAVES, REPEATS, STOPS, cause_of
 from regtools.pull.http import transport
 from regtools.pull.http.transport import Limits
 from regtools.pull.timing import time_pull
+from regtools.registries import reasons
 from regtools.registries.conf import RegistriesConf
 from tests.faults.places import CASES, IMAGE, MANIFEST, Case, World, always
 from tests.faults.test_podman import NAME, Row, ready, served
@@ -51,10 +52,14 @@ RAISED = {
 
 
 def kinds() -> set[str]:
-    """Every kind with which a pull may fail: of the faults, of libcurl, of podman's words, of our own modules."""
+    """Every kind with which a pull may fail: of the faults, of libcurl, of podman's words, of our own modules.
+
+    An entry of registries.conf that makes no image's name is among them: it was told as a fault of regtools.
+    """
     found = {kind for case in CASES for kind in (case.alone, case.row, case.beside) if kind}
     found |= {trouble.kind for trouble in transport._TROUBLES.values()}
     found |= {kind for _, kind in log._KINDS} - {"http"}
+    found |= reasons._FAULTS.keys()
     said = re.compile(r'(?:pull_error\(\s*|(?:Trouble\(|return|=) )"([a-z]+(?:-[a-z]+)*)", ')
     for path in (ROOT / "regtools" / "pull").rglob("*.py"):
         found |= set(said.findall(path.read_text("utf-8")))

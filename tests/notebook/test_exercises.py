@@ -16,6 +16,7 @@ from regtools import RegtoolsError, TomlError
 from regtools.notebook.answers import KINDS, Rule
 from regtools.notebook.exercises import Exercise, Wrong, grade, load_exercises
 from regtools.notebook.lesson import check
+from tests.cli.test_boundary import HOSTILE, controls
 from tests.conftest import examples
 
 
@@ -107,6 +108,52 @@ def test_any_plain_answer_gets_one_line(answer: object) -> None:
     for kind in KINDS:
         told = grade(exercise(kind, "never = 'this'"), answer)
         assert "\n" not in told and told.startswith(("not yet: ", "not attempted yet"))
+
+
+QUOTED = [
+    HOSTILE,
+    f"podman {HOSTILE}",
+    f"podman pull --{HOSTILE} x",
+    f"podman pull quay.io/{HOSTILE}",
+    f"quay.io/{HOSTILE}",
+    f"{HOSTILE} = 1",
+    f"location = {HOSTILE}",
+    f"'{HOSTILE}' = 1",
+    f"[{HOSTILE}]\n{HOSTILE}",
+    {HOSTILE: HOSTILE},
+    [HOSTILE, f"podman pull {HOSTILE}"],
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("answer", QUOTED, ids=range(len(QUOTED)))
+def test_a_reply_quotes_no_control_character(kind: str, answer: object) -> None:
+    for expected in ("podman pull x", "quay.io/x", "a = 1"):  # a command's reply was raw
+        assert not controls(grade(exercise(kind, expected), answer))
+
+
+def test_what_the_machine_says_is_escaped() -> None:
+    rule = Rule("machine", asks=("sh", "-c", "printf '\\033]0;x\\a' >&2; exit 1"))
+    assert grade(Exercise("00-0", rule, None, "so", "", ()), "x").endswith(r"\x1b]0;x\x07")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_answer_gets_a_short_reply(kind: str) -> None:
+    for answer in ("x" * 19_000, "podman " + "x" * 19_000, "x" * 200_000, "podman --" + "x " * 100_000):
+        told = grade(exercise(kind, "podman pull x"), answer)
+        assert told.startswith("not yet: ") and len(told) <= 1001
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("1e999999999999", "this number is too large to be compared"),  # was: no end
+        ("-1E+00999999999", "this number is too large to be compared"),
+        ("1e-999999999999", "that is another answer; open a hint"),
+    ],
+)
+def test_a_number_of_any_exponent_is_read_at_once(answer: str, told: str) -> None:
+    assert grade(exercise("number", 7), answer) == f"not yet: {told}"
 
 
 VALUES = [

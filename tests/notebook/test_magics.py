@@ -17,6 +17,7 @@ import regtools as rt
 from regtools import notebook
 from regtools.notebook.magics import Beside, beside, examine
 from regtools.testbed import Practice
+from tests.cli.test_boundary import controls
 
 GOOD = '[[registry]]\nlocation = "docker.io"\n'
 WIDE = "aliases = {\n  a = 'quay.io/a',\n}\n"  # TOML 1.1 only
@@ -232,6 +233,21 @@ def test_a_command_prints_what_it_prints_in_a_terminal(
         done = subprocess.run([sys.executable, "-m", "regtools", *words], capture_output=True, text=True)
         assert (shown.out, shown.err) == (done.stdout + "exit status 1\n" * status, "")
         assert done.returncode == status and sys.argv == before
+
+
+def test_a_command_shows_no_control_character_of_a_file(
+    shell: InteractiveShell,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.conf").write_bytes("[[registry]]\nlocation = 'docker.io/' # \x9b31m\u202e\u2066\n".encode())
+    Path("a.toml").write_bytes(b'a = "\xc2\x9b\xe2\x80\xae"')
+    for words in ("check a.conf --podman 6 --diff", "toml2json a.toml", "toml2json --tagged a.toml"):
+        shell.run_line_magic("regtools", words)
+        out = capsys.readouterr().out
+        assert r"\u202e" in out and not controls(out)
 
 
 def test_a_command_s_errors_are_shown_and_wrong_usage_is_status_2(
