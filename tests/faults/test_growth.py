@@ -221,7 +221,7 @@ JOURNALS = {
     "rows that are torn": repeated('{"row"\n'),
     "rows of lists": repeated("[[[[\n"),
     "a row of text": repeated("x", '{"row": "', '"}'),
-    "empty rows": repeated("{}\n"),
+    "empty rows": repeated("{}" + 30 * " " + "\n"),  # more than 100,000 lines that are no rows are refused
 }
 
 
