@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         if argv is None:
             gc.freeze()  # the process ends, and its memory with it
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python that ends cannot raise KeyboardInterrupt
 
 
 def _report(arguments: list[str]) -> int:

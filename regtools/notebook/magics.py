@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import keyword
 import os
-import runpy
 import shlex
-import sys
 from argparse import ArgumentParser
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
@@ -190,16 +189,13 @@ def _command_line(line: str) -> None:
         words = shlex.split(line)
     except ValueError as error:  # a quote that is not closed
         raise _misuse("regtools", str(error)) from None
-    before, status = sys.argv, None
-    sys.argv = ["regtools", *words]
+    terminal = import_module("regtools.cli")  # one face does not depend on the other
     screen = TextIOWrapper(BytesIO(), encoding="utf-8", newline="\n", write_through=True)
     try:
         with redirect_stdout(screen), redirect_stderr(screen):  # one after the other, as on a screen
-            runpy.run_module("regtools", run_name="__main__")
+            status = terminal.main(words)  # with words, it leaves the process alone
     except SystemExit as end:
         status = end.code
-    finally:
-        sys.argv = before
     screen.seek(0)
     print(printable(screen.read()) + (f"exit status {status}\n" if status else ""), end="")
 

@@ -223,3 +223,15 @@ def test_standard_input_without_end_is_too_large(
     status, told, _ = run(capsys, "-")
     assert status == 1
     assert "[too-large]" in told
+
+
+def test_two_spellings_of_a_key_are_an_error_that_podman_does_not_refuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Podman 4.3.1 loads the file, with one of the two locations."""
+    twice = '[[registry]]\nLocation = "a.test"\nlocation = "b.test"\n'
+    here = write(tmp_path, {"both.conf": twice, "worse.conf": f"{twice}location = 1\n"})
+    status, told, _ = run(capsys, str(here / "both.conf"))
+    assert status == 1 and "[ambiguous-key]" in told
+    assert "no image at all" not in " ".join(told.split())
+    assert "no image at all" in " ".join(run(capsys, str(here / "worse.conf"))[1].split())

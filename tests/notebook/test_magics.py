@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import regtools as rt
 from regtools import notebook
-from regtools.notebook.magics import Beside, beside, examine
+from regtools.notebook.magics import Beside, _command_line, beside, examine
 from regtools.testbed import Practice
 from tests.cli.test_boundary import controls
 
@@ -265,3 +267,10 @@ def test_a_reader_may_type_hint_and_solution_without_an_import(shell: Interactiv
     shell.run_line_magic("unload_ext", "regtools")
     assert not {"hint", "solution"} & set(shell.user_ns)
     shell.run_line_magic("load_ext", "regtools")
+
+
+def test_a_command_leaves_the_kernels_signals_and_collector_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT), gc.isenabled(), gc.get_freeze_count()
+    _command_line("toml2json --help")
+    assert "usage: regtools toml2json" in capsys.readouterr().out
+    assert (signal.getsignal(signal.SIGINT), gc.isenabled(), gc.get_freeze_count()) == before

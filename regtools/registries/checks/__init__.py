@@ -71,6 +71,7 @@ OF_THE_WHOLE: tuple[Callable[[Settings, tuple[Sheet, ...]], Iterable[Finding]], 
     modes,
 )
 _RANK = {ERROR: 0, WARNING: 1, NOTE: 2}
+_AT_RANDOM = "ambiguous-key"  # an error to us; podman takes one of the two
 
 
 class Report(NamedTuple):
@@ -202,7 +203,8 @@ def _report(
     found += upgrade(release, sheets, view if before.sound else None, around)
     paths = tuple(sheet.file for sheet in sheets if sheet.file is not None)
     hidden = tuple(sheet.file for sheet in sheets if sheet.file is not None and sheet.raw is None)
-    return Report(_sorted(found, sheets), paths, not before.sound, hidden)
+    errors = {one.code for one in before.findings if one.severity == ERROR}
+    return Report(_sorted(found, sheets), paths, not before.sound and errors != {_AT_RANDOM}, hidden)
 
 
 def _state(sheets: tuple[Sheet, ...], view: Settings) -> State:
