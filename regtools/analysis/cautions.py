@@ -66,7 +66,7 @@ def _rounds(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
 
 def _failures(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
     """Look for places that failed, the most frequent failures first; what each kind means is in a table."""
-    known = table[~table["ok"] & table["error_kind"].notna()]
+    known = table.loc[~table["ok"] & table["error_kind"].notna(), ["place", "error_kind"]]
     if known.empty:
         return
     pulls = table["place"].value_counts()
@@ -96,7 +96,8 @@ def _first(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
     """Look for places whose first pull filled a cache; known states of the caches are kept apart anyway."""
     if (table["cache_state"] != "unknown").all():
         return
-    done = table[table["ok"] & table["round"].notna()].sort_values("round", kind="stable")
+    done = table.loc[table["ok"] & table["round"].notna(), ["place", "image", "round", "seconds"]]
+    done = done.sort_values("round", kind="stable")
     for (place, _), times in done.groupby(["place", "image"], observed=True, sort=True)["seconds"]:
         first, later = float(times.iloc[0]), float(times.iloc[1:].median())
         if len(times) > 2 and first > _COLD * later:
@@ -137,7 +138,7 @@ def _client(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
 
 
 def _digests(table: pd.DataFrame, blocks: Blocks) -> Iterator[tuple[str, str]]:
-    known = table[table["ok"] & table["digest"].notna()]
+    known = table.loc[table["ok"] & table["digest"].notna(), ["image", "place", "digest"]]
     kinds = known.groupby("image", observed=True)["digest"].nunique()
     for image in kinds.index[kinds > 1][:_NAMED]:
         seen = known[known["image"] == image].groupby("place", observed=True)["digest"].last()

@@ -108,7 +108,7 @@ def prepared(pulls: pd.DataFrame | Iterable[Pull]) -> pd.DataFrame:
     if ours.all():
         message = "every pull failed for want of memory or open files on the machine that measured"
         raise bad_table(message, "raise its limits (ulimit -v, ulimit -n) and measure again")
-    counted: pd.DataFrame = whole[~ours].reset_index(drop=True)
+    counted: pd.DataFrame = (whole[~ours] if ours.any() else whole).reset_index(drop=True)
     counted.attrs["left_out"] = int(ours.sum())
     return counted
 

@@ -93,20 +93,22 @@ def row_of(line: bytes) -> Row | None:
         RegtoolsError: kind ``bad-row``.
     """
     try:
-        row: Any = _DECODER.decode(line.decode())
+        text = line.decode().lstrip()
+        row: Any
+        row, end = _DECODER.raw_decode(text)  # decode() matches two patterns more for each line
+        if text[end:].strip():
+            raise ValueError("more than one value")
         if b"\\u" in line:
             json.dumps(row, ensure_ascii=False).encode()  # half a character, which pandas cannot hold
     except (ValueError, RecursionError) as error:
         if not line.strip():
             return None
         raise bad_row("not JSON; torn, or damaged") from error
-    kind = row.get("row") if isinstance(row, dict) else None
-    if not isinstance(kind, str) or kind not in COLUMNS:
+    if not isinstance(row, dict) or not isinstance(kind := row.get("row"), str) or kind not in COLUMNS:
         raise bad_row("neither a pull nor a request")
     if row.get("format") != FORMAT:
         raise bad_row(f"format {row.get('format')!r:.40}; this program reads format {FORMAT}")
-    found: Row = row
-    return found
+    return row
 
 
 def _refuse(constant: str) -> float:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import BinaryIO
 
 from regtools.errors import RegtoolsError
@@ -112,7 +111,7 @@ class Failover:
             attempt = run.begin(source.reference)
             run.meter.begin(source.reference)
             moves_on = self._conf.release.blobs_move_on and bool(self._left)
-            asking, repository, opened = replace(lane, attempt=attempt), None, False
+            asking, repository, opened = lane._replace(attempt=attempt), None, False
             try:
                 run.enter("auth")
                 repository = self._find(source, asking, patient_blobs=not moves_on)
@@ -144,7 +143,7 @@ class Failover:
         while (found := self._source(number, lane)) is not None:
             repository, attempt = found
             try:
-                repository.blob(replace(lane, attempt=attempt), blob, keep)
+                repository.blob(lane._replace(attempt=attempt), blob, keep)
             except Exception as error:
                 first = first or error
                 leads_on = isinstance(error, FetchError) and error.elsewhere and not blob.urls
@@ -165,7 +164,7 @@ class Failover:
             while number == len(self._open) and self._left:
                 source = self._left.popleft()
                 attempt = lane.run.begin(source.reference)
-                asking, repository = replace(lane, attempt=attempt), None
+                asking, repository = lane._replace(attempt=attempt), None
                 try:
                     repository = self._find(source, asking, patient_blobs=not self._left)
                     repository.open(asking)

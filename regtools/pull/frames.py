@@ -199,7 +199,7 @@ def _texts(values: list[Any]) -> Any:
         return None
     if 2 * len(distinct) > len(values):
         return pd.array(values, dtype="string")
-    places = np.array([distinct[value] for value in values], dtype="int64")  # pyarrow accepts no other type
+    places = np.array(list(map(distinct.__getitem__, values)), dtype="int64")  # pyarrow accepts no other type
     return pd.array(list(distinct), dtype="string").take(places)
 
 

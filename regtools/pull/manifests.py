@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 
@@ -41,8 +41,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(NamedTuple):
     """A config or a layer as its manifest declares it.
 
     Attributes:
@@ -83,8 +82,7 @@ class Image:
         return sum({layer.digest: layer.size for layer in self.layers}.values())
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Index:
+class Index(NamedTuple):
     """An index (Docker: manifest list); each member has a digest, a size and perhaps a platform."""
 
     digest: str

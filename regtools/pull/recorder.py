@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 
@@ -269,8 +269,7 @@ def utc(moment: float) -> str:
     return f"{whole}.{int(moment % 1 * 1e6):06d}Z"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Usage:
+class Usage(NamedTuple):
     """CPU seconds of this process and of the whole machine so far, and the peak memory in kB.
 
     ``when`` is the moment as ``time.time()``, ``at_s`` the one on the clock that spans are measured by.

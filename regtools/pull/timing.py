@@ -200,7 +200,7 @@ class _Walk:
 
     def _look_again(self, lane: Lane) -> None:
         """Find out, after the pull and outside its rows, whether a refused login was needed at all."""
-        aside = replace(lane, run=Run(replace(self.run.limits, retries=0)))
+        aside = lane._replace(run=Run(replace(self.run.limits, retries=0)))
         for attempt, repository in self.refused.items():
             if (
                 repository.login is not None
@@ -226,7 +226,7 @@ class _Walk:
         try:
             self._blobs(failover, lanes, self.image, candidate)
         except Exception as error:
-            failover.fail(replace(lanes[0], attempt=attempt), source, error)
+            failover.fail(lanes[0]._replace(attempt=attempt), source, error)
             return run.cancelled or run.failures[-1].kind in ("disk", "file-unwritable", "resources")
         self.reference, self.served_by = candidate.name, source.reference
         return True

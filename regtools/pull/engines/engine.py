@@ -169,7 +169,7 @@ def _pull(
 ) -> Pull:
     own = Usage.now()
     user, sys = sum(run.user_s for run in runs), sum(run.sys_s for run in runs)
-    after = replace(own, user_s=own.user_s + user, sys_s=own.sys_s + sys)
+    after = own._replace(user_s=own.user_s + user, sys_s=own.sys_s + sys)
     manifest = served[1] if served else None
     censor = Censor(*proxy_secrets(os.environ))
     failures = [

@@ -16,9 +16,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
+from typing import NamedTuple
 
 from regtools.display import visible
 from regtools.errors import RegtoolsError
@@ -41,8 +41,7 @@ _TITLE = rb"(?i)<title[^>]*+>([^<]++)"
 _RANGE = r"bytes ([0-9]++)-[0-9]++/(?:[0-9]++|\*)"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Lane:
+class Lane(NamedTuple):
     """One worker: its number, its connection, its run, and the number of the source that it asks."""
 
     number: int

@@ -9,8 +9,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pycurl
 
@@ -166,8 +165,7 @@ def phases(
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Wanted:
+class Wanted(NamedTuple):
     """A document to be fetched: its address, what it must be, and how large it may be.
 
     Attributes:
@@ -185,6 +183,9 @@ class Wanted:
     accept: str | None = None
     patient: bool = True
     form: Secret | None = None
+
+    def __repr__(self) -> str:
+        return f"Wanted({self.kind!r})"  # a URL may hold a password
 
 
 class Body:
@@ -221,19 +222,18 @@ class Body:
 
     def take(self, parts: list[bytes]) -> bool:
         """Take some chunks; return False if the document is too long or cannot be written."""
-        count = sum(map(len, parts))
-        self.received += count
+        data = b"".join(parts)  # the interpreter's lock is given away once, not once a part
+        self.received += len(data)
         if self._limit is not None and self.received > self._limit:
             self.too_long = True
         before = time.thread_time()
-        for part in parts:  # cheaper than joining them
-            self._hash.update(part)
+        self._hash.update(data)
         self.cpu_s += time.thread_time() - before
         if self._meter is not None:
-            self._meter.add(count)
+            self._meter.add(len(data))
         if self._keep is not None:
             try:
-                self._keep.writelines(parts)
+                self._keep.write(data)
             except OSError as error:
                 self.problem = error
         return not self.too_long and self.problem is None

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from .logins import Login
@@ -27,8 +27,7 @@ _SCHEME = rf"[\s,]*+({_TOKEN})(?=[\s,]|$)"
 _PARAMETER = rf'[\s,]*+({_TOKEN})\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|({_TOKEN}))'
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(NamedTuple):
     """One scheme of a ``WWW-Authenticate`` header with its parameters; names in lower case."""
 
     scheme: str
@@ -73,13 +72,15 @@ class Grant:
         return {"Authorization": self.header} if self.header and address.origin == self._origin else {}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Order:
+class Order(NamedTuple):
     """A request for a token: a GET of ``url``, which may show ``grant``, or a POST of ``form``."""
 
     url: str
     grant: Grant | None = None
     form: Secret | None = None
+
+    def __repr__(self) -> str:
+        return "Order(…)"  # a URL may hold a password
 
 
 def _order(challenge: Challenge, scope: str, login: Login | None) -> Order:

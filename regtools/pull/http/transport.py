@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pycurl
 
@@ -36,8 +36,7 @@ _BUNDLES = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Trouble:
+class Trouble(NamedTuple):
     """Why a transfer failed: error kind, message, and whether a repetition may help.
 
     The message is ours. libcurl's words are read where no number says as much, but never shown: they quote
@@ -120,9 +119,7 @@ class Limits:
     retry_after_s: float = 60.0
 
 
-# No repr, because a header may hold a secret, and no comparison: creating the class takes half the time.
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class Exchange:
+class Exchange(NamedTuple):
     """The result of one request: the answer, where the time went, and how it failed if it did.
 
     Attributes:
@@ -138,6 +135,9 @@ class Exchange:
     next_url: bytes
     failed: Trouble | None
     wire: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Exchange({self.status})"  # a header may hold a secret
 
 
 class Client:
@@ -326,9 +326,9 @@ def trouble_of(curl: pycurl.Curl, error: int, words: str, limits: Limits, *, sta
     if found is _CUT and any(each in words for each in _ALERTS):
         return _REFUSED
     if error == pycurl.E_COULDNT_CONNECT and (number := curl.getinfo(pycurl.OS_ERRNO)):
-        return replace(found, message=f"{found.message}: {os.strerror(number)}")
+        return found._replace(message=f"{found.message}: {os.strerror(number)}")
     if error == pycurl.E_PEER_FAILED_VERIFICATION and (number := curl.getinfo(pycurl.SSL_VERIFYRESULT)):
-        return replace(found, message=_UNTRUSTED.get(number, _NOT_TRUSTED))
+        return found._replace(message=_UNTRUSTED.get(number, _NOT_TRUSTED))
     return found
 
 

@@ -12,8 +12,8 @@ import re
 from binascii import b2a_base64
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import ip_network
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from regtools.errors import RegtoolsError
@@ -28,8 +28,7 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 _PARTS = r"(?s)(?:([A-Za-z][A-Za-z0-9+.-]*)://)?(?:(.*)@)?([^@]*)"
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A proxy: its URL without user and password ("" for none), and these two.
 
     Attributes:
@@ -167,8 +166,7 @@ def _forbidden(directory: str, around: Surroundings) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(NamedTuple):
     """Which certificates a TLS connection trusts, and which one it presents.
 
     Attributes:

@@ -11,9 +11,9 @@ import os
 import re
 from binascii import b2a_base64
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 from urllib.parse import quote, quote_plus, urlsplit
 
 from regtools.display import visible
@@ -32,8 +32,7 @@ _DIGITS = re.compile(r"[0-9]{1,18}")  # below 2**63, which every column of a jou
 _DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)  # no repr: a URL may hold a password
-class Address:
+class Address(NamedTuple):
     """A URL that can be sent: ASCII without blanks, its port a number.
 
     Attributes:
@@ -48,6 +47,9 @@ class Address:
     host: str
     port: int
     shown: str
+
+    def __repr__(self) -> str:
+        return f"Address({self.shown!r})"  # a URL may hold a password
 
     @property
     def origin(self) -> tuple[str, str, int]:
