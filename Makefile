@@ -153,7 +153,7 @@ web: .venv-web/.ready  ## build the web edition in site/: the book, live chapter
 		.venv-web/bin/python notebooks/web/build.py site
 
 web-test: web $(READY)  ## drive Chromium over the built site
-	$(CLEAN) REGTOOLS_SITE=$(CURDIR)/site REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -n0 tests/web
+	$(CLEAN) REGTOOLS_SITE=$(CURDIR)/site REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -n 2 --dist loadfile tests/web
 
 web-serve: .venv-web/.ready  ## serve site/ on loopback, compressed
 	.venv-web/bin/python notebooks/web/serve.py site

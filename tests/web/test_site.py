@@ -1,31 +1,18 @@
-"""The built site in real Chromium: live chapters, the explorer, hostile texts. ``make web-test`` builds and runs it."""
+"""The built site in real Chromium: the explorer, hostile texts, pages, search. ``make web-test`` builds and runs it."""
 
 from __future__ import annotations
 
 import gzip
-import json
 import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from notebooks.web.build import WEB
-from tests.notebooks.stored import NOTEBOOKS, read
 from tests.registries.slips import SLIPS, VALID
-from tests.web.comparing import differences
-from tests.web.runtime import node_modules
-from tests.web.test_quick import LIVE
+from tests.web.driving import BUILT, SITE, drive
 
-SITE = os.environ.get("REGTOOLS_SITE", "")
-pytestmark = [
-    pytest.mark.skipif(not SITE, reason="needs the built site: make web-test"),
-    pytest.mark.needs("node", "npm", "chromium"),
-]
+pytestmark = BUILT
 
 KINDS = (
     "no quotes",
@@ -73,34 +60,6 @@ SEARCHES = {
     "registries.conf 里能写什么": "zh/07-registries-conf.html",
     "层": "zh/04-what-a-pull-does.html",  # a word of one sign
 }
-
-
-@pytest.fixture(scope="module")
-def base() -> Iterator[str]:
-    words = [sys.executable, str(WEB / "serve.py"), SITE, "--port", "0"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
-
-
-def drive(base: str, folder: Path, **asked: Any) -> dict[str, Any]:
-    question = folder / "asked.json"
-    question.write_text(json.dumps(asked), "utf-8")
-    script = Path(__file__).with_name("drive.mjs")
-    words = [
-        "node",
-        str(script),
-        str(node_modules() / "playwright-core"),
-        base,
-        str(question),
-        shutil.which("chromium") or "",
-    ]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=1200, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -200,16 +159,3 @@ def test_the_search_finds_words_of_each_language(base: str, tmp_path: Path) -> N
     assert told["outside"] == [] and told["errors"] == []
     missing = {words: path for words, path in SEARCHES.items() if f"/{path}" not in told["found"][words]}
     assert not missing, told["found"]
-
-
-@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "by cell"])
-def test_live_chapters_show_their_stored_outputs(base: str, at_once: bool, tmp_path: Path) -> None:
-    chapters = [path.relative_to(NOTEBOOKS).as_posix() for path in LIVE]
-    told = drive(base, tmp_path, live=[{"chapter": name, "all": at_once} for name in chapters])
-    assert told["outside"] == []
-    found = []
-    for path in LIVE:
-        ran = told["live"][f"{path.name} {'at once' if at_once else 'by cell'}"]
-        outputs = {cell["id"]: cell.get("outputs") for cell in ran["cells"] if cell["cell_type"] == "code"}
-        found += [f"{path.stem[:2]} {each}" for each in differences(read(path), outputs)]
-    assert not found, "\n".join(found)
