@@ -41,7 +41,7 @@ BUDGET_LONG = {
     "web-test": 240,
     "properties": 1_950,
     "full": 1_000,
-    "benchmarks": 390,
+    "benchmarks": 690,
     "oldest": 350,
     "pythons": 350,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,10 +11,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from time import process_time, thread_time
 from typing import Any
 
+import pycurl
 import pytest
 
 from regtools.campaigns.journal import append
@@ -22,7 +24,7 @@ from regtools.pull.recorder import Run
 from regtools.pull.records import CLIENT_LIMIT
 from regtools.pull.timing import time_pull
 from regtools.testbed import Link
-from tests.benchmarks.measure import process, ratio
+from tests.benchmarks.measure import best, children_s, process, ratio
 from tests.support import images
 from tests.support.confs import leading_to
 from tests.support.dockerregistry import DockerRegistry
@@ -63,6 +65,7 @@ class Bench:
         self.registry = registry
         self.folder = folder
         self.digests: dict[str, list[str]] = {}
+        self.configs: dict[str, str] = {}
         self.conf = folder / "registries.conf"
         self.conf.write_text(f'[[registry]]\nlocation = "{registry.host}"\ninsecure = true\n')
         for name, sizes in SIZES.items():
@@ -71,6 +74,7 @@ class Bench:
             images.push(connection, name, "latest", made)
             connection.close()
             self.digests[name] = [images.sha256(each) for each in made.layers]
+            self.configs[name] = images.sha256(made.config)
 
     def ours(self, name: str, *more: str) -> list[str]:
         program = str(Path(sys.executable).with_name("regtools"))
@@ -128,7 +132,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def test_a_verified_pull_takes_little_longer_than_curl_that_hashes_nothing(
     bench: Bench, name: str, most: float
 ) -> None:
-    found = ratio(process(bench.ours(name)), bench.curl(name), rounds=15)
+    # As in the next test, podman is not asked which it is: its time is not the client's.
+    found = ratio(process(bench.ours(name, "--podman", "6")), bench.curl(name), rounds=25)
     print(f"{name}: {found:.2f} x curl -Z")
     assert found <= most
 
@@ -147,43 +152,61 @@ def test_a_pull_is_faster_than_skopeo(bench: Bench, name: str, most: float) -> N
     assert found <= most
 
 
-def test_a_pull_is_five_times_faster_than_podman(bench: Bench) -> None:
-    found = ratio(process(bench.ours("large")), bench.podman("large"), rounds=9)
-    print(f"large: {found:.2f} x podman pull")
+def test_a_pull_takes_a_fifth_of_the_cpu_time_of_podman(bench: Bench) -> None:
+    """In CPU time: podman waits for a disk, which is not the same from one minute to the next."""
+    found = ratio(process(bench.ours("large")), bench.podman("large"), rounds=9, clock=children_s)
+    print(f"large: {found:.2f} x the CPU time of podman pull")
     assert found <= 0.2
 
 
-def test_a_large_pull_needs_little_memory_and_cpu(bench: Bench) -> None:
+def test_a_large_pull_needs_little_memory(bench: Bench) -> None:
     # Through a small process: Linux counts the peak of the parent that starts it as the child's, too.
     launcher = (
         "import os, subprocess, sys; child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL);"
-        "_, status, used = os.wait4(child.pid, 0); print(used.ru_maxrss, used.ru_utime + used.ru_stime);"
-        "os._exit(status != 0)"
+        "_, status, used = os.wait4(child.pid, 0); print(used.ru_maxrss); os._exit(status != 0)"
     )
     command = [sys.executable, "-u", "-c", launcher, *bench.ours("large")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    peak_kb, cpu = (float(each) for each in done.stdout.split())
+    peak_kb = float(done.stdout)
     row = json.loads(subprocess.run(bench.ours("large", "--json"), capture_output=True, check=True).stdout)
-    print(f"large: peak {peak_kb / 1024:.1f} MB, CPU {cpu:.2f} s")
+    print(f"large: peak {peak_kb / 1024:.1f} MB")
     assert peak_kb <= 40 * 1024
-    assert cpu <= 0.6
     assert abs(row["pulls"][0]["max_rss_kb"] - peak_kb) < 4 * 1024
 
 
+def test_a_large_pull_needs_little_more_cpu_than_bare_pycurl_that_hashes(bench: Bench) -> None:
+    ours, bare = best(process(bench.ours("large")), process(bench.bare("large")), rounds=15, clock=children_s)
+    print(f"large: CPU {ours:.2f} s, {ours / bare:.2f} x pycurl and hashlib alone")
+    assert ours <= 1.8 * bare
+
+
 def test_a_small_pull_costs_little_cpu_in_a_running_process(bench: Bench) -> None:
+    """Beside the same requests, sent by bare pycurl over one connection, and their bodies hashed."""
     conf = leading_to(bench.registry.host)
-    costs = []
-    for _ in range(100):
-        before = process_time()
+    root = f"http://{bench.registry.host}/v2/"
+    config = f"{root}two/blobs/{bench.configs['two']}"
+    urls = [root, f"{root}two/manifests/latest", config, *bench.blobs("two")]
+    digests: list[str] = []
+
+    def ours() -> None:
         assert time_pull(f"{bench.registry.host}/two", conf).ok
-        costs.append(process_time() - before)
-    quarter, middle, _ = quantiles(
-        costs
-    )  # a busy machine, whose caches others fill, moves the lower one least
-    print(
-        f"two: {min(costs) * 1000:.1f} ms at best, {quarter * 1000:.1f} / {middle * 1000:.1f} ms, quartiles"
-    )
-    assert quarter <= 0.005
+
+    def bare() -> None:
+        curl = pycurl.Curl()
+        curl.setopt(pycurl.HTTPHEADER, [f"Accept: {images.OCI_MANIFEST}"])
+        curl.setopt(pycurl.BUFFERSIZE, 512 * 1024)
+        for url in urls:
+            found = hashlib.sha256()
+            curl.setopt(pycurl.URL, url)
+            curl.setopt(pycurl.WRITEFUNCTION, found.update)
+            curl.perform()
+            digests.append(f"sha256:{found.hexdigest()}")
+        curl.close()
+
+    mine, theirs = best(ours, bare, rounds=100)
+    assert digests[-2:] == bench.digests["two"]
+    print(f"two: CPU {mine * 1000:.1f} ms, {mine / theirs:.2f} x pycurl and hashlib alone")
+    assert mine <= 4 * theirs
 
 
 def test_the_client_is_the_limit_of_a_fast_link_only(bench: Bench) -> None:
