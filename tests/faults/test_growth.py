@@ -31,6 +31,8 @@ from regtools.registries.convert import convert
 from regtools.registries.reading.releases import release
 from tests.support.growth import assert_linear
 
+pytestmark = pytest.mark.alone
+
 QUAY = read_url("https://quay.io/v2/")
 DIGEST = "sha256:" + "0" * 64
 ENTRY = '[[registry]]\nlocation = "r{}.example"\n'

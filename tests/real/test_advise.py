@@ -16,6 +16,8 @@ from regtools.testbed import Link, Testbed
 from regtools.testbed.images import Payload
 from tests.support.podman import engine
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.long
 @pytest.mark.needs("podman", "skopeo", "runc")
