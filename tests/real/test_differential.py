@@ -1,7 +1,8 @@
 """Name resolution against real podman and skopeo of three releases: they are asked to pull, and say where they look.
 
 podman writes into its debug log which place it tries next, and what it sends there. That sequence must be ours,
-for every name under every generated configuration; where it refuses, so must we, for the same reason.
+for every name under every generated configuration; where it refuses, so must we, for the same reason. Each release
+has configurations of its own.
 ``REGTOOLS_CONFIGURATIONS=1000 REGTOOLS_SEED=7`` in the environment asks for more, or for others.
 """
 
@@ -25,7 +26,7 @@ from tests.support.podman import RELEASES, Engine, engine
 
 pytestmark = pytest.mark.needs("podman", "skopeo")
 
-COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "40"))
+COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "300" if LONG else "40"))
 SKOPEO_COUNT = max(10, COUNT // 10)
 SEED = int(os.environ.get("REGTOOLS_SEED", "1"))
 
@@ -100,7 +101,7 @@ def real(request: pytest.FixtureRequest) -> Iterator[Engine]:
 @pytest.mark.sized
 def test_podman_looks_where_we_say_and_refuses_what_we_refuse(real: Engine) -> None:
     differences, compared, refused = [], 0, 0
-    for configuration in configurations(COUNT, SEED):
+    for configuration in configurations(COUNT, f"{real.release} {SEED}"):
         lay_out(real, configuration)
         theirs = podman_answers(real, configuration.names)
         for name, their in zip(configuration.names, theirs, strict=True):
@@ -118,7 +119,11 @@ def test_podman_looks_where_we_say_and_refuses_what_we_refuse(real: Engine) -> N
 @pytest.mark.parametrize("verb", ["inspect", "copy"])
 def test_skopeo_looks_where_we_say_and_refuses_what_we_refuse(real: Engine, verb: str) -> None:
     target = () if verb == "inspect" else (f"dir:{real.inside / 'copy'}",)
-    alone = [made for made in configurations(4 * SKOPEO_COUNT, f"{verb} {SEED}") if set(made.files) == {MAIN}]
+    alone = [
+        made
+        for made in configurations(4 * SKOPEO_COUNT, f"{verb} {real.release} {SEED}")
+        if set(made.files) == {MAIN}
+    ]
     differences, compared = [], 0
     lay_out(real, Configuration({}, ()))  # skopeo 1.22 adds the user's drop-ins to the file of the option
     for configuration in alone[:SKOPEO_COUNT]:
