@@ -40,7 +40,7 @@ BUDGET_LONG = {
     "zh-test": 60,
     "web-test": 240,
     "properties": 1_950,
-    "full": 1_000,
+    "full": 850,
     "benchmarks": 390,
     "oldest": 350,
     "pythons": 350,
