@@ -125,9 +125,12 @@ long: properties full benchmarks  ## what test-long tests beyond test, with the 
 properties: $(READY)  ## hypothesis with 100,000 examples
 	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -n auto --dist worksteal -m property
 
-# One test after the other: they measure times.
+# What measures times runs alone, one test after the other. The others wait for programs: single tests are handed out,
+# as a file of them can take minutes. The second half runs also after the first has failed.
+FULL := (long or sized) and not benchmark and not property
 full: $(READY)  ## full sizes
-	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -m '(long or sized) and not benchmark and not property'
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) $(WORKERS) --dist loadgroup -m '$(FULL) and not alone'; beside=$$?; \
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -m '$(FULL) and alone' && exit $$beside
 
 benchmarks: $(READY) .venv-peers/.ready  ## benchmarks (ratios are printed)
 	$(CLEAN) REGTOOLS_LONG=1 REGTOOLS_PEERS=.venv-peers $(BIN)/python $(PYTEST) -rA -m benchmark

@@ -40,8 +40,8 @@ BUDGET_LONG = {
     "zh-test": 60,
     "web-test": 240,
     "properties": 1_950,
-    "full": 1_000,
-    "benchmarks": 690,
+    "full": 850,
+    "benchmarks": 540,
     "oldest": 350,
     "pythons": 350,
 }

@@ -42,6 +42,7 @@ def sent(number: int) -> Fault:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_five_gigabytes_are_pulled_in_forty_megabytes_of_memory(tmp_path: Path) -> None:
     made = images.image(10, seed=1)
     value = json.loads(made.manifest)

@@ -31,6 +31,8 @@ from regtools.registries.convert import convert
 from regtools.registries.reading.releases import release
 from tests.support.growth import assert_linear
 
+pytestmark = pytest.mark.alone
+
 QUAY = read_url("https://quay.io/v2/")
 DIGEST = "sha256:" + "0" * 64
 ENTRY = '[[registry]]\nlocation = "r{}.example"\n'
@@ -183,8 +185,9 @@ FAMILIES: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] =
     "explain a name of control characters": (run, lambda n: ["explain", "\x1b" * n, "--conf", os.devnull], 4_000),
     # what programs say, what is shown, what waits
     "a log of lines": (log_lines, repeated(SAID + 'Trying to access \\"r.example/{}\\""\n'), 16_000),
-    "a log of one line": (log_lines, repeated("x", SAID), 64_000),
-    "a log of escapes": (log_lines, repeated('\\"', SAID), 64_000),
+    "a log of one line": (log_lines, repeated("x", SAID, '"\n'), 64_000),  # was: quadratic
+    "a log of escapes": (log_lines, repeated('\\"', SAID, '"\n'), 64_000),
+    "a log of one line that is open": (log_lines, repeated('\\"', SAID, "\n"), 64_000),
     "a log of failures": (log_lines, repeated(SAID + 'Accessing \\"r{}\\" failed: no such host"\n'), 16_000),
     "control characters": (visible, repeated("\x1b"), 16_000),
     "wrapping words": (wrapped, repeated("it is so "), 16_000),

@@ -28,7 +28,10 @@ from tests.support.podman import Engine, engine
 from tests.support.private import Private
 from tests.support.processes import await_true
 
-pytestmark = pytest.mark.needs("podman", "docker-registry", "redis-server", "runc")
+pytestmark = [
+    pytest.mark.needs("podman", "docker-registry", "redis-server", "runc"),
+    pytest.mark.xdist_group("networks"),  # podman names a bridge of this machine after those that it sees
+]
 
 NAME = "test-cache"
 IMAGES = [f"image-{number}" for number in range(20)]

@@ -74,6 +74,7 @@ def test_connections_share_the_bandwidth_evenly() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_the_two_directions_do_not_share() -> None:
     size, rate = 2_000_000, 40
     with (
@@ -195,6 +196,7 @@ def test_a_link_says_what_it_is() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("rtt_ms", [0, 1, 5, 20, 40, 80, 200])
 def test_the_added_round_trip_is_within_a_millisecond(rtt_ms: float) -> None:
     with serving(echo) as target, Link(rtt_ms).open(target) as link:
@@ -205,6 +207,7 @@ def test_the_added_round_trip_is_within_a_millisecond(rtt_ms: float) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("rtt_ms", [0, 40])
 @pytest.mark.parametrize("mbit", [20, 50, 100, 200, 400])
 def test_the_bandwidth_is_within_two_percent(mbit: float, rtt_ms: float) -> None:

@@ -94,13 +94,15 @@ class Story:
         self.retries = 0
         self.last = ""
         self._marks = [(0.0, "start")]  # moments at which a stage begins
-        self._rest = b""
+        self._begun: list[bytes] = []  # pieces of a line whose end has not arrived
 
     def hear(self, data: bytes, at_s: float) -> None:
         """Take a piece of output that arrived at ``at_s`` seconds from the start."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._line(line.decode("utf-8", "replace"), at_s)
+        piece, *others = data.split(b"\n")
+        self._begun.append(piece)
+        for other in others:  # joined once a line: a line of megabytes arrives in hundreds of pieces
+            self._line(b"".join(self._begun).decode("utf-8", "replace"), at_s)
+            self._begun = [other]
 
     def stages(self, total_s: float, arrived_s: float | None) -> dict[str, float]:
         """Return the seconds of each stage; together they are ``total_s``.
