@@ -188,8 +188,7 @@ _MACHINES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(NamedTuple):
     """Operating system, architecture and variant, as in ``linux/arm/v7``."""
 
     os: str
