@@ -98,8 +98,8 @@ def row_of(line: bytes) -> Row | None:
         row, end = _DECODER.raw_decode(text)  # decode() matches two patterns more for each line
         if text[end:].strip():
             raise ValueError("more than one value")
-        if b"\\u" in line:
-            json.dumps(row, ensure_ascii=False).encode()  # half a character, which pandas cannot hold
+        if b"\\" in line:  # an escape may be half a character, which pandas cannot hold
+            json.dumps(row, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         if not line.strip():
             return None
