@@ -27,7 +27,7 @@ from tests.support.podman import RELEASES, Engine, engine
 pytestmark = pytest.mark.needs("podman", "skopeo")
 
 COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "300" if LONG else "40"))
-SKOPEO_COUNT = max(10, COUNT // 10)
+SKOPEO_COUNT = max(6, COUNT // 10)
 SEED = int(os.environ.get("REGTOOLS_SEED", "1"))
 
 # How podman words a refusal → our kinds of error for it; the first wording that fits counts.
@@ -138,7 +138,7 @@ def test_skopeo_looks_where_we_say_and_refuses_what_we_refuse(real: Engine, verb
             compared += 1
             if our != their:
                 differences.append(f"{configuration}\n{name}\n  skopeo  {their}\n  regtools {our}\n{error}")
-    assert compared >= 5 * 9
+    assert compared >= 5 * (SKOPEO_COUNT - 1)
     print(f"skopeo {verb} beside podman {real.release}: {SKOPEO_COUNT} configurations, {compared} names")
     assert not differences, f"{len(differences)} of {compared}:\n\n" + "\n\n".join(differences[:5])
 
