@@ -101,10 +101,12 @@ def _serve() -> None:
         allow_reuse_address = True
         daemon_threads = True
 
-    for port in PORTS:
-        threading.Thread(target=Server(("127.0.0.1", port), Handler).serve_forever).start()
+    *others, last = (Server(("127.0.0.1", port), Handler) for port in PORTS)
+    for other in others:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    last.serve_forever()  # here: once the main thread has ended, Python 3.12 starts no thread for a request
 
 
 if __name__ == "__main__":
