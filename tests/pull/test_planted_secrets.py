@@ -10,7 +10,9 @@ from urllib.parse import quote
 import pytest
 
 from regtools.errors import RegtoolsError
-from regtools.pull.http.transport import Limits
+from regtools.pull.http.receiving import Wanted
+from regtools.pull.http.tokens import Order
+from regtools.pull.http.transport import Exchange, Limits
 from regtools.pull.http.trust import proxy_for, proxy_secrets
 from regtools.pull.http.values import Censor, Secret, read_url
 from regtools.pull.timing import time_pull
@@ -50,6 +52,22 @@ def test_no_part_of_a_proxy_s_password_is_shown(address: str, written: str) -> N
     assert WORD not in Censor(*proxy_secrets(environ))(
         f"parse {environ['HTTPS_PROXY']!r}: bad port {written!r}"
     )
+
+
+URL = f"https://me:{WORD}@quay.io/v2/?token={WORD}"
+HOLDERS = [
+    read_url(URL),
+    Wanted("blob", URL),
+    Order(URL),
+    Exchange(307, {"location": URL}, URL.encode(), URL.encode(), None, {"url_host": URL}),
+]
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: type(holder).__name__)
+def test_what_holds_an_address_with_a_password_does_not_show_it(holder: tuple[object, ...]) -> None:
+    assert WORD in "".join(map(str, holder))
+    for shown in (repr(holder), str(holder), f"{holder}", f"{[holder]}"):
+        assert WORD not in shown
 
 
 @pytest.mark.parametrize("written", ["pa%23ss%2Fw%3Fo%40rd", "plain", "", "a%3Ab"])
