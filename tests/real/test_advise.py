@@ -81,7 +81,7 @@ def test_the_fit_finds_the_links_round_trip_and_rate_again(rtt_ms: float, mbit: 
                 rt.time_pull(bed.image(name), bed.places["link"].conf, place="link", workers=workers),
                 round=number,
             )
-            for number in range(1, 5)
+            for number in range(1, 9)
             for name in images
         ]
     (row,) = rt.compare(made).fits().to_dict("records")
