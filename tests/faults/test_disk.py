@@ -17,6 +17,7 @@ from tests.support.scripted import Server
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+sys.dont_write_bytecode = True  # Python would cut its own files off, too, and believe them in every later start
 from regtools.cli import main
 sys.exit(main(sys.argv[2:]))
 """
