@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from statistics import median
 from typing import Any
@@ -113,8 +113,8 @@ def carry_out(job: Job) -> list[Row]:
     if job.cache_state == "warm" and not job.is_warm:
         _time(job)
     probes = [_probe(job)] if job.probes else []
-    pull = replace(
-        _time(job), vantage=job.vantage, round=job.round, order=job.order, cache_state=job.cache_state
+    pull = _time(job).replace(
+        vantage=job.vantage, round=job.round, order=job.order, cache_state=job.cache_state
     )
     return [*probes, *pull_rows(pull, job=job.key)]
 

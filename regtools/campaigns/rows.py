@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Set
-from dataclasses import fields
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -34,8 +33,8 @@ BESIDE = {"pull": ("job", "host"), "request": (), "probe": ("job",), "vantage": 
 
 # Cells that are never empty.
 NEEDED: dict[str, Set[str]] = {
-    "pull": PULL_COLUMNS.keys() & {each.name for each in fields(Pull) if "None" not in str(each.type)},
-    "request": frozenset(each.name for each in fields(Request) if "None" not in str(each.type)),
+    "pull": PULL_COLUMNS.keys() & {name for name, kind in Pull.kinds.items() if "None" not in kind},
+    "request": frozenset(name for name, kind in Request.kinds.items() if "None" not in kind),
     "probe": frozenset({"place", "started_at", "n"}),
     "vantage": frozenset({"vantage", "host"}),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -299,7 +299,7 @@ def bench(
             tls_verify=tls_verify,
             plain_http=plain_http,
         )
-        tried.append(Tried(name, candidate.name, source, replace(pull, place=name)))
+        tried.append(Tried(name, candidate.name, source, pull.replace(place=name)))
     return Bench(resolution, tuple(tried))
 
 

@@ -164,7 +164,7 @@ def _keep(found: Bench, journal: str) -> None:
     last = read_journal(journal)[0]["round"].max() if os.path.exists(journal) else 0  # noqa: PTH110 - paths are text
     number = 1 + (int(last) if last == last else 0)  # NaN for a journal without a round
     for order, each in enumerate((each for each in found.tried if not each.source.blocked), 1):
-        append(journal, replace(each.pull, round=number, order=order))
+        append(journal, each.pull.replace(round=number, order=order))
     complain(f"{journal}: round {number} is kept; regtools compare {journal} reads all of them")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
 import regtools
@@ -54,7 +53,7 @@ def run(options: Namespace) -> int:
             from regtools.campaigns.journal import append
 
             where = (pull.served_by or (*pull.attempts, pull.image)[0]).partition("/")[0]
-            append(options.journal, replace(pull, place=where))
+            append(options.journal, pull.replace(place=where))
         if not options.json:
             say(pull if options.rounds == 1 else _line(pull))
         pulls.append(pull)
@@ -89,7 +88,7 @@ def _pulls(options: Namespace) -> Iterator[Pull]:
                 tls_verify=options.tls_verify,
                 plain_http=options.plain_http,
             )
-        yield replace(pull, round=at)
+        yield pull.replace(round=at)
 
 
 def _progress(options: Namespace, meter: Meter, seconds_so_far: float) -> str:

@@ -13,7 +13,6 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
@@ -57,8 +56,7 @@ class Blob(NamedTuple):
     urls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Image:
+class Image(NamedTuple):
     """The manifest of one image: its bytes, what they declare, and the digest of the index that led to it."""
 
     raw: bytes
@@ -66,7 +64,7 @@ class Image:
     digest: str
     config: Blob
     layers: tuple[Blob, ...]
-    index: str | None = None
+    index_digest: str | None = None
 
     @property
     def blobs(self) -> tuple[Blob, ...]:

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
@@ -151,7 +150,7 @@ class Run:
         """Replace the hint of a refused source, once more is known about it."""
         reference = self.attempts[attempt]
         self._failures = [
-            replace(each, hint=hint)
+            each.replace(hint=hint)
             if each.reference == reference and each.kind.startswith("http-40")
             else each
             for each in self._failures
@@ -166,7 +165,7 @@ class Run:
         """Why sources and candidates did not deliver; without secrets."""
         clean = self._clean
         return tuple(
-            replace(each, message=clean(each.message), hint=clean(each.hint)) for each in self._failures
+            each.replace(message=clean(each.message), hint=clean(each.hint)) for each in self._failures
         )
 
     def wait(self, seconds: float) -> None:
@@ -313,7 +312,7 @@ def conclude(
     return Pull(
         started_at=utc(before.when),
         digest=manifest.digest if manifest else None,
-        index_digest=manifest.index if manifest else None,
+        index_digest=manifest.index_digest if manifest else None,
         n_layers=len(manifest.layers) if manifest else None,
         bytes_declared=manifest.layers_size if manifest else None,
         other_cpu=_other_cpu(before, after),

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,25 +44,43 @@ _DTYPES = {
 }
 
 
-def _columns(row: type, *, but: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return the columns of a row class, name to dtype, as the annotations of its fields define them."""
-    annotations = {each.name: str(each.type) for each in fields(row) if each.name not in but}
-    return {name: _DTYPES[text.split(" |")[0].partition("[")[0]] for name, text in annotations.items()}
+class Columns(type):
+    """Makes the annotated names of a class its slots, and what the class assigns to them their defaults.
+
+    Attributes:
+        kinds: name of each column → its annotation.
+        defaults: the columns that may be left out, and what they hold then.
+    """
+
+    kinds: dict[str, str]
+    defaults: dict[str, Any]
+
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> Columns:
+        """Make the class of a row."""
+        kinds = body.get("__annotations__", {})
+        defaults = {each: body.pop(each) for each in kinds if each in body}
+        made = super().__new__(cls, name, bases, {**body, "__slots__": tuple(kinds)})
+        made.kinds, made.defaults = kinds, defaults
+        return made
+
+    def dtypes(cls, *, but: tuple[str, ...] = ()) -> dict[str, str]:
+        """Return the dtype of each column, by its name."""
+        kinds = {name: kind.split(" |")[0].partition("[")[0] for name, kind in cls.kinds.items()}
+        return {name: _DTYPES[kind] for name, kind in kinds.items() if name not in but}
 
 
-@dataclass(slots=True, init=False, eq=False, repr=False)
-class Row(Frozen):
+class Row(Frozen, metaclass=Columns):
     """The base of a row, which is made from keywords and cannot be changed.
 
-    What dataclass would generate for two classes of forty columns takes 5 ms of every start: it collects the
-    fields only, and the methods are those of this class and its base.
+    Importing dataclasses alone would take a third of the start of a small pull.
     """
 
     def __init__(self, **cells: Any) -> None:
-        for each in fields(self):
-            if each.name not in cells and each.default is MISSING:
-                raise TypeError(f"a {type(self).__name__} needs {each.name}")
-            object.__setattr__(self, each.name, cells.pop(each.name, each.default))
+        cells = type(self).defaults | cells
+        for name in self.__slots__:
+            if name not in cells:
+                raise TypeError(f"a {type(self).__name__} needs {name}")
+            object.__setattr__(self, name, cells.pop(name))
         if cells:
             raise TypeError(f"a {type(self).__name__} has no {', '.join(cells)}")
 
@@ -71,7 +88,6 @@ class Row(Frozen):
         return partial(type(self), **dict(zip(self.__slots__, self._parts(), strict=True))), ()
 
 
-@dataclass(slots=True, kw_only=True, init=False, eq=False, repr=False)
 class Request(Row):
     """One request on the wire: one hop of one try.
 
@@ -134,8 +150,7 @@ class Request(Row):
         return row
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Frozen):
     """Why one source, or one candidate, did not deliver the image.
 
     ``hint`` is the cure for this source: a command, or a line of a file. ``cause`` is the exception, with its
@@ -143,17 +158,36 @@ class Failure:
     report, shown nowhere.
     """
 
+    __slots__ = __match_args__ = ("reference", "kind", "message", "hint", "cause")
     reference: str
     kind: str
     message: str
-    hint: str | None = None
-    cause: Exception | None = field(default=None, compare=False, repr=False)
+    hint: str | None
+    cause: Exception | None
+
+    def __init__(
+        self,
+        reference: str,
+        kind: str,
+        message: str,
+        hint: str | None = None,
+        cause: Exception | None = None,
+    ) -> None:
+        self._set(reference, kind, message, hint, cause)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Failure) and self._parts()[:-1] == other._parts()[:-1]
+
+    def __hash__(self) -> int:
+        return hash(self._parts()[:-1])
+
+    def __repr__(self) -> str:
+        return f"Failure({self.reference!r}, {self.kind!r}, {self.message!r}, {self.hint!r})"
 
     def __str__(self) -> str:
         return visible(f"{self.reference}: {self.message} [{self.kind}]")
 
 
-@dataclass(slots=True, kw_only=True, init=False, eq=False, repr=False)
 class Pull(Row):
     """One measured pull, successful or failed: the columns of its row, its requests and failures.
 
@@ -167,6 +201,7 @@ class Pull(Row):
         digest: of the manifest of the image for the platform.
         asked_digest: the digest in ``image``; None if it names a tag.
         index_digest: of the index that led to the platform's manifest; None if there is none.
+        hash_cpu_s: CPU seconds of hashing, measured on some of the chunks and projected to all bytes.
         client_cpu: CPU seconds of this process for a second of ``transfer_s``; above ``CLIENT_LIMIT`` the
             client was the limit, not the network. None for podman and skopeo.
     """
@@ -263,8 +298,8 @@ class Pull(Row):
         return "pulled" if self.ok else f"failed [{self.error_kind}]"
 
 
-PULL_COLUMNS = _columns(Pull, but=("requests", "failures"))
-REQUEST_COLUMNS = _columns(Request)
+PULL_COLUMNS = Pull.dtypes(but=("requests", "failures"))
+REQUEST_COLUMNS = Request.dtypes()
 _LATER = (
     "start_s",
     "store_s",

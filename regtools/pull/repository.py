@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import BinaryIO
 from urllib.parse import quote_plus
@@ -38,7 +37,6 @@ _ALONE = " (no login was found for it)"
 INDEX_DEPTH = 4  # an index may lead to an index; real ones are not nested deeper
 
 
-@dataclass(eq=False, repr=False)
 class Repository:
     """A repository at one registry.
 
@@ -55,16 +53,27 @@ class Repository:
         refused: whether the registry has refused the login.
     """
 
-    name: Reference
-    schemes: tuple[str, ...]
-    trust: Trust
-    login: Login | None
-    patient: bool
-    patient_blobs: bool
-    namespace: str = ""
-    refused: bool = field(default=False, init=False)
-    _base: str = field(default="", init=False)  # scheme and host
-    _authorizer: Authorizer | None = field(default=None, init=False)
+    def __init__(
+        self,
+        name: Reference,
+        *,
+        schemes: tuple[str, ...],
+        trust: Trust,
+        login: Login | None,
+        patient: bool,
+        patient_blobs: bool,
+        namespace: str = "",
+    ) -> None:
+        self.name = name
+        self.schemes = schemes
+        self.trust = trust
+        self.login = login
+        self.patient = patient
+        self.patient_blobs = patient_blobs
+        self.namespace = namespace
+        self.refused = False
+        self._base = ""  # scheme and host
+        self._authorizer: Authorizer | None = None
 
     def open(self, lane: Lane) -> None:
         """Ping the registry, and get a token if it asks for one.
@@ -125,7 +134,15 @@ class Repository:
 
     def is_public(self, lane: Lane, platform: Platform) -> bool:
         """Return whether the image is delivered without a login, as far as its manifest goes."""
-        anonymous = replace(self, login=None, patient=False)
+        anonymous = Repository(
+            self.name,
+            schemes=self.schemes,
+            trust=self.trust,
+            login=None,
+            patient=False,
+            patient_blobs=False,
+            namespace=self.namespace,
+        )
         try:
             anonymous.open(lane)
             anonymous.image(lane, platform)
@@ -150,7 +167,7 @@ class Repository:
         for _ in range(INDEX_DEPTH):
             found = self._manifest(lane, reference, size)
             if isinstance(found, Image):
-                return replace(found, index=index)
+                return found._replace(index_digest=index)
             index = index or found.digest
             member = choose(found.members, platform)
             if member is None:

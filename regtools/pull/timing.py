@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field, replace
-
-import pycurl
 
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.resolution import Candidate, Resolution
@@ -18,6 +15,7 @@ from regtools.version import __version__
 
 from .failover import Failover
 from .hints import public_hint
+from .http.curl import pycurl
 from .http.fetch import Lane
 from .http.transport import Client, Limits
 from .http.values import exhausted, pull_error
@@ -139,7 +137,6 @@ def _verified(resolution: Resolution, verify: bool | None) -> Resolution:
     return resolution.replace(candidates=tuple(candidates))
 
 
-@dataclass(eq=False, repr=False)
 class _Walk:
     """One pull from its first request to its row.
 
@@ -147,19 +144,28 @@ class _Walk:
     next byte arrives.
     """
 
-    resolution: Resolution
-    platform: Platform
-    workers: int
-    run: Run
-    layout: Layout | None = None
-    plain: bool = False
-    refused: dict[int, Repository] = field(default_factory=dict)
-    image: Image | None = None
-    reference: str | None = None
-    served_by: str | None = None
-    unexpected: BaseException | None = None
-    spent: dict[str, float] = field(default_factory=dict)
-    before: Usage = field(default_factory=Usage.now)
+    def __init__(
+        self,
+        resolution: Resolution,
+        platform: Platform,
+        workers: int,
+        run: Run,
+        layout: Layout | None = None,
+        plain: bool = False,
+    ) -> None:
+        self.resolution = resolution
+        self.platform = platform
+        self.workers = workers
+        self.run = run
+        self.layout = layout
+        self.plain = plain
+        self.refused: dict[int, Repository] = {}
+        self.image: Image | None = None
+        self.reference: str | None = None
+        self.served_by: str | None = None
+        self.unexpected: BaseException | None = None
+        self.spent: dict[str, float] = {}
+        self.before = Usage.now()
 
     def measured(self, image: str, place: str) -> Pull:
         """Run the pull and return its row."""
@@ -200,7 +206,7 @@ class _Walk:
 
     def _look_again(self, lane: Lane) -> None:
         """Find out, after the pull and outside its rows, whether a refused login was needed at all."""
-        aside = lane._replace(run=Run(replace(self.run.limits, retries=0)))
+        aside = lane._replace(run=Run(self.run.limits._replace(retries=0)))
         for attempt, repository in self.refused.items():
             if (
                 repository.login is not None

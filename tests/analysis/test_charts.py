@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from io import BytesIO
 from itertools import combinations
 from typing import Any
@@ -26,12 +25,10 @@ REQUEST = Request(
     retry_after_s=None, t0_s=0.0, dns_s=0.1, tcp_s=0.1, tls_s=0.2, ttfb_s=0.3, body_s=0.8, total_s=1.5, bytes=1_000_000,
     digest_ok=True, cache_header=None, worker=0, proxy=None, error_kind=None, samples=None,
 )  # fmt: skip
-REUSED = replace(
-    REQUEST, seq=1, t0_s=0.5, reused=True, dns_s=None, tcp_s=None, tls_s=None, ttfb_s=0.5, body_s=0.5, total_s=1.0,
+REUSED = REQUEST.replace(seq=1, t0_s=0.5, reused=True, dns_s=None, tcp_s=None, tls_s=None, ttfb_s=0.5, body_s=0.5, total_s=1.0,
     worker=2, layer=1,
 )  # fmt: skip
-FAILED = replace(
-    REQUEST, seq=2, attempt=1, t0_s=1.6, kind="ping", layer=None, tcp_s=0.3, tls_s=None, ttfb_s=None, body_s=None,
+FAILED = REQUEST.replace(seq=2, attempt=1, t0_s=1.6, kind="ping", layer=None, tcp_s=0.3, tls_s=None, ttfb_s=None, body_s=None,
     total_s=0.4, status=None, error_kind="connect",
 )  # fmt: skip
 
@@ -88,9 +85,9 @@ def test_a_waterfall_has_a_lane_for_each_worker_and_a_bar_for_each_phase() -> No
 
 
 def test_a_waterfall_marks_where_http_follows_https_and_where_a_source_follows() -> None:
-    secure = replace(REQUEST, kind="ping", layer=None, scheme="https", error_kind="tls")
-    plain = replace(secure, seq=1, scheme="http", t0_s=0.25, error_kind=None)
-    blob = replace(plain, seq=2, kind="blob", t0_s=0.5)
+    secure = REQUEST.replace(kind="ping", layer=None, scheme="https", error_kind="tls")
+    plain = secure.replace(seq=1, scheme="http", t0_s=0.25, error_kind=None)
+    blob = plain.replace(seq=2, kind="blob", t0_s=0.5)
     ax = rt.charts.waterfall(pull(total_s=2.0, requests=(secure, plain, blob, FAILED)))
     marks = {text.get_text().strip(): text.get_position()[0] for text in ax.texts}
     assert marks["HTTP"] == pytest.approx(0.25)
@@ -101,8 +98,8 @@ def test_a_waterfall_marks_where_http_follows_https_and_where_a_source_follows()
 @pytest.mark.parametrize("kind", ["manifest", "config", "blob"])
 def test_a_waterfall_takes_no_redirect_for_what_it_leads_to(kind: str, status: int) -> None:
     about = {"kind": kind, "layer": 0 if kind == "blob" else None}
-    there = replace(REQUEST, **about, status=status, bytes=640, samples=(), digest_ok=None, total_s=1.0)
-    blob = replace(REUSED, **about, hop=1, t0_s=1.0, worker=0)
+    there = REQUEST.replace(**about, status=status, bytes=640, samples=(), digest_ok=None, total_s=1.0)
+    blob = REUSED.replace(**about, hop=1, t0_s=1.0, worker=0)
     ax = rt.charts.waterfall(pull(requests=(there, blob)))
     inside = sorted(
         (text.get_position()[0], text.get_text())
@@ -132,7 +129,7 @@ def test_a_waterfall_names_phases_at_its_bars_and_says_what_failed() -> None:
 
 
 def test_names_at_bars_do_not_cover_each_other_and_what_cannot_be_seen_has_none() -> None:
-    thin = replace(REQUEST, dns_s=1e-6, tcp_s=1e-6, tls_s=0.02)
+    thin = REQUEST.replace(dns_s=1e-6, tcp_s=1e-6, tls_s=0.02)
     ax = rt.charts.waterfall(pull(total_s=2.0, requests=(thin, REUSED)))
     ax.figure.canvas.draw()
     boxes = [
@@ -155,7 +152,7 @@ def test_phases_differ_in_lightness_so_that_grey_is_enough() -> None:
 
 
 def test_a_short_pull_is_drawn_in_milliseconds_and_a_failed_one_says_so() -> None:
-    short = replace(REUSED, t0_s=0.0, ttfb_s=0.01, body_s=0.01, total_s=0.02)
+    short = REUSED.replace(t0_s=0.0, ttfb_s=0.01, body_s=0.01, total_s=0.02)
     ax = rt.charts.waterfall(pull(total_s=0.02, ok=False, requests=(short,)))
     assert ax.get_xlabel().endswith("(ms)")
     assert ax.patches[0].get_width() == pytest.approx(10)

@@ -274,7 +274,7 @@ class Balanced(HTMLParser):
 
 def test_pulls_themselves_can_be_compared() -> None:
     made = [
-        replace(pull(place, total), round=number)
+        pull(place, total).replace(round=number)
         for number in range(1, 11)
         for place, total in (("a", 1.0), ("b", 2.0 + number / 50))
     ]
@@ -365,9 +365,9 @@ def test_the_overview_and_the_report_draw_vantage_points_apart() -> None:
 def test_requests_beside_a_parquet_file_are_read_with_it(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     made = [
-        replace(pull("a", 1.0, requests=(REQUEST,)), round=number, run_id=str(number)) for number in (1, 2)
+        pull("a", 1.0, requests=(REQUEST,)).replace(round=number, run_id=str(number)) for number in (1, 2)
     ]
-    wire = [replace(REQUEST, run_id=each.run_id).to_dict() for each in made]
+    wire = [REQUEST.replace(run_id=each.run_id).to_dict() for each in made]
     write_parquet(tmp_path / "campaign.parquet", *frames([each.row() for each in made], wire))
     pulls, requests = read_measurements([tmp_path / "campaign.parquet"])
     assert (len(pulls), len(requests)) == (2, 2)

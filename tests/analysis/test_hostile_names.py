@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from xml.etree import ElementTree
@@ -114,10 +113,10 @@ def test_the_report_stays_one_page(name: str) -> None:
 def test_charts_are_well_formed_and_take_no_name_for_a_formula(name: str) -> None:
     plt.close("all")  # of the example before, if it failed
     wire = (
-        replace(FAILED, seq=0, attempt=0, t0_s=0.0, url_host=name, error_kind=name or "x"),
-        replace(REQUEST, seq=1, attempt=1, t0_s=0.4),
+        FAILED.replace(seq=0, attempt=0, t0_s=0.0, url_host=name, error_kind=name or "x"),
+        REQUEST.replace(seq=1, attempt=1, t0_s=0.4),
     )
-    lost = replace(pull(name, 2.0), reference=name, attempts=(name, "a.example/x:1"), requests=wire)
+    lost = pull(name, 2.0).replace(reference=name, attempts=(name, "a.example/x:1"), requests=wire)
     table = named(name)
     drawn = [
         rt.charts.ecdf(table),

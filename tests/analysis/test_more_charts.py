@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,15 +26,14 @@ from regtools.pull.records import Pull, frames
 from tests.analysis.test_charts import FAILED, REQUEST, REUSED, detail, ends, pull
 from tests.support.synthetic import campaign
 
-SAMPLED = replace(
-    REUSED, layer=3, bytes=4_000_000, samples=((0.5, 1_000_000), (1.5, 2_000_000), (2.0, 4_000_000))
+SAMPLED = REUSED.replace(
+    layer=3, bytes=4_000_000, samples=((0.5, 1_000_000), (1.5, 2_000_000), (2.0, 4_000_000))
 )
-TWO_SOURCES = replace(
-    pull("list", 2.0),
+TWO_SOURCES = pull("list", 2.0).replace(
     attempts=("dead.example/x:latest", "a.example/x:latest"),
     requests=(
-        replace(FAILED, seq=0, attempt=0, t0_s=0.0, url_host="dead.example"),
-        replace(REQUEST, seq=1, attempt=1, t0_s=0.4),
+        FAILED.replace(seq=0, attempt=0, t0_s=0.0, url_host="dead.example"),
+        REQUEST.replace(seq=1, attempt=1, t0_s=0.4),
     ),
 )
 
@@ -48,11 +46,11 @@ def closed() -> Iterator[None]:
 
 def phased() -> pd.DataFrame:
     made = [
-        replace(pull(place, total), run_id=f"{place}{total}", round=number, auth_s=0.1 * total, manifest_s=0.2 * total, transfer_s=0.7 * total)
+        pull(place, total).replace(run_id=f"{place}{total}", round=number, auth_s=0.1 * total, manifest_s=0.2 * total, transfer_s=0.7 * total)
         for place, base in (("near", 1.0), ("far", 3.0))
         for number, total in enumerate((base, base + 0.2, base + 0.8), 1)
     ]  # fmt: skip
-    return frames([each.row() for each in [*made, replace(pull("far", 9.0, ok=False), round=4)]], [])[0]
+    return frames([each.row() for each in [*made, pull("far", 9.0, ok=False).replace(round=4)]], [])[0]
 
 
 CHARTS: dict[str, Callable[[Axes | None], Axes]] = {
@@ -145,7 +143,7 @@ def test_slopes_of_very_many_rounds_draw_some_and_say_so() -> None:
 
 def test_slopes_need_rounds() -> None:
     with pytest.raises(ValueError, match="no pull belongs to a round"):
-        rt.charts.slopes([replace(pull(place), round=None) for place in "ab"])
+        rt.charts.slopes([pull(place).replace(round=None) for place in "ab"])
 
 
 # -- phases ----------------------------------------------------------------------------------------------
@@ -190,7 +188,7 @@ def test_failed_attempts_cost_the_time_until_the_next_one() -> None:
     assert (row["source"], row["host"], row["kind"]) == ("dead.example/x:latest", "dead.example", "connect")
     assert row["seconds"] == pytest.approx(0.4)
     assert (row["means"], row["cure"]) == (FAILURES["connect"].means, FAILURES["connect"].cure)
-    lost = replace(TWO_SOURCES, ok=False, error_kind="connect", served_by=None)
+    lost = TWO_SOURCES.replace(ok=False, error_kind="connect", served_by=None)
     assert failed_attempts([lost])["seconds"].tolist() == pytest.approx([0.4, 1.6])  # the last one to the end
     assert failed_attempts([pull("a")]).empty
     assert failed_attempts(frames([TWO_SOURCES.row()], [])[0]).empty
@@ -199,8 +197,8 @@ def test_failed_attempts_cost_the_time_until_the_next_one() -> None:
 def test_failover_has_a_row_for_each_host_and_kind_with_points_and_median() -> None:
     many = []
     for number, cost in enumerate((0.4, 0.6, 2.0)):
-        wire = (TWO_SOURCES.requests[0], replace(TWO_SOURCES.requests[1], t0_s=cost))
-        many.append(replace(TWO_SOURCES, run_id=str(number), requests=tuple(replace(each, run_id=str(number)) for each in wire)))  # fmt: skip
+        wire = (TWO_SOURCES.requests[0], TWO_SOURCES.requests[1].replace(t0_s=cost))
+        many.append(TWO_SOURCES.replace(run_id=str(number), requests=tuple(each.replace(run_id=str(number)) for each in wire)))  # fmt: skip
     ax = rt.charts.failover(many)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["dead.example\nconnect"]
     points, median = ax.lines
@@ -236,7 +234,7 @@ def test_throughput_is_bytes_between_samples_over_their_time() -> None:
 
 def test_a_burst_of_samples_is_one_step() -> None:
     burst = tuple((1.0 + number * 1e-6, 1_000_000 + number) for number in range(30))
-    blob = replace(SAMPLED, samples=((0.0, 1), *burst, (2.0, 2_000_000)))
+    blob = SAMPLED.replace(samples=((0.0, 1), *burst, (2.0, 2_000_000)))
     values, _, _ = rt.charts.throughput(blob).patches[0].get_data()
     assert max(values) < 1.1
 
@@ -262,7 +260,7 @@ def test_samples_that_are_no_pairs_of_numbers_are_none(samples: list[object]) ->
 
 def test_of_many_blobs_the_largest_are_drawn() -> None:
     blobs = tuple(
-        replace(SAMPLED, layer=number, samples=((0.0, 1), (1.0, number * 1_000_000 + 9)))
+        SAMPLED.replace(layer=number, samples=((0.0, 1), (1.0, number * 1_000_000 + 9)))
         for number in range(1, 21)
     )
     ax = rt.charts.throughput(pull("a", requests=blobs))

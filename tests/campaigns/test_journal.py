@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +28,7 @@ def pulled(server: Server) -> Pull:
 
 def test_what_was_written_is_read_back(pulled: Pull, tmp_path: Path) -> None:
     path = tmp_path / "pulls.jsonl"
-    second = replace(pulled, run_id="second", ok=False, error_kind="http-404", served_by=None, requests=())
+    second = pulled.replace(run_id="second", ok=False, error_kind="http-404", served_by=None, requests=())
     append(path, pulled)
     append(path, second)
     pulls, requests = read_journal(path)
@@ -73,10 +72,10 @@ def test_a_torn_last_line_is_skipped_and_damages_nothing_after_it(pulled: Pull, 
     path = tmp_path / "pulls.jsonl"
     append(path, pulled)
     whole = path.stat().st_size
-    append(path, replace(pulled, run_id="torn", requests=()))
+    append(path, pulled.replace(run_id="torn", requests=()))
     os.truncate(path, path.stat().st_size - 20)
     assert path.stat().st_size > whole
-    append(path, replace(pulled, run_id="after", requests=()))
+    append(path, pulled.replace(run_id="after", requests=()))
     with pytest.warns(JournalWarning, match=f"line {pulled.n_requests + 2}: not JSON"):
         pulls, requests = read_journal(path)
     assert list(pulls["run_id"]) == [pulled.run_id, "after"]
@@ -93,8 +92,8 @@ def test_a_journal_cut_anywhere_keeps_every_finished_pull(
     path.unlink(missing_ok=True)
     ends = []
     for number in range(3):
-        rows = tuple(replace(each, run_id=f"r{number}") for each in pulled.requests[:2])
-        append(path, replace(pulled, run_id=f"r{number}", requests=rows))
+        rows = tuple(each.replace(run_id=f"r{number}") for each in pulled.requests[:2])
+        append(path, pulled.replace(run_id=f"r{number}", requests=rows))
         ends.append(path.stat().st_size)
     at = data.draw(st.integers(0, ends[-1]))
     os.truncate(path, at)
@@ -153,5 +152,5 @@ def test_a_pull_shows_itself(pulled: Pull) -> None:
         assert part in text
         assert part in html
     assert "<style" not in html
-    assert "<script>" not in replace(pulled, reference="<script>")._repr_html_()
+    assert "<script>" not in pulled.replace(reference="<script>")._repr_html_()
     assert json.loads(json.dumps(pulled.to_dict()))["requests"][0]["kind"] == "ping"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
@@ -36,7 +35,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_several_journals_are_read_as_one_and_a_pull_counts_once(pulled: Pull, tmp_path: Path) -> None:
-    other = replace(pulled, run_id="other", requests=())
+    other = pulled.replace(run_id="other", requests=())
     append(tmp_path / "a", pulled)
     append(tmp_path / "b", pulled)
     append(tmp_path / "b", other)
@@ -57,7 +56,7 @@ def test_several_journals_are_read_as_one_and_a_pull_counts_once(pulled: Pull, t
 def test_batches_leave_no_trace(pulled: Pull, tmp_path: Path) -> None:
     path = tmp_path / "j"
     for number in range(20):
-        append(path, replace(pulled, run_id=f"r{number}", requests=(), round=number or None))
+        append(path, pulled.replace(run_id=f"r{number}", requests=(), round=number or None))
     lines = path.read_bytes().splitlines()
     lines[3] = json.dumps({**json.loads(lines[3]), "workers": "four", "ok": 1}).encode()
     lines[17] = json.dumps({**json.loads(lines[17]), "run_id": None}).encode()
@@ -95,7 +94,7 @@ def test_older_and_newer_records_stand_in_one_journal(pulled: Pull, tmp_path: Pa
 
 def test_parquet_gives_back_what_it_was_given(pulled: Pull, tmp_path: Path) -> None:
     append(tmp_path / "j", pulled)
-    append(tmp_path / "j", replace(pulled, run_id="failed", ok=False, digest=None, requests=()))
+    append(tmp_path / "j", pulled.replace(run_id="failed", ok=False, digest=None, requests=()))
     pulls, requests = read_journal(tmp_path / "j")
     if find_spec("pyarrow") is None:
         with pytest.raises(RegtoolsError, match=r"podman-regtools\[parquet\]") as caught:
@@ -153,7 +152,7 @@ def test_a_parquet_file_passes_the_same_check_as_a_journal(changed: str, kind: s
 def test_an_odd_row_of_a_parquet_file_leaves_the_others_as_they_are(pulled: Pull, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     append(tmp_path / "j", pulled)
-    append(tmp_path / "j", replace(pulled, run_id="odd", place="far"))
+    append(tmp_path / "j", pulled.replace(run_id="odd", place="far"))
     pulls, requests = read_journal(tmp_path / "j")
     write_parquet(tmp_path / "a.parquet", pulls.assign(total_s=[pulls["total_s"].iloc[0], -1.0]), requests)
     with pytest.warns(JournalWarning, match="skipped row 2: a wrong type in total_s"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,10 +24,10 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(1, 13):
         for place, total in (("dead", 0.1), ("slow", 4.0), ("fast", 1.0)):
             source = f"{LOCATIONS[place]}/library/nginx:latest"
-            made = replace(
-                pull(place, total + number / 100, ok=place != "dead"), image="nginx", attempts=(source,)
+            made = pull(place, total + number / 100, ok=place != "dead").replace(
+                image="nginx", attempts=(source,)
             )
-            append(path, replace(made, run_id=f"{place}{number}", round=number))
+            append(path, made.replace(run_id=f"{place}{number}", round=number))
     return path
 
 
@@ -112,8 +111,8 @@ def test_each_vantage_point_gets_a_drop_in_of_its_own_and_there_is_one_for_all(
                 made = pull(place, total + number / 100, ok=place != "dead")
                 source = f"{LOCATIONS[place]}/library/nginx:latest"
                 run_id = f"{town}{place}{number}"
-                row = replace(
-                    made, image="nginx", attempts=(source,), vantage=town, run_id=run_id, round=number
+                row = made.replace(
+                    image="nginx", attempts=(source,), vantage=town, run_id=run_id, round=number
                 )
                 append(journal, row)
     alone = run("advise", journal, "--conf", conf)

@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 from base64 import b64decode
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(1, 13):
         for place, total in (("near", 1.0), ("far", 2.0 + number / 20)):
             made = pull(place, total, ok=(place, number) != ("far", 3))
-            append(path, replace(made, run_id=f"{place}-{number}", round=number, cache_state="cold"))
+            append(path, made.replace(run_id=f"{place}-{number}", round=number, cache_state="cold"))
     return path
 
 

@@ -120,7 +120,7 @@ def both(row: Row, folder: Path, release: str, *, alone: bool) -> tuple[str, str
     with ready(row, folder, alone=alone) as (world, good, text):
         began = time.monotonic()
         conf = RegistriesConf.from_toml(text, podman=release[0])
-        limits = replace(SHORT, retries=1) if row.case is SILENT else LIMITS
+        limits = SHORT._replace(retries=1) if row.case is SILENT else LIMITS
         ours = served(check(time_pull(NAME, conf, limits=limits, platform="linux/amd64")).ok, good)
         our_s = time.monotonic() - began
         our_times = len(world.place.script.paths(BLOB))

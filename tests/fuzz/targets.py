@@ -31,7 +31,7 @@ from regtools.errors import RegtoolsError, TomlError
 from regtools.pull.engines.log import Story
 from regtools.pull.http.fetch import _retry_after, _said
 from regtools.pull.http.logins import Login, find_login
-from regtools.pull.http.receiving import Receiver
+from regtools.pull.http.receiving import Receiver, Tap
 from regtools.pull.http.tokens import Authorizer, Order, parse_challenges, tokens_in
 from regtools.pull.http.transport import Exchange
 from regtools.pull.http.trust import proxy_for, proxy_secrets
@@ -216,7 +216,7 @@ def challenge(data: bytes) -> None:
 )
 def server(data: bytes) -> None:
     """Read header lines, and every text of them as a URL, a number, a date, an address, a proxy and a message."""
-    receiver = Receiver(lambda status, headers: None, None, 1, 1.0)
+    receiver = Receiver(Tap(), lambda status, headers: None, None, 1, 1.0)
     for line in data.splitlines(keepends=True):
         if receiver.header(line) is not None:
             break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,7 @@ def test_podman_is_faster_with_the_advised_file(tmp_path: Path) -> None:
         for number in range(1, 11):
             for turn, name in enumerate(order.sample(sorted(alone), 3), 1):
                 pull = rt.time_pull(image, alone[name], place=name)
-                append(journal, replace(pull, round=number, order=turn, cache_state="cold"))
+                append(journal, pull.replace(round=number, order=turn, cache_state="cold"))
         pulls, requests = rt.read_journal(journal)
         advised = rt.advise(pulls, conf, requests=requests)
         after = rt.RegistriesConf.from_toml(text, dropins={"measured.conf": advised}, file="registries.conf")
@@ -77,9 +76,8 @@ def test_the_fit_finds_the_links_round_trip_and_rate_again(rtt_ms: float, mbit: 
     }
     with Testbed({"link": Link(rtt_ms=rtt_ms, mbit=mbit)}, images=images) as bed:
         made = [
-            replace(
-                rt.time_pull(bed.image(name), bed.places["link"].conf, place="link", workers=workers),
-                round=number,
+            rt.time_pull(bed.image(name), bed.places["link"].conf, place="link", workers=workers).replace(
+                round=number
             )
             for number in range(1, 9)
             for name in images

@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +159,7 @@ def silent(image: str, places: dict[str, RegistriesConf], work: Path) -> None:
     def one(job: tuple[str, str, int]) -> Any:
         engine, name, number = job
         pull = time_pull(image, places[name], place=name, engine=engine, timeout_s=ENDLESS_S)
-        return replace(pull, round=number, order=1)
+        return pull.replace(round=number, order=1)
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         for (engine, _, _), pull in zip(jobs, pool.map(one, jobs), strict=True):

@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -93,8 +92,8 @@ def time_engine(
     failures = []
     for each in pull.failures:
         hint = hint_for(each.kind, sources[each.reference]) if each.reference in sources else each.hint
-        failures.append(replace(each, message=censor(each.message), hint=hint))
-    return replace(pull, failures=tuple(failures))
+        failures.append(each.replace(message=censor(each.message), hint=hint))
+    return pull.replace(failures=tuple(failures))
 
 
 def _logins(conf: RegistriesConf, resolution: Resolution) -> Iterator[Secret]:
@@ -173,9 +172,7 @@ def _pull(
     manifest = served[1] if served else None
     censor = Censor(*proxy_secrets(os.environ))
     failures = [
-        replace(each, message=censor(each.message))
-        for run in runs
-        for each in _failures(about["client"], run)
+        each.replace(message=censor(each.message)) for run in runs for each in _failures(about["client"], run)
     ]
     failures += [
         Failure(each.name, each.error.kind, each.error.message, each.error.hint)

@@ -14,12 +14,10 @@ import select
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import pycurl
-
 from ..records import in_words
+from .curl import pycurl
 
 # As Go's net.Dialer: the first address's family has a head start; an address gets its share of the time that
 # is left, but so much at least.
@@ -37,16 +35,16 @@ _OUTCOMES = {
 }
 
 
-@dataclass(eq=False, slots=True)
 class Attempt:
     """One address that is tried: its socket until its outcome is known."""
 
-    ip: str
-    begun: float
-    until: float
-    socket: socket.socket | None = None
-    outcome: str = ""
-    took_s: float = 0.0
+    def __init__(self, ip: str, begun: float, until: float) -> None:
+        self.ip = ip
+        self.begun = begun
+        self.until = until
+        self.socket: socket.socket | None = None
+        self.outcome = ""
+        self.took_s = 0.0
 
     def begin(self, found: Any) -> None:
         """Start to connect to one answer of ``getaddrinfo``."""

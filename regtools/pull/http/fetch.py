@@ -24,7 +24,7 @@ from regtools.display import visible
 from regtools.errors import RegtoolsError
 
 from ..recorder import Run
-from .receiving import DIGEST, Begin, Body, Take, Wanted
+from .receiving import DIGEST, Begin, Body, Wanted
 from .tokens import Authorizer, Grant, Order, tokens_in
 from .transport import Client, Exchange
 from .trust import Trust
@@ -166,15 +166,15 @@ def _follow(
 def _gate(wanted: Wanted, body: Body, offset: int) -> Begin:
     """Return what decides, before the first byte, whether an answer's body is the document."""
 
-    def begin(status: int, headers: Mapping[str, str]) -> Take | None:
+    def begin(status: int, headers: Mapping[str, str]) -> Body | None:
         if status == 200:
             if offset:
                 body.restart()
             claimed = headers.get("docker-content-digest", "")
             if wanted.kind == "manifest" and wanted.digest is None and DIGEST.fullmatch(claimed):
                 body.expect(claimed)
-            return body.take
-        return body.take if _resumes(status, headers, offset) else None
+            return body
+        return body if _resumes(status, headers, offset) else None
 
     return begin
 

@@ -13,13 +13,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import pycurl
-
+from .curl import pycurl
 from .dialing import Dialer
-from .receiving import MOST_HEADERS, Begin, Receiver, phases
+from .receiving import MOST_HEADERS, Begin, Receiver, Tap, phases
 from .trust import Proxy, Trust, proxy_for
 from .values import Address, Secret
 
@@ -53,6 +51,7 @@ _TLS = Trouble("tls", "TLS cannot be set up: it speaks something else, or anothe
 _PLAIN = Trouble("plain-http", "it does not speak TLS, but plain HTTP")
 _PAIR = Trouble("certificate", "our client certificate, or its key, cannot be used (see certs.d)")
 _REFUSED = Trouble("certificate", "it wants a client certificate that it trusts (see certs.d)")
+_STOPPED = Trouble("stopped", "reading was stopped")
 _NONSENSE = Trouble("transport", "its answer is not HTTP", True)
 
 # libcurl's error → why the transfer failed.
@@ -73,7 +72,7 @@ _TROUBLES = {
     pycurl.E_UNSUPPORTED_PROTOCOL: Trouble("bad-url", "its address is neither http nor https"),
     pycurl.E_URL_MALFORMAT: Trouble("bad-url", "its address makes no sense"),
     pycurl.E_OUT_OF_MEMORY: Trouble("resources", "this process has no memory left"),
-    pycurl.E_WRITE_ERROR: Trouble("stopped", "reading was stopped"),
+    pycurl.E_WRITE_ERROR: _STOPPED,
     pycurl.E_ABORTED_BY_CALLBACK: Trouble("cancelled", "the pull was stopped"),
 }
 
@@ -96,8 +95,7 @@ _CLEAR = ("wrong version number", "packet length too long", "http request")
 _HTTP_VERSIONS = {1: "1.0", 2: "1.1", 3: "2", 30: "3"}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How long to wait and how often to try; all times in seconds. The total time of a pull is not limited.
 
     Attributes:
@@ -159,6 +157,7 @@ class Client:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._curl = pycurl.Curl()
+        self._tap = Tap()
         self._origin = origin
         self._limits = limits
         self._cancelled = cancelled
@@ -186,16 +185,15 @@ class Client:
         Args:
             address: absolute http or https URL.
             headers: request headers; their values are neither shown nor kept.
-            begin: called with status and headers before the first byte of the body. It returns a function
-                that takes lists of chunks and returns False to stop; or None for an explanation, the first
-                64 KiB of which are kept in ``Exchange.body``.
+            begin: called with status and headers before the first byte of the body. It returns what takes
+                the body; or None for an explanation, the first 64 KiB of which are kept in ``Exchange.body``.
             trust: whom to trust over TLS.
             expected: bytes of the body, if known; at most 64 ``samples`` are taken then.
             form: fields to post, as ``application/x-www-form-urlencoded``.
             fresh: whether to open a new connection in any case.
         """
         proxy = proxy_for(address, self._environ)
-        receiver = Receiver(begin, expected, self._limits.low_speed, self._limits.low_speed_s)
+        receiver = Receiver(self._tap, begin, expected, self._limits.low_speed, self._limits.low_speed_s)
         self._configure(address.url, headers, trust, proxy)
         curl = self._curl
         if fresh:
@@ -203,9 +201,9 @@ class Client:
         if form is not None:
             curl.setopt(pycurl.POSTFIELDS, form.reveal())
         curl.setopt(pycurl.HEADERFUNCTION, receiver.header)
-        curl.setopt(pycurl.WRITEFUNCTION, receiver.chunk)
+        curl.setopt(pycurl.WRITEFUNCTION, self._tap)
         cancelled = self._cancelled
-        curl.setopt(pycurl.XFERINFOFUNCTION, lambda *_: 1 if cancelled() or receiver.stalls() else 0)
+        curl.setopt(pycurl.XFERINFOFUNCTION, lambda _, now, *__: cancelled() or receiver.progress(now))
         dialer = Dialer(address.host, self._limits.connect_s, cancelled)
         if not proxy.url and "%" not in address.host:  # a proxy's name, and an odd one, are libcurl's
             dialer.connect_with(curl, address.port)
@@ -220,9 +218,11 @@ class Client:
         except pycurl.error as problem:
             number, words = problem.args
             failed = trouble_of(curl, number, str(words), self._limits, stalled=receiver.stalled)
+            if receiver.refused:
+                failed = _STOPPED
             if dialer.fault is not None:
                 failed = Trouble(*dialer.fault, repeatable=dialer.fault[0] != "cancelled")
-        receiver.hand_over()
+        receiver.arrived(curl.getinfo(pycurl.SIZE_DOWNLOAD_T))
         if unforeseen := receiver.failed or dialer.failed:
             raise unforeseen
         if tls:
