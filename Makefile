@@ -126,11 +126,16 @@ properties: $(READY)  ## hypothesis with 100,000 examples
 	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -n auto --dist worksteal -m property
 
 # What measures times runs alone, one test after the other. The others wait for programs: single tests are handed out,
-# as a file of them can take minutes. The second half runs also after the first has failed.
+# as a file of them can take minutes. Two need pyarrow. Each group runs also after another one has failed.
 FULL := (long or sized) and not benchmark and not property
-full: $(READY)  ## full sizes
-	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) $(WORKERS) --dist loadgroup -m '$(FULL) and not alone'; beside=$$?; \
-	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -m '$(FULL) and alone' && exit $$beside
+full: $(READY) .venv-parquet/.ready  ## full sizes
+	failed=0; \
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) $(WORKERS) --dist loadgroup -m '$(FULL) and not alone' || failed=1; \
+	$(CLEAN) REGTOOLS_LONG=1 $(BIN)/python $(PYTEST) -m '$(FULL) and alone' || failed=1; \
+	$(CLEAN) REGTOOLS_LONG=1 PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST) \
+		tests/notebooks/test_sizing.py::test_rows_weigh_what_is_told_in_parquet_too \
+		'tests/faults/test_kills.py::test_a_kill_leaves_nothing_lost_doubled_or_half_written[parquet]' || failed=1; \
+	exit $$failed
 
 benchmarks: $(READY) .venv-peers/.ready  ## benchmarks (ratios are printed)
 	$(CLEAN) REGTOOLS_LONG=1 REGTOOLS_PEERS=.venv-peers $(BIN)/python $(PYTEST) -rA -m benchmark
