@@ -335,6 +335,7 @@ def rooms() -> dict[str, int]:
     return found
 
 
+@functools.cache
 def broken() -> dict[str, list[str]]:
     over = [f"{name} is over its budget" for name, n in rooms().items() if n > BUDGET.get(name, 0)]
     total = [f"{what} is over its bound" for what, n, most in totals() if n > most]
