@@ -120,9 +120,14 @@ def read() -> Iterator[tuple[str, str, str]]:
 
 def hits() -> Iterator[tuple[str, str, str]]:
     """Yield file, banned phrase and its surroundings."""
-    for file, kind, text in read():
-        for pattern in (*BANNED, *(OF_DOCSTRINGS if kind == "docstring" else ())):
-            for found in re.finditer(pattern, text, re.IGNORECASE if pattern in BANNED else 0):
+    banned = {pattern: re.compile(pattern, re.IGNORECASE) for pattern in BANNED}
+    of_docstrings = banned | {
+        pattern: re.compile(pattern) for pattern in OF_DOCSTRINGS if pattern not in BANNED
+    }
+    once = dict.fromkeys(each for each in read() if each[2])
+    for file, kind, text in once:
+        for pattern, compiled in (of_docstrings if kind == "docstring" else banned).items():
+            for found in compiled.finditer(text):
                 around = text[max(0, found.start() - 50) : found.end() + 50]
                 yield file, pattern, around
 

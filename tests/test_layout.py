@@ -165,7 +165,12 @@ def modules() -> dict[str, Path]:
 
 
 MODULES = modules()
-TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in MODULES.items()}
+
+
+# These are not made while tests are collected, which every worker does.
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    return {name: ast.parse(path.read_text("utf-8")) for name, path in MODULES.items()}
 
 
 def room(module: str) -> str:
@@ -195,12 +200,18 @@ def imports(name: str) -> list[Import]:
             else:
                 visit(child, inside, typing)
 
-    visit(TREES[name], False, False)
+    visit(trees()[name], False, False)
     return found
 
 
-IMPORTS = [each for name in MODULES for each in imports(name)]
-INSIDE = [each for each in IMPORTS if each.imported in MODULES]
+@functools.cache
+def every_import() -> list[Import]:
+    return [each for name in MODULES for each in imports(name)]
+
+
+@functools.cache
+def inside() -> list[Import]:
+    return [each for each in every_import() if each.imported in MODULES]
 
 
 def code_lines(path: Path) -> int:
@@ -231,13 +242,13 @@ def code_lines(path: Path) -> int:
 
 @functools.cache
 def lines() -> dict[str, int]:
-    """Lines of code of each module; not counted while tests are collected, which every worker does."""
+    """Lines of code of each module."""
     return {name: code_lines(path) for name, path in MODULES.items()}
 
 
 def circles() -> list[str]:
     """Modules that reach themselves through imports, each circle as its sorted members (Tarjan's components)."""
-    arrows = {name: sorted({e.imported for e in INSIDE if e.importer == name} - {name}) for name in MODULES}
+    arrows = {name: sorted({e.imported for e in inside() if e.importer == name} - {name}) for name in MODULES}
     # A package's __init__ is loaded with each of its modules, but says nothing of what they ask for.
     index: dict[str, int] = {}
     low: dict[str, int] = {}
@@ -270,7 +281,7 @@ def upward() -> list[str]:
     return sorted(
         {
             f"{each.importer} -> {each.imported}"
-            for each in INSIDE
+            for each in inside()
             if each.importer not in ("regtools", "regtools.__main__")
             and room(each.importer) != (target := room(each.imported))
             and target != "ground"
@@ -296,7 +307,7 @@ def own(docstring: str | None) -> str:
 def dialect() -> list[str]:
     """Everything that is written in another way than the rest."""
     found = []
-    for each in IMPORTS:
+    for each in every_import():
         where = f"{each.importer}: {each.imported}"
         if each.nested and not lazy(each):
             found.append(f"{where} is imported inside a function")
@@ -306,7 +317,7 @@ def dialect() -> list[str]:
                 found.append(f"{where} is a neighbour: import it relatively")
             if not same and each.level:
                 found.append(f"{where} is another room: import it by its whole name")
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         for node in ast.walk(tree):
             if (
                 isinstance(node, ast.Assign)
@@ -337,6 +348,7 @@ def rooms() -> dict[str, int]:
     return found
 
 
+@functools.cache
 def broken() -> dict[str, list[str]]:
     over = [f"{name} is over its budget" for name, n in rooms().items() if n > BUDGET.get(name, 0)]
     total = [f"{what} is over its bound" for what, n, most in totals() if n > most]

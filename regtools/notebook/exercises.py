@@ -38,6 +38,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,9 +104,13 @@ def load_exercises(path: Path | None = None) -> dict[str, Exercise]:
         RegtoolsError: kind ``bad-exercise`` for a table without its keys; ``TomlError`` for broken TOML.
     """
     beside = path or notebooks_dir() / "exercises.toml"
-    document = read(beside.read_bytes(), file=beside.name)
-    found = {name: _exercise(name, table, beside.name) for name, table in document.data.items()}
-    return found | _in_chinese(found, beside.parent / "zh" / "exercises") if is_chinese() else found
+    found = _in_file(beside.read_bytes(), beside.name)
+    return found | (_in_chinese(found, beside.parent / "zh" / "exercises") if is_chinese() else {})
+
+
+@lru_cache(maxsize=2)  # each check() reads them, and the answers of all are looked at
+def _in_file(text: bytes, file: str) -> dict[str, Exercise]:
+    return {name: _exercise(name, table, file) for name, table in read(text, file=file).data.items()}
 
 
 def _in_chinese(exercises: dict[str, Exercise], folder: Path) -> dict[str, Exercise]:

@@ -25,13 +25,14 @@ from regtools.analysis.report import report
 from regtools.display import columns, visible
 from tests.analysis.test_advise import CONF, USUAL, measured
 from tests.analysis.test_charts import FAILED, REQUEST, pull
+from tests.conftest import LONG
 from tests.support.synthetic import campaign
 
 NASTY = st.text(
     st.sampled_from("\x00\x07\x1b\x7f\x85\u202e\u2028\ufffe\ud800\n\r\t$\\_^{}<>&\"'`-#%[]; =…é") | st.characters(), max_size=30
 )  # fmt: skip
 few = settings(max_examples=min(max(settings.default.max_examples // 10, 5), 1_000), deadline=None)
-slow = settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate])
+slow = settings(max_examples=2 if LONG else 1, deadline=None, phases=[Phase.explicit, Phase.generate])
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,28 @@ def local() -> Iterator[LocalFleet]:
 def client(local: LocalFleet) -> Iterator[Any]:
     with local.client() as client:
         yield client
+
+
+@contextmanager
+def joined(
+    local: LocalFleet, client: Any, *vantages: str, environ: dict[str, str] | None = None
+) -> Iterator[list[int]]:
+    """Start more workers for one test, at vantage points that no other test names; give their process numbers."""
+    local._add(vantages, environ or {})
+    pids = [pid for vantage in dict.fromkeys(vantages) for pid in local.pids(vantage)]
+    try:
+        yield pids
+    finally:
+        for vantage in dict.fromkeys(vantages):
+            for pid in local.pids(vantage):
+                os.kill(pid, signal.SIGKILL)  # one that has ended is there until the fleet is closed
+        await_true(
+            lambda: len(client.run_on_scheduler(_addresses)) == len(FASTEST), "the others are gone again"
+        )
+
+
+def _addresses(dask_scheduler: Any) -> list[str]:
+    return list(dask_scheduler.workers)
 
 
 @pytest.fixture
@@ -235,16 +258,17 @@ def killing(pid: int, after: int) -> Any:
     return progress
 
 
-def test_what_a_dead_worker_left_is_done_by_its_like(bed: Testbed, tmp_path: Path) -> None:
+def test_what_a_dead_worker_left_is_done_by_its_like(
+    bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
+) -> None:
     places = {name: place.conf for name, place in bed.places.items()}
-    with LocalFleet(["tokyo", "tokyo"]) as local, local.client() as client:
-        victim, _ = local.pids("tokyo")
+    with joined(local, client, "bergen", "bergen") as (victim, _):
         pulls = rt.run_campaign(
             bed.image("layers-20"),
             places,
             rounds=6,
             journal=tmp_path / "j",
-            client=Fleet(client, **SWIFT | {"patience_s": 30}),
+            client=Fleet(client, vantages=("bergen",), **SWIFT | {"patience_s": 30}),
             progress=killing(victim, 3),
             **QUICK,
         )
@@ -255,49 +279,51 @@ def test_what_a_dead_worker_left_is_done_by_its_like(bed: Testbed, tmp_path: Pat
     assert Counter(zip(pulls["round"], pulls["place"], strict=True)).total() == 12
 
 
-def test_without_a_like_it_is_missing_until_one_comes(bed: Testbed, tmp_path: Path) -> None:
+def test_without_a_like_it_is_missing_until_one_comes(
+    bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
+) -> None:
     call: dict[str, Any] = {
         "images": bed.image("layers-20"),
         "places": {name: place.conf for name, place in bed.places.items()},
-        "rounds": 3,
+        "rounds": 2,
         "journal": tmp_path / "j",
         **QUICK,
     }
-    with LocalFleet(["tokyo", "oslo"]) as local, local.client() as client:
+    everywhere = [*FASTEST, "kyoto"]
+    with joined(local, client, "kyoto") as (victim,):
         fleet = Fleet(client, **SWIFT)
-        (victim,) = local.pids("oslo")
-        pulls = rt.run_campaign(**call, client=fleet, progress=killing(victim, 4))
-        (left, why) = pulls.attrs["missing"]["oslo"]
-        assert set(pulls.attrs["missing"]) == {"oslo"}
-        assert len(pulls) + left == 12
+        pulls = rt.run_campaign(**call, client=fleet, progress=killing(victim, 2))
+        (left, why) = pulls.attrs["missing"]["kyoto"]
+        assert set(pulls.attrs["missing"]) == {"kyoto"}
+        assert len(pulls) + left == 4 * len(everywhere)
         assert "no worker was there" in why
-        again = rt.run_campaign(**call, client=fleet)  # it is remembered that oslo took part
+        again = rt.run_campaign(**call, client=fleet)  # it is remembered that kyoto took part
         assert len(again) == len(pulls)
-        assert again.attrs["missing"]["oslo"] == (left, why)
-        local.add("oslo")
+        assert again.attrs["missing"]["kyoto"] == (left, why)
+        local.add("kyoto")
         whole = rt.run_campaign(**call, client=fleet)
     assert whole.attrs["missing"] == {}
-    assert dict(whole["vantage"].value_counts()) == {"tokyo": 6, "oslo": 6}
+    assert dict(whole["vantage"].value_counts()) == dict.fromkeys(everywhere, 4)
     assert set(pulls["run_id"]) <= set(whole["run_id"])
     jobs = Counter(row["job"] for row in campaign_rows(tmp_path / "j", "pull"))
-    assert (len(jobs), set(jobs.values())) == (12, {1})
+    assert (len(jobs), set(jobs.values())) == (16, {1})
 
 
 def test_a_job_that_kills_its_workers_is_a_failed_pull_after_three_tries(
-    bed: Testbed, tmp_path: Path
+    bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
 ) -> None:
-    with LocalFleet(["tokyo"] * 4) as local, local.client() as client:
+    with joined(local, client, *["cusco"] * 4) as pids:
         pulls = rt.run_campaign(
             bed.image("hello"),
             {"near": bed.places["swift"].conf},
             rounds=1,
             journal=tmp_path / "j",
-            client=Fleet(client, **SWIFT | {"patience_s": 30}),
+            client=Fleet(client, vantages=("cusco",), **SWIFT | {"patience_s": 30}),
             cache_states=("cold",),
             make_cold=("sh", "-c", "kill -9 $PPID"),
             **QUICK,
         )
-        assert sum(map(runs, local.pids("tokyo"))) == 1
+        assert sum(map(runs, pids)) == 1
     assert pulls.attrs["missing"] == {}
     assert list(zip(pulls["ok"], pulls["error_kind"], strict=True)) == [(False, "worker-lost")]
     with warnings.catch_warnings():
@@ -324,21 +350,21 @@ carry_out.__module__, job.carry_out = job.__name__, carry_out
 
 
 def test_what_is_not_the_rows_of_a_job_is_refused_counted_and_done_again(
-    bed: Testbed, tmp_path: Path
+    bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(BROKEN)
-    with LocalFleet(["spare"]) as local, local.client() as client:
-        local.add("oslo", {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])})
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with joined(local, client, "babel", environ={"PYTHONPATH": path}):
         pulls = rt.run_campaign(
             bed.image("hello"),
             {"near": bed.places["swift"].conf},
             rounds=6,
             journal=tmp_path / "j",
-            client=Fleet(client, vantages=("oslo",), **SWIFT),
+            client=Fleet(client, vantages=("babel",), **SWIFT),
             **QUICK,
         )
     assert list(pulls["error_kind"].fillna("")) == ["", *["bad-rows"] * 5]
-    assert pulls.attrs["refused"] == {"oslo": (15, "a wrong type in total_s")}
+    assert pulls.attrs["refused"] == {"babel": (15, "a wrong type in total_s")}
     assert (pulls.attrs["missing"], pulls.attrs["stopped"]) == ({}, None)
 
 
@@ -351,7 +377,7 @@ def test_an_address_that_no_scheduler_can_have_is_told(address: str) -> None:
 
 
 def test_when_the_scheduler_dies_what_came_home_is_kept_and_another_goes_on(
-    bed: Testbed, tmp_path: Path
+    bed: Testbed, client: Any, tmp_path: Path
 ) -> None:
     call: dict[str, Any] = {
         "images": bed.image("layers-20"),
@@ -360,14 +386,13 @@ def test_when_the_scheduler_dies_what_came_home_is_kept_and_another_goes_on(
         "journal": tmp_path / "j",
         **QUICK,
     }
-    with LocalFleet(["tokyo"]) as local, local.client() as client:
+    with LocalFleet(["tokyo"]) as mortal, mortal.client() as gone:
         with pytest.raises(rt.RegtoolsError, match="the Dask scheduler is gone") as caught:
-            rt.run_campaign(**call, client=Fleet(client, **SWIFT), progress=killing(local.scheduler_pid, 2))
+            rt.run_campaign(**call, client=Fleet(gone, **SWIFT), progress=killing(mortal.scheduler_pid, 2))
         assert caught.value.kind == "scheduler-gone"
     finished = {row["job"]: row["run_id"] for row in campaign_rows(tmp_path / "j", "pull")}
     assert 2 <= len(finished) < 6
-    with LocalFleet(["tokyo"]) as local, local.client() as client:
-        whole = rt.run_campaign(**call, client=Fleet(client, **SWIFT))
+    whole = rt.run_campaign(**call, client=Fleet(client, vantages=("tokyo",), **SWIFT))
     after = {row["job"]: row["run_id"] for row in campaign_rows(tmp_path / "j", "pull")}
     assert finished.items() <= after.items()
     assert len(whole) == len(after) == 6
@@ -388,21 +413,19 @@ DIFFERENT = {
 }
 
 
-def test_versions_that_differ_are_told_before_anything_is_measured(bed: Testbed, tmp_path: Path) -> None:
-    with LocalFleet(["tokyo"]) as local, local.client() as client:
-        for number, (change, told) in enumerate(DIFFERENT.items()):
-            folder = tmp_path / str(number)
-            folder.mkdir()
-            (folder / "sitecustomize.py").write_text(change)
-            path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
-            local.add(f"oslo-{number}", {"PYTHONPATH": path})
+def test_versions_that_differ_are_told_before_anything_is_measured(
+    bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
+) -> None:
+    for number, (change, told) in enumerate(DIFFERENT.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(change)
+        path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+        with joined(local, client, f"odd-{number}", environ={"PYTHONPATH": path}):
             with pytest.raises(rt.RegtoolsError, match=told) as caught:
                 rt.run_campaign(bed.image("hello"), bed.places, journal=tmp_path / "j", client=client)
             assert caught.value.kind == "versions-differ"
-            (pid,) = local.pids(f"oslo-{number}")
-            os.kill(pid, signal.SIGKILL)
-            await_true(lambda: len(client.scheduler_info(n_workers=-1)["workers"]) == 1, "the worker is gone")
-        assert not (tmp_path / "j").exists()
+    assert not (tmp_path / "j").exists()
 
 
 def test_no_scheduler_and_no_worker_are_told(bed: Testbed, local: LocalFleet, tmp_path: Path) -> None:
@@ -488,11 +511,7 @@ def test_remembered_answers_travel_and_short_names_mean_the_same_there(bed: Test
 # -- processes ---------------------------------------------------------------------------------------------------
 
 
-def test_a_local_fleet_ends_with_its_block_and_with_its_owner(tmp_path: Path) -> None:
-    with LocalFleet(1) as local:
-        pids = [local.scheduler_pid, *local.pids("local-1")]
-        assert all(map(runs, pids))
-    assert not any(map(runs, pids))
+def test_a_local_fleet_ends_with_its_block_and_with_its_owner() -> None:
     code = (
         "from regtools.campaigns.hosts.local import LocalFleet\n"
         "import time\n"
@@ -501,10 +520,16 @@ def test_a_local_fleet_ends_with_its_block_and_with_its_owner(tmp_path: Path) ->
         "time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
-        assert owner.stdout is not None
-        pids = [int(each) for each in owner.stdout.readline().split()]
-        assert len(pids) == 2
-        owner.kill()
+        try:
+            with LocalFleet(1) as local:  # both start at the same time
+                pids = [local.scheduler_pid, *local.pids("local-1")]
+                assert all(map(runs, pids))
+            assert not any(map(runs, pids))
+            assert owner.stdout is not None
+            pids = [int(each) for each in owner.stdout.readline().split()]
+            assert len(pids) == 2
+        finally:
+            owner.kill()
     await_true(lambda: not any(map(runs, pids)), "the processes of a killed owner are gone")
 
 

@@ -30,6 +30,7 @@ MINE = "bWU6aHVudGVyMi1taW5l"
 PASSWORDS = ("hunter2-tokyo", "hunter2-oslo", "hunter2-mine")
 
 
+@pytest.mark.sized
 @pytest.mark.needs("unshare", "setpriv", "ip")
 def test_hosts_with_networks_of_their_own_have_their_own_verdicts(root: Path, tmp_path: Path) -> None:
     own = ("unshare", "--net", "--mount", "--uts")

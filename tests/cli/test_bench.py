@@ -11,12 +11,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from regtools import read_journal
 from regtools.campaigns.survey import bench
+from regtools.cli import bench as bench_command
 from regtools.pull.manifests import host_platform
 from regtools.registries.conf import RegistriesConf
 from regtools.testbed import Link, Testbed
@@ -317,8 +319,11 @@ def test_on_a_local_cluster_each_vantage_point_has_its_rows_and_its_verdicts(
     assert len(told["pulls"]) == 12
 
 
-def test_a_scheduler_that_does_not_answer_is_told(bed: Testbed, conf: str, tmp_path: Path) -> None:
+def test_a_scheduler_that_does_not_answer_is_told(
+    bed: Testbed, conf: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("distributed")
+    monkeypatch.setattr(bench_command, "connect", partial(bench_command.connect, timeout_s=0.5))
     with socket.socket() as nobody:  # bound, never listening
         nobody.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"

@@ -18,7 +18,7 @@ from regtools.registries.convert import convert
 from regtools.registries.reading.releases import release
 from regtools.registries.writing import quote
 from regtools.toml.reader import parse
-from tests.conftest import examples
+from tests.conftest import LONG, examples
 
 OLD = """\
 # our registries
@@ -201,6 +201,7 @@ def test_every_old_file_means_the_same(
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=100 if LONG else 10,
 )
 
 

@@ -109,10 +109,10 @@ def check_what_is_served(port: int) -> None:
     assert ask(port, "/files/images/00-the-road.svg").startswith(b"<svg")
 
 
-@pytest.fixture
-def checkout(root: Path, tmp_path: Path) -> Path:
-    """A clone of what git tracks here, so that saving may change it."""
-    target = tmp_path / "clone"
+@pytest.fixture(scope="module")
+def checkout(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of what git tracks here, so that saving may change it; each target has notebooks of its own in it."""
+    target = tmp_path_factory.mktemp("checkout") / "clone"
     tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(tracked, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
     for name in names:
@@ -133,6 +133,28 @@ def changed(checkout: Path) -> str:
     return "\n".join(line for line in lines if not line.startswith("A "))
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """What `make lab` serves; it ends at the end of the file, and has then changed nothing that git tracks."""
+    home = tmp_path_factory.mktemp("lab")
+    with started("lab", checkout, home) as port:
+        yield port
+    assert changed(checkout) == ""
+    assert "pip install" not in (home / "lab.log").read_text()
+
+
+def started(target: str, checkout: Path, home: Path) -> contextlib.AbstractContextManager[int]:
+    """Start a target of make as a reader does, with what lets a browser be asked about JupyterLab."""
+    port = free_port()
+    return served(make(target, port, "--LabApp.expose_app_in_browser=True"), port, checkout, home)
+
+
 PANEL = "[...(window.jupyterapp?.shell.widgets('main') ?? [])].find(each => each.context?.isReady)"
 # The kernel's answer is what brings the exact version of its Python into the file. A copy of one's own has it before
 # there is a kernel, and a cell that is run then runs nowhere: so the kernel has to wait for us, too.
@@ -142,29 +164,42 @@ PYTHON = sys.version.split()[0]
 SAVE = f"{PANEL}.context.save().then(() => true)"
 
 
+def open_and_save(browser: Browser, port: int) -> None:
+    """Open the address that is printed, which leads on to the first chapter, and save that."""
+    check_what_is_served(port)
+    browser.open(f"http://127.0.0.1:{port}/?token={TOKEN}")
+    browser.wait(f"location.port === '{port}' && location.pathname === '/lab/tree/00-start-here.ipynb'")
+    browser.wait(READY)
+
+
+def check_that_it_is_saved(browser: Browser, checkout: Path, folder: str, *, as_it_was: bool) -> None:
+    assert browser.evaluate(SAVE)
+    assert not browser.evaluate("document.body.innerText.includes('official Jupyter news')")
+    assert changed(checkout) == ""
+    saved = checkout / folder / "00-start-here.ipynb"
+    assert (saved.read_bytes() == (NOTEBOOKS / saved.name).read_bytes()) == as_it_was
+
+
 @pytest.mark.needs("make", "git", "chromium")
-@pytest.mark.parametrize("target", ["lab", "author"])
-def test_a_chapter_that_is_opened_and_saved_leaves_the_checkout_clean(
-    target: str, checkout: Path, tmp_path: Path
+def test_a_chapter_that_is_opened_and_saved_in_ones_own_copy_leaves_the_checkout_clean(
+    lab: int, browser: Browser, checkout: Path
 ) -> None:
-    port = free_port()
-    with (
-        served(make(target, port, "--LabApp.expose_app_in_browser=True"), port, checkout, tmp_path),
-        Browser(tmp_path) as browser,
-    ):
-        check_what_is_served(port)
-        browser.open(f"http://127.0.0.1:{port}/?token={TOKEN}")  # the address that is printed leads on
-        browser.wait("location.pathname === '/lab/tree/00-start-here.ipynb'")
-        browser.wait(READY)
-        if target == "lab":  # the copy has the version of this Python already, so opening it changes nothing
-            assert browser.evaluate(f"{PANEL}.content.model.getMetadata('language_info').version") == PYTHON
-            assert browser.evaluate(f"{PANEL}.context.model.dirty") is False
-        assert browser.evaluate(SAVE)
-        assert not browser.evaluate("document.body.innerText.includes('official Jupyter news')")
+    open_and_save(browser, lab)
+    # The copy has the version of this Python already, so opening it changes nothing.
+    assert browser.evaluate(f"{PANEL}.content.model.getMetadata('language_info').version") == PYTHON
+    assert browser.evaluate(f"{PANEL}.context.model.dirty") is False
+    check_that_it_is_saved(browser, checkout, "my-notebooks", as_it_was=False)
+
+
+@pytest.mark.needs("make", "git", "chromium")
+def test_a_chapter_that_its_author_opens_and_saves_leaves_the_checkout_clean(
+    browser: Browser, checkout: Path, tmp_path: Path
+) -> None:
+    with started("author", checkout, tmp_path) as port:
+        open_and_save(browser, port)
+        check_that_it_is_saved(browser, checkout, "notebooks", as_it_was=True)
     assert changed(checkout) == ""
     assert "pip install" not in (tmp_path / "lab.log").read_text()
-    saved = checkout / ("my-notebooks" if target == "lab" else "notebooks") / "00-start-here.ipynb"
-    assert (saved.read_bytes() == (NOTEBOOKS / saved.name).read_bytes()) == (target == "author")
 
 
 def test_regtools_lab_serves_a_copy_of_ones_own(tmp_path: Path) -> None:
@@ -187,15 +222,13 @@ PRINTED = f"""new Promise(resolve => {{
 }})"""
 
 
-@pytest.mark.needs("make", "chromium")
-def test_make_lab_zh_opens_chapters_jupyterlab_and_kernels_in_chinese(checkout: Path, tmp_path: Path) -> None:
-    port = free_port()
-    with (
-        served(make("lab-zh", port, "--LabApp.expose_app_in_browser=True"), port, checkout, tmp_path),
-        Browser(tmp_path) as browser,
-    ):
+@pytest.mark.needs("make", "git", "chromium")
+def test_make_lab_zh_opens_chapters_jupyterlab_and_kernels_in_chinese(
+    browser: Browser, checkout: Path, tmp_path: Path
+) -> None:
+    with started("lab-zh", checkout, tmp_path) as port:
         browser.open(f"http://127.0.0.1:{port}/?token={TOKEN}")
-        browser.wait(READY)
+        browser.wait(f"location.port === '{port}' && {READY}")
         browser.wait("document.body.innerText.includes('文件')")  # the menu
         browser.wait("document.body.innerText.includes('这套笔记本怎么用')")
         assert browser.evaluate(PRINTED) == "zh\n"
@@ -219,29 +252,24 @@ def run(browser: Browser, cell: str) -> None:
     browser.evaluate("window.jupyterapp.commands.execute('notebook:run-cell').then(() => true)")
 
 
-@pytest.mark.needs("chromium")
-def test_a_pasted_file_is_answered_and_mended_below_its_cell(tmp_path: Path) -> None:
-    port = free_port()
-    more = [*options(port)[2:], "--LabApp.expose_app_in_browser=True"]
-    command = [sys.executable, "-m", "regtools", "lab", "mine", "--no-open", f"--port={port}"]
-    command += [f"--lab-option={option}" for option in more]
-    with served(command, port, tmp_path, tmp_path), Browser(tmp_path) as browser:
-        browser.open(f"http://127.0.0.1:{port}/lab/tree/07-registries-conf.ipynb?token={TOKEN}")
-        browser.wait(READY)
-        # A stored notebook is not trusted, and nothing has been run: the answer is its HTML.
-        assert browser.evaluate(f"{CELL}.model.trusted") is False
-        told = f"{SHOWS}('has a scheme') && {SHOWS}('Run this cell')"  # the cell is drawn once it is in view
-        browser.wait(f"{PANEL}.content.scrollToCell({CELL}).then(() => {told})")
-        assert browser.evaluate(f"!{AREA} && {BELOW}.querySelectorAll('table').length > 0")
-        run(browser, "imports")
-        run(browser, "explorer")
-        browser.wait(f"!!{AREA} && {SHOWS}('has a scheme')")
-        browser.evaluate(f"{AREA}.focus() ?? {AREA}.select()")
-        browser.send("Input.insertText", text=BROKEN)
-        browser.wait(f"{SHOWS}('[docker.io]') && !{SHOWS}('has a scheme')")
-        assert not browser.evaluate(f"{SHOWS}('docker.io/library/nginx:latest')")
-        browser.evaluate(
-            f"[...{BELOW}.querySelectorAll('button')].find(each => each.innerText === 'Apply this fix').click()"
-        )
-        browser.wait(f"{SHOWS}('docker.io/library/nginx:latest') && {SHOWS}('nothing found')")
-        assert browser.evaluate(f"{AREA}.value") == BROKEN.replace("[docker.io]", '["docker.io"]')
+@pytest.mark.needs("make", "git", "chromium")
+def test_a_pasted_file_is_answered_and_mended_below_its_cell(lab: int, browser: Browser) -> None:
+    browser.open(f"http://127.0.0.1:{lab}/lab/tree/07-registries-conf.ipynb?reset&token={TOKEN}")
+    browser.wait(f"location.port === '{lab}' && !!({CELL}) && {READY}")
+    # A stored notebook is not trusted, and nothing has been run: the answer is its HTML.
+    assert browser.evaluate(f"{CELL}.model.trusted") is False
+    told = f"{SHOWS}('has a scheme') && {SHOWS}('Run this cell')"  # the cell is drawn once it is in view
+    browser.wait(f"{PANEL}.content.scrollToCell({CELL}).then(() => {told})")
+    assert browser.evaluate(f"!{AREA} && {BELOW}.querySelectorAll('table').length > 0")
+    run(browser, "imports")
+    run(browser, "explorer")
+    browser.wait(f"!!{AREA} && {SHOWS}('has a scheme')")
+    browser.evaluate(f"{AREA}.focus() ?? {AREA}.select()")
+    browser.send("Input.insertText", text=BROKEN)
+    browser.wait(f"{SHOWS}('[docker.io]') && !{SHOWS}('has a scheme')")
+    assert not browser.evaluate(f"{SHOWS}('docker.io/library/nginx:latest')")
+    browser.evaluate(
+        f"[...{BELOW}.querySelectorAll('button')].find(each => each.innerText === 'Apply this fix').click()"
+    )
+    browser.wait(f"{SHOWS}('docker.io/library/nginx:latest') && {SHOWS}('nothing found')")
+    assert browser.evaluate(f"{AREA}.value") == BROKEN.replace("[docker.io]", '["docker.io"]')

@@ -26,7 +26,7 @@ from tests.support.podman import RELEASES, Engine, engine
 
 pytestmark = pytest.mark.needs("podman", "skopeo")
 
-COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "40"))
+COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "25"))
 SKOPEO_COUNT = max(6, COUNT // 10)
 SEED = int(os.environ.get("REGTOOLS_SEED", "1"))
 

@@ -12,6 +12,7 @@ python.globals.set("asked", fs.readFileSync(asked, "utf8"));
 python.runPython(`
 import json, os, sys
 sys.path.insert(0, "/packages")
+sys.dont_write_bytecode = False  # each chapter imports regtools again, which is compiled once
 os.environ["MPLBACKEND"] = "agg"
 
 def run(chapter):
