@@ -23,7 +23,7 @@ SAMPLES = 64
 
 
 class Tap:
-    """What libcurl calls with each chunk of a body; who gets the chunks can change while it runs.
+    """What libcurl calls with each chunk of a body; the function behind it can change while libcurl runs.
 
     Each tap has a class of its own, where Python looks for ``__call__``: a chunk goes to the function that is
     written in C, such as a hash's ``update``, without a step of the interpreter. At 700 MB/s that is a tenth
