@@ -86,6 +86,7 @@ LATER: dict[str, tuple[int, dict[str, int]]] = {
     "the Chinese edition": (1, {"notebook": 60, "cli": 25}),
     # Text areas, buttons and sliders below a cell; a line in the package's table of names.
     "many commands in one process leave no pipe behind": (0, {"cli": 15}),
+    "Ctrl-C while a module in C loads": (0, {"cli": 10}),
     "the explorer and sliders as widgets": (2, {"ground": 2, "notebook": 190}),
     # A look's verdict on different images and digests asked for; why places failed; redirects; an only mirror.
     "answers that hold in every set-up": (0, {"campaigns": 10, "analysis": 20}),

@@ -6,13 +6,14 @@ imported, and only its parser is built: starting up is a good part of what a sho
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from importlib import import_module
 from io import StringIO
 
@@ -80,7 +81,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return 0
-    except KeyboardInterrupt:  # also during the imports, which therefore happen inside
+    except KeyboardInterrupt as stop:  # also during the imports, which therefore happen inside
+        if argv is None and stop.__cause__ is not None:
+            # Of a module in C only a part is there, and Python that ends crashes in it.
+            atexit._run_exitfuncs()
+            with suppress(OSError):
+                sys.stdout.flush()
+            os._exit(130)
         return 130
     finally:
         if argv is None:
@@ -114,6 +121,8 @@ def _report(arguments: list[str]) -> int:
         complain(error)
         return USAGE if error.kind == "usage" else NO
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # what modules in C make of Ctrl-C while they load
+            raise KeyboardInterrupt from error
         if isinstance(error, MemoryError):
             told, status = "error: this process has no memory left (see ulimit -v)", NO
         elif isinstance(error, OSError) and error.strerror:

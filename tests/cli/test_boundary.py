@@ -469,6 +469,26 @@ def test_ctrl_c_during_the_imports_is_130_without_a_traceback(name: str, start: 
     assert (done.returncode, done.stderr) == (130, "")
 
 
+IN_C = """
+import atexit, ctypes, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "regtools.registries.conf":
+            atexit.register(lambda: ctypes.pythonapi.Py_AtExit(ctypes.CFUNCTYPE(None)(0)))
+            raise ImportError("initialization failed") from KeyboardInterrupt()
+sys.meta_path.insert(0, Finder())
+atexit.register(print, "tidied up")
+sys.argv = ["regtools", "explain", "nginx", "--podman", "6"]
+"""
+
+
+@pytest.mark.parametrize("start", START)
+def test_ctrl_c_while_a_module_in_c_loads_is_130_and_python_does_not_crash_at_its_end(start: str) -> None:
+    """Such a module makes an ImportError of it; Python that ends calls what is left of the module: here, address 0."""
+    done = subprocess.run([sys.executable, "-c", IN_C + START[start]], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "tidied up\n", "")
+
+
 @pytest.mark.parametrize("says", ["echo podman version 5.4.2", "exit 3"], ids=["answers", "fails"])
 @pytest.mark.parametrize("arguments", [["explain", "nginx"], ["check"], ["explain", "--wrong"]])
 def test_many_commands_of_one_process_leave_no_pipe_and_no_program_behind(
