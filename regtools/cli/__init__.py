@@ -117,12 +117,12 @@ def _report(arguments: list[str]) -> int:
         return status
     except BrokenPipeError:
         raise
-    except RegtoolsError as error:
-        complain(error)
-        return USAGE if error.kind == "usage" else NO
     except Exception as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # what modules in C make of Ctrl-C while they load
+        if _interrupted(error):
             raise KeyboardInterrupt from error
+        if isinstance(error, RegtoolsError):
+            complain(error)
+            return USAGE if error.kind == "usage" else NO
         if isinstance(error, MemoryError):
             told, status = "error: this process has no memory left (see ulimit -v)", NO
         elif isinstance(error, OSError) and error.strerror:
@@ -139,6 +139,13 @@ def _report(arguments: list[str]) -> int:
     except OSError:  # a full disk behind it, which has been reported
         _silence_stdout()
     return status
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Return whether Ctrl-C is behind an error: modules in C make an ImportError of it while they load."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _run(arguments: list[str]) -> int:

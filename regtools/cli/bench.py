@@ -24,7 +24,7 @@ from regtools.campaigns.sources import source_names, source_places
 from regtools.campaigns.survey import Bench, bench
 from regtools.display import size
 from regtools.pull.manifests import parse_platform
-from regtools.pull.records import Meter
+from regtools.pull.meter import Meter
 from regtools.registries.conf import RegistriesConf
 
 from .options import configuration, load, misuse, pulling, release, transport

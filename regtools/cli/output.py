@@ -25,7 +25,7 @@ from regtools.values import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from regtools.pull.records import Meter
+    from regtools.pull.meter import Meter
     from regtools.registries.checks import Finding, Report
 
 # Exit statuses; 70 is EX_SOFTWARE of sysexits.h.
@@ -241,7 +241,7 @@ def progress(text: Callable[[float], str]) -> Iterator[None]:
 def pull_line(meter: Meter, seconds: float) -> str:
     """Return the line of one pull: bytes, rate, layers done.
 
-    >>> from regtools.pull.records import Meter
+    >>> from regtools.pull.meter import Meter
     >>> meter = Meter()
     >>> meter.begin("quay.io/team/app:1")
     >>> pull_line(meter, 1.0)

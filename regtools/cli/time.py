@@ -9,7 +9,8 @@ from functools import partial
 
 import regtools
 from regtools.display import seconds, terminal_width, text_table
-from regtools.pull.records import Meter, Pull, explained
+from regtools.pull.meter import Meter
+from regtools.pull.records import Pull, explained
 from regtools.pull.timing import time_pull
 
 from .options import configuration, load, misuse, pulling, release, transport

@@ -377,6 +377,13 @@ def test_a_fault_of_ours_is_one_line_and_a_traceback_on_request(
     assert not controls(err)
 
 
+def behind(*errors: Exception) -> Exception:
+    """The first of some errors, each of which the next one has led to, and Ctrl-C to the last."""
+    for error, cause in zip(errors, [*errors[1:], KeyboardInterrupt()], strict=True):
+        error.__cause__ = cause
+    return errors[0]
+
+
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [
@@ -384,6 +391,8 @@ def test_a_fault_of_ours_is_one_line_and_a_traceback_on_request(
         (BrokenPipeError(), 0, ""),
         (PermissionError(13, "Permission denied", "x"), 1, "regtools doctor: error: x: Permission denied\n"),
         (RegtoolsError("no", kind="usage", stage="load"), 2, "error: no [usage]\n"),
+        (behind(ImportError("initialization failed")), 130, ""),
+        (behind(RegtoolsError("no pyarrow", kind="table", stage="load"), ImportError("no numpy")), 130, ""),
     ],
 )
 def test_each_end_has_its_status(
