@@ -26,7 +26,8 @@ from regtools.pull.failover import FINAL
 from regtools.pull.http.transport import Limits
 from regtools.pull.http.values import clipped
 from regtools.pull.manifests import Platform
-from regtools.pull.records import Failure, Meter, Pull, explained
+from regtools.pull.meter import Meter
+from regtools.pull.records import Failure, Pull, explained
 from regtools.pull.timing import time_resolution
 from regtools.registries.conf import RegistriesConf
 from regtools.registries.resolution import Resolution, Source

@@ -17,7 +17,8 @@ from regtools.errors import RegtoolsError
 from .http.transport import Exchange, Limits
 from .http.values import Censor, Secret, exhausted, pull_error
 from .manifests import Image
-from .records import Failure, Meter, Pull, Request
+from .meter import Meter
+from .records import Failure, Pull, Request
 
 try:  # whatever measures asks this module, so that one place says what is missing
     import fcntl  # noqa: F401

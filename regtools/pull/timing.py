@@ -21,8 +21,9 @@ from .http.transport import Client, Limits
 from .http.values import exhausted, pull_error
 from .layout import Layout
 from .manifests import Image, Platform, host_platform, parse_platform
+from .meter import Meter
 from .recorder import Run, Usage, conclude
-from .records import Failure, Meter, Pull, Request
+from .records import Failure, Pull, Request
 from .repository import Repository, discard, pull_blobs
 
 CLIENT_VERSION = f"{__version__} libcurl/{pycurl.version_info()[1]}"

@@ -22,7 +22,8 @@ from regtools.pull.http.logins import find_login
 from regtools.pull.http.receiving import Body
 from regtools.pull.http.tokens import parse_challenges
 from regtools.pull.http.transport import Limits, trouble_of
-from regtools.pull.records import LARGEST, Meter, Pull, frames
+from regtools.pull.meter import Meter
+from regtools.pull.records import LARGEST, Pull, frames
 from regtools.pull.timing import time_pull
 from regtools.registries.conf import RegistriesConf
 from tests.support import images, scripted

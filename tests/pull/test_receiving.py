@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regtools.pull.http.receiving import SAMPLES, Body, Receiver, Tap, Wanted
-from regtools.pull.records import Meter
+from regtools.pull.meter import Meter
 
 CHUNKS = st.lists(st.tuples(st.binary(min_size=1, max_size=9), st.booleans()), min_size=1, max_size=120)
 

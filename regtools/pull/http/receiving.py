@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import BinaryIO, NamedTuple
 
-from ..records import Meter
+from ..meter import Meter
 from .curl import pycurl
 from .values import Secret, read_text, read_whole
 
