@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regtools.pull.http import receiving
 from regtools.pull.http.receiving import SAMPLES, Body, Receiver, Tap, Wanted
 from regtools.pull.meter import Meter
 
@@ -34,14 +35,20 @@ def received(
         count = sum(map(len, delivered))
         if receiver.tap(chunk) == -1 or (looks and receiver.progress(count)):
             break
-    receiver.arrived(sum(map(len, delivered)))
+    receiver.end(sum(map(len, delivered)))
     return receiver, delivered
 
 
-@given(CHUNKS, st.booleans(), st.booleans())
+@given(CHUNKS, st.booleans(), st.booleans(), st.sampled_from([1, 7, receiving.BATCH]))
 def test_a_body_is_verified_however_it_arrives(
-    chunks: list[tuple[bytes, bool]], keeps: bool, announces: bool
+    chunks: list[tuple[bytes, bool]], keeps: bool, announces: bool, batch: int
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receiving, "BATCH", batch)
+        check_that_it_is_verified(chunks, keeps, announces)
+
+
+def check_that_it_is_verified(chunks: list[tuple[bytes, bool]], keeps: bool, announces: bool) -> None:
     content, kept, meter = b"".join(chunk for chunk, _ in chunks), BytesIO(), Meter()
     body = Body(Wanted("blob", "", digest(content), len(content)), kept if keeps else None, meter)
     headers = [f"Content-Length: {len(content)}"] if announces else ["Transfer-Encoding: chunked"]

@@ -20,6 +20,9 @@ Begin = Callable[[int, Mapping[str, str]], "Body | None"]
 MOST_HEADERS = 64 * 1024  # bytes in all header lines of an answer
 ERROR_BODY = 64 * 1024  # bytes of an error's explanation that are kept
 SAMPLES = 64
+BATCH = (
+    128 * 1024
+)  # bytes that are hashed and written at once: fewer calls, and fewer turns of the interpreter's lock
 
 
 class Tap:
@@ -143,6 +146,12 @@ class Receiver:
         if self._body is not None and received > self.received:
             self._count(self._body, received - self.received)
 
+    def end(self, received: int) -> None:
+        """Finish the body once libcurl has returned; ``received`` as for :meth:`arrived`."""
+        self.arrived(received)
+        if self._body is not None:
+            self._body.settle()
+
     def _count(self, body: Body, more: int) -> None:
         self.received += more
         self.refused = not body.count(more)
@@ -244,6 +253,8 @@ class Body:
         self._timed_s, self._timed = 0.0, 0  # CPU seconds and bytes of the chunks whose hashing was timed
         self._hashed = 0
         self.received = 0
+        self._parts: list[bytes] = []
+        self._waiting = 0  # bytes in them
         self.restart()
 
     def restart(self) -> None:
@@ -251,7 +262,8 @@ class Body:
         if self._meter is not None:
             self._meter.add(-self.received)
         self.expect(self._wanted.digest)
-        self.received = 0
+        self.received = self._waiting = 0
+        self._parts = []
         self.too_long = False
         self.problem: OSError | None = None
         if self._keep is not None:
@@ -264,7 +276,16 @@ class Body:
         self._hash = hashlib.new(digest.partition(":")[0] if digest else "sha256")
 
     def take(self, data: bytes) -> None:
-        """Hash and write a chunk, and time the hashing. Its bytes have yet to be counted."""
+        """Take a chunk, which has yet to be counted; what is written, too, waits until it is worth a call."""
+        self._parts.append(data)
+        self._waiting += len(data)
+        if self._keep is None or self._waiting >= BATCH:
+            self.settle()
+
+    def settle(self) -> None:
+        """Hash and write the chunks that wait, and time the hashing."""
+        data = b"".join(self._parts)
+        self._parts, self._waiting = [], 0
         before = time.thread_time()
         self._hash.update(data)
         self._timed_s += time.thread_time() - before

@@ -222,7 +222,7 @@ class Client:
                 failed = _STOPPED
             if dialer.fault is not None:
                 failed = Trouble(*dialer.fault, repeatable=dialer.fault[0] != "cancelled")
-        receiver.arrived(curl.getinfo(pycurl.SIZE_DOWNLOAD_T))
+        receiver.end(curl.getinfo(pycurl.SIZE_DOWNLOAD_T))
         if unforeseen := receiver.failed or dialer.failed:
             raise unforeseen
         if tls:
