@@ -92,14 +92,18 @@ def test_a_body_longer_than_announced_is_noticed_when_libcurl_next_reports(
     assert (body.verdict() is None) is (len(content) == size)
 
 
-def test_a_fast_body_is_watched_once_a_report() -> None:
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_batch_of_a_fast_body_is_watched_after_each_report(
+    batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "BATCH", batch)
     body = Body(Wanted("blob", "", digest(bytes(1000)), 1000))
     calls: list[bytes] = []
     take = body.take
-    body.take = lambda data: (calls.append(data), take(data))[1]  # type: ignore[method-assign]
+    body.take = lambda data: (calls.append(data), take(data))[1]  # type: ignore[method-assign,func-returns-value]
     chunks = [(bytes(1), number % 100 == 99) for number in range(1000)]
     received(chunks, body, 1000, ["Content-Length: 1000"])
-    assert len(calls) == 10
+    assert len(calls) == 10 * batch
     assert body.verdict() is None
 
 

@@ -20,9 +20,7 @@ Begin = Callable[[int, Mapping[str, str]], "Body | None"]
 MOST_HEADERS = 64 * 1024  # bytes in all header lines of an answer
 ERROR_BODY = 64 * 1024  # bytes of an error's explanation that are kept
 SAMPLES = 64
-BATCH = (
-    128 * 1024
-)  # bytes that are hashed and written at once: fewer calls, and fewer turns of the interpreter's lock
+BATCH = 128 * 1024  # bytes that are hashed, timed and written at once: a piece of 16 KiB is too short to be timed
 
 
 class Tap:
@@ -46,11 +44,11 @@ class Tap:
 class Receiver:
     """The callbacks that libcurl calls with the header lines and the body of one answer.
 
-    A chunk is *watched*, or it goes straight into the hash, if the document allows that. The first one is
-    watched, and so is the first one after each call of :meth:`progress`, which libcurl makes after a few
-    reads: on a slow link that is every chunk, on a fast one every hundredth. The low-speed limit of a body is
-    kept here: libcurl averages over six seconds, so that a fast beginning hides a standstill. An exception in
-    a callback is kept, because libcurl could only print it.
+    A chunk is *watched*, or it goes straight into the hash, if the document allows that. The first ones are
+    watched, and so are those after each call of :meth:`progress`, which libcurl makes after a few reads, until
+    they are worth being hashed and timed: on a slow link that is every chunk, on a fast one every twentieth.
+    The low-speed limit of a body is kept here: libcurl averages over six seconds, so that a fast beginning
+    hides a standstill. An exception in a callback is kept, because libcurl could only print it.
 
     Attributes:
         tap: what libcurl is to call with each chunk.
@@ -119,9 +117,9 @@ class Receiver:
                 self.kept += data[: ERROR_BODY - len(self.kept)]
                 self.enough = self.received >= ERROR_BODY
                 return -1 if self.enough else None
-            self._body.take(data)
+            if self._body.take(data):
+                self.tap.turn(self._then)
             self._count(self._body, len(data))
-            self.tap.turn(self._then)
         except Exception as error:
             self.failed = error
             return -1
@@ -275,12 +273,14 @@ class Body:
         self.digest = digest
         self._hash = hashlib.new(digest.partition(":")[0] if digest else "sha256")
 
-    def take(self, data: bytes) -> None:
-        """Take a chunk, which has yet to be counted; what is written, too, waits until it is worth a call."""
+    def take(self, data: bytes) -> bool:
+        """Take a chunk, which has yet to be counted; return False while it waits for more of its batch."""
         self._parts.append(data)
         self._waiting += len(data)
-        if self._keep is None or self._waiting >= BATCH:
-            self.settle()
+        if self._waiting < BATCH:
+            return False
+        self.settle()
+        return True
 
     def settle(self) -> None:
         """Hash and write the chunks that wait, and time the hashing."""
@@ -297,7 +297,7 @@ class Body:
                 self.problem = error
 
     def straight(self, headers: Mapping[str, str]) -> Callable[[bytes], None] | None:
-        """Return what may hash all further chunks of an answer.
+        """Return what may hash all further chunks of an answer, whenever none waits.
 
         None if they must be written, too, or if the answer may become longer than the document: libcurl reads
         as much as is announced (RFC 9112, section 6.3), so what is announced has to fit.
