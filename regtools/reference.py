@@ -24,10 +24,12 @@ be left out.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from regtools.errors import RegtoolsError
-from regtools.values import Frozen
+from regtools.values import TYPE_CHECKING, Frozen
+
+if TYPE_CHECKING:
+    from typing import Any
 
 LONGEST_NAME = 255
 LONGEST_SHORT = LONGEST_NAME - len("docker.io/library/")  # any path up to this fits Docker Hub's rules

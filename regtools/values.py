@@ -1,14 +1,33 @@
 """What every start needs in place of dataclasses and typing, which take longer to import than all the rest.
 
-``Value`` and ``Frozen`` are the bases of small values. ``TYPE_CHECKING`` stands for typing's in the modules
-that each command loads: they import typing for annotations only, in its block.
+``Value`` and ``Frozen`` are the bases of small values. ``TYPE_CHECKING`` and ``NamedTuple`` stand for
+typing's in the modules that each command, and each pull, loads: these import typing for annotations only, in
+its block.
 """
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Never, Self
+    from typing import NamedTuple as NamedTuple
+else:
+
+    class _Named(type):
+        """Makes a named tuple of a class as typing does, but compiles no annotation."""
+
+        def __new__(cls, name, bases, body):
+            fields = body.get("__annotations__", {})
+            given = [body.pop(field) for field in fields if field in body]
+            made = namedtuple(name, fields, defaults=given, module=body["__module__"])
+            made.__new__.__annotations__ = fields
+            for key, value in body.items():
+                setattr(made, key, value)
+            return made
+
+    NamedTuple = type.__new__(_Named, "NamedTuple", (), {})
 
 
 class Value:

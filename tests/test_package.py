@@ -33,6 +33,13 @@ def test_importing_the_package_loads_nothing_heavy(statement: str) -> None:
     assert done.stdout.strip() == ""
 
 
+def test_a_pull_starts_without_what_only_others_need() -> None:
+    spared = ("dataclasses", "inspect", "signal", "typing")
+    code = f"import sys, regtools.cli.time; print(*(set({spared!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_every_promised_name_is_there_and_completed() -> None:
     for name in regtools.__all__:
         assert getattr(regtools, name) is not None

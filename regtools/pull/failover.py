@@ -17,11 +17,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import BinaryIO
 
 from regtools.errors import RegtoolsError
 from regtools.registries.resolution import Source
 from regtools.registries.settings import Settings
+from regtools.values import TYPE_CHECKING
 
 from .hints import hint_for
 from .http.fetch import FetchError, Lane
@@ -30,6 +30,9 @@ from .http.trust import find_trust, proxy_secrets
 from .http.values import pull_error
 from .manifests import Blob, Image, Platform
 from .repository import Repository
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 # What is wrong with a manifest that has arrived: podman asks no further source then.
 FINAL = ("bad-manifest", "digest-mismatch", "no-platform", "not-a-registry", "unsupported-manifest")

@@ -12,12 +12,15 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from regtools.errors import RegtoolsError, unwritable
+from regtools.values import TYPE_CHECKING
 
 from .http.values import pull_error
 from .manifests import Blob, Image
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 
 class Layout:

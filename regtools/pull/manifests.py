@@ -13,13 +13,16 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .http.receiving import DIGEST
 from .http.values import clipped, pull_error
 from .records import LARGEST
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",

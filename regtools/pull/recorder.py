@@ -10,15 +10,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .http.transport import Exchange, Limits
 from .http.values import Censor, Secret, exhausted, pull_error
 from .manifests import Image
 from .meter import Meter
 from .records import Failure, Pull, Request
+
+if TYPE_CHECKING:
+    from typing import Any
 
 try:  # whatever measures asks this module, so that one place says what is missing
     import fcntl  # noqa: F401

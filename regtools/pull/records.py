@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from regtools.display import html_table, seconds, size, terminal_width, text_table, visible
 from regtools.errors import RegtoolsError
-from regtools.values import Frozen
+from regtools.values import TYPE_CHECKING, Frozen
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import pandas as pd
 
 

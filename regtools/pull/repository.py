@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BytesIO
-from typing import BinaryIO
 from urllib.parse import quote_plus
 
 from regtools.display import visible
 from regtools.errors import RegtoolsError
 from regtools.reference import Reference, physical_host
+from regtools.values import TYPE_CHECKING
 
 from .hints import login_hint
 from .http.fetch import Lane, fetch, renew, web_page
@@ -28,8 +28,11 @@ from .http.trust import Trust
 from .http.values import pull_error, read_url
 from .manifests import ACCEPT, Blob, Image, Index, Platform, choose, read_manifest
 
-FetchBlob = Callable[[Lane, Blob, BinaryIO | None], None]
-Keep = Callable[[Blob], AbstractContextManager[BinaryIO | None]]
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+FetchBlob = Callable[[Lane, Blob, "BinaryIO | None"], None]
+Keep = Callable[[Blob], AbstractContextManager["BinaryIO | None"]]
 
 
 DOCUMENT_LIMIT = 4 << 20  # bytes of a manifest or a config

@@ -8,11 +8,11 @@ Source: containers-registries.conf(5); podman-pull(1).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, PullName, Reference
+from regtools.values import NamedTuple
 
 from .entries import Mirror, Registry
 from .reading.lookup import places

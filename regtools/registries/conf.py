@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from regtools.reference import Reference
+from regtools.values import TYPE_CHECKING
 
 from .reading.document import Document, dialect
 from .reading.host import Surroundings

@@ -7,9 +7,9 @@ One table, asked per name. What podman and skopeo can be asked is checked with p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from regtools.reference import PullName
+from regtools.values import NamedTuple
 
 from .sources import Candidate
 

@@ -9,11 +9,14 @@ Source: containers-registries.conf(5), "Choosing a [[registry]] TOML table".
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from typing import Any, NamedTuple
 
 from regtools.reference import WELL_KNOWN
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .reading.schema import NAMESPACE, Table
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Mirror(NamedTuple):

@@ -7,11 +7,11 @@ places, which costs a scan of the files. So it is called only when a reason is a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, PullName, Reference, is_qualified
+from regtools.values import NamedTuple
 
 from .entries import PRIMARY, Registry, applies, matched, matching_prefixes
 from .reading.document import Document

@@ -7,12 +7,11 @@ for analysis are the third look.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from regtools.display import columns, escape, html_table, printable, text_width, visible, wrapped
 from regtools.errors import RegtoolsError
 from regtools.reference import PullName
-from regtools.values import Value
+from regtools.values import TYPE_CHECKING, Value
 
 from .advice import Note, advice
 from .elsewhere import meanings
@@ -22,6 +21,8 @@ from .sources import Candidate as Candidate
 from .sources import Source as Source
 
 if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
     import pandas as pd
 
 

@@ -13,10 +13,10 @@ Source: containers-registries.conf(5); podman-pull(1) for short names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_OLD, LONGEST_NAME, PullName, Reference, is_qualified, made
+from regtools.values import TYPE_CHECKING
 
 from .entries import PRIMARY, applies, matched
 from .reasons import bad_search_name, enforcing_without_terminal, no_search_registries

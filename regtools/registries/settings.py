@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
+from regtools.values import TYPE_CHECKING
 
 from .entries import Registry, best_prefix, build
 from .reading.document import Document
@@ -19,6 +19,9 @@ from .reading.host import Surroundings
 from .reading.lookup import Files
 from .reading.releases import Release
 from .reading.schema import Path, Table
+
+if TYPE_CHECKING:
+    from typing import Any
 
 SEARCH = "unqualified-search-registries"
 DEFAULT_MODE = "permissive"

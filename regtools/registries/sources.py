@@ -5,15 +5,16 @@ Source: containers-registries.conf(5).
 
 from __future__ import annotations
 
-from typing import Any
-
 from regtools.errors import RegtoolsError
 from regtools.reference import Reference
-from regtools.values import Value
+from regtools.values import TYPE_CHECKING, Value
 
 from .entries import PRIMARY, Registry
 from .reasons import Reason, candidate_error, unused_by_candidate, why_source, why_transport
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Source(Value):

@@ -8,7 +8,11 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+
+from regtools.values import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 _HALF, _NAME = "pycurl.async_multi", "AsyncCurlMulti"
 

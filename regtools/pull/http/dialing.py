@@ -14,10 +14,14 @@ import select
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+
+from regtools.values import TYPE_CHECKING
 
 from ..records import in_words
 from .curl import pycurl
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # As Go's net.Dialer: the first address's family has a head start; an address gets its share of the time that
 # is left, but so much at least.

@@ -18,10 +18,10 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import NamedTuple
 
 from regtools.display import visible
 from regtools.errors import RegtoolsError
+from regtools.values import NamedTuple
 
 from ..recorder import Run
 from .receiving import DIGEST, Begin, Body, Wanted

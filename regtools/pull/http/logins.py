@@ -15,14 +15,17 @@ import threading
 from binascii import a2b_base64, b2a_base64  # base64 would load struct, too
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, TypeGuard
 
 from regtools.errors import RegtoolsError
 from regtools.registries.reading.credentials import Credentials, Step, credentials
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.settings import Settings
+from regtools.values import TYPE_CHECKING
 
 from .values import Secret, pull_error
+
+if TYPE_CHECKING:
+    from typing import Any, TypeGuard
 
 HELPER_S = 30.0  # seconds; enough to type a passphrase. podman sets no limit
 MOST_ANSWER = 1 << 20  # characters of a login

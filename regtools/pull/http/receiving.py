@@ -9,18 +9,24 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import BinaryIO, NamedTuple
+
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from ..meter import Meter
 from .curl import pycurl
 from .values import Secret, read_text, read_whole
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 Begin = Callable[[int, Mapping[str, str]], "Body | None"]
 
 MOST_HEADERS = 64 * 1024  # bytes in all header lines of an answer
 ERROR_BODY = 64 * 1024  # bytes of an error's explanation that are kept
 SAMPLES = 64
-BATCH = 128 * 1024  # bytes that are hashed, timed and written at once: a piece of 16 KiB is too short to be timed
+BATCH = (
+    128 * 1024
+)  # bytes that are hashed, timed and written at once: a piece of 16 KiB is too short to be timed
 
 
 class Tap:
@@ -45,10 +51,10 @@ class Receiver:
     """The callbacks that libcurl calls with the header lines and the body of one answer.
 
     A chunk is *watched*, or it goes straight into the hash, if the document allows that. The first ones are
-    watched, and so are those after each call of :meth:`progress`, which libcurl makes after a few reads, until
-    they are worth being hashed and timed: on a slow link that is every chunk, on a fast one every twentieth.
-    The low-speed limit of a body is kept here: libcurl averages over six seconds, so that a fast beginning
-    hides a standstill. An exception in a callback is kept, because libcurl could only print it.
+    watched, and so are those after each call of :meth:`progress`, which libcurl makes after a few reads,
+    until they are worth being hashed and timed: on a slow link that is every chunk, on a fast one every
+    twentieth. The low-speed limit of a body is kept here: libcurl averages over six seconds, so that a fast
+    beginning hides a standstill. An exception in a callback is kept, because libcurl could only print it.
 
     Attributes:
         tap: what libcurl is to call with each chunk.

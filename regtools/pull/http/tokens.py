@@ -12,8 +12,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 from urllib.parse import urlencode
+
+from regtools.values import NamedTuple
 
 from .logins import Login
 from .values import Address, Secret, clipped, is_local, pull_error, read_seconds, read_url

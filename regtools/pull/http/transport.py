@@ -13,13 +13,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .curl import pycurl
 from .dialing import Dialer
 from .receiving import MOST_HEADERS, Begin, Receiver, Tap, phases
 from .trust import Proxy, Trust, proxy_for
 from .values import Address, Secret
+
+if TYPE_CHECKING:
+    from typing import Any
 
 BUFFER = 512 * 1024
 

@@ -13,13 +13,13 @@ from binascii import b2a_base64
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from ipaddress import ip_network
-from typing import NamedTuple
 from urllib.parse import unquote
 
 from regtools.errors import RegtoolsError
 from regtools.registries.reading.credentials import certificates
 from regtools.registries.reading.host import Surroundings
 from regtools.registries.settings import Settings
+from regtools.values import NamedTuple
 
 from .values import Address, Secret, is_local, pull_error, read_ip, read_url, read_whole
 

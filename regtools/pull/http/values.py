@@ -13,11 +13,11 @@ from binascii import b2a_base64
 from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import NamedTuple
 from urllib.parse import quote, quote_plus, urlsplit
 
 from regtools.display import visible
 from regtools.errors import Place, RegtoolsError
+from regtools.values import NamedTuple
 
 with suppress(ImportError):  # Windows; recorder.py, which every pull needs, says so
     import resource

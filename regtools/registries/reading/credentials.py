@@ -12,13 +12,16 @@ import json
 import posixpath
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 from regtools.reference import GRAMMAR, HUB, HUB_HOST, HUB_OLD
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .host import Surroundings
 from .releases import release
+
+if TYPE_CHECKING:
+    from typing import Any
 
 AUTH_FILES = "containers-auth.json"
 """In ``credential-helpers``: the place of the auth files among the programs."""

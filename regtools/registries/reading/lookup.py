@@ -14,11 +14,10 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from regtools.display import visible
 from regtools.errors import RegtoolsError
-from regtools.values import Value
+from regtools.values import NamedTuple, Value
 
 from .host import Surroundings
 from .releases import RELEASES, Release

@@ -7,11 +7,14 @@ of podman 4.3.1, 5.8.2, 6.0 and 6.1.1; each row was checked by running them.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .schema import LAYER_HELPER, NAMESPACE
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Release(NamedTuple):

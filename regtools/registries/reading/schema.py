@@ -10,10 +10,14 @@ Source: containers-registries.conf(5).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+
+from regtools.values import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 Path = tuple[str | int, ...]
-Table = dict[str, Any]
+Table = dict[str, "Any"]
 
 LAYER_HELPER = "additional-layer-store-auth-helper"
 NAMESPACE = "namespace-proxy"

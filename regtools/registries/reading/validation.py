@@ -9,13 +9,16 @@ Source: containers-registries.conf(5); the order is that of podman's image libra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from regtools.reference import is_host
+from regtools.values import TYPE_CHECKING
 
 from .aliases import check_aliases
 from .releases import Release
 from .schema import OLD_LISTS, TOP, Path, Problem, Shape, Table
+
+if TYPE_CHECKING:
+    from typing import Any
 
 MODES = ("enforcing", "permissive", "disabled")
 PULL_FROM_MIRROR = ("all", "digest-only", "tag-only")
