@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -89,10 +88,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
             os._exit(130)
         return 130
-    finally:
-        if argv is None:
-            gc.freeze()  # the process ends, and its memory with it
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python that ends cannot raise KeyboardInterrupt
 
 
 def _report(arguments: list[str]) -> int:
@@ -184,7 +179,9 @@ def _run(arguments: list[str]) -> int:
         options = parser.parse_args(arguments[1:])
     except SystemExit as stop:  # argparse has printed what is wrong, or the help
         return int(stop.code or OK)
-    gc.enable()  # the imports are over
+    if not gc.isenabled():  # the imports are over; what they made stays, so the first search passes it over
+        gc.freeze()
+        gc.enable()
     status: int = module.run(options)
     return status
 

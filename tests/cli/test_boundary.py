@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import unicodedata
@@ -476,6 +477,33 @@ def test_ctrl_c_during_the_imports_is_130_without_a_traceback(name: str, start: 
     code = INTERRUPTED.format(name=name) + START[start]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+# What waits for the end of a process → whether Python comes to its usual end, in which it takes everything apart.
+WAITING = {
+    "pass": False,
+    "import atexit; atexit.register(print, 'function')": True,
+    "import threading, time; threading.Thread(target=lambda: (time.sleep(0.5), print('thread'))).start()": True,
+}
+
+
+@pytest.mark.parametrize("start", START)
+@pytest.mark.parametrize("waiting", WAITING)
+def test_a_command_ends_at_once_and_forgets_nothing(waiting: str, start: str) -> None:
+    """The usual end of Python calls what C has registered: here, what ends a process with signal 6."""
+    told = "import ctypes, sys; ctypes.pythonapi.Py_AtExit(ctypes.CDLL(None).abort)"
+    code = f"{told}\nsys.argv = ['regtools', 'toml2json']\n{waiting}\n{START[start]}"
+    done = subprocess.run([sys.executable, "-c", code], input="a = 1", capture_output=True, text=True)
+    named = [each for each in ("function", "thread") if each in waiting]
+    assert done.stdout.splitlines() == ["{", '  "a": 1', "}", *named]
+    usual = WAITING[waiting] or start == "module"
+    assert (done.returncode, done.stderr) == (-signal.SIGABRT if usual else 0, "")
+
+
+def test_a_profiler_sees_a_command_to_its_end() -> None:
+    command = [sys.executable, "-m", "cProfile", "-m", "regtools", "toml2json"]
+    done = subprocess.run(command, input="a = 1", capture_output=True, text=True, check=True)
+    assert "function calls" in done.stdout and "toml2json.py" in done.stdout
 
 
 IN_C = """
