@@ -24,7 +24,7 @@ from regtools.pull.recorder import Run
 from regtools.pull.records import CLIENT_LIMIT
 from regtools.pull.timing import time_pull
 from regtools.testbed import Link
-from tests.benchmarks.measure import best, children_s, process, ratio
+from tests.benchmarks.measure import best, children_s, process, ratio, seconds
 from tests.support import images
 from tests.support.confs import leading_to
 from tests.support.dockerregistry import DockerRegistry
@@ -163,7 +163,11 @@ def test_a_verified_pull_takes_little_longer_than_curl_that_hashes_nothing(
 
 
 def test_a_verified_pull_takes_little_longer_than_bare_pycurl_that_hashes(bench: Bench) -> None:
-    found = ratio(process(bench.ours("large", *TOLD)), process(bench.bare("large")), rounds=40)
+    """By medians: in seven runs of 40 rounds their ratio was 1.10 to 1.14, that of the best times 1.08 to 1.22."""
+    ours, bare = process(bench.ours("large", *TOLD)), process(bench.bare("large"))
+    times = [[seconds(call, perf_counter) for call in (ours, bare)] for _ in range(40)]
+    mine, theirs = (median(each) for each in zip(*times, strict=True))
+    found = mine / theirs
     print(f"large: {found:.2f} x pycurl and hashlib alone, both as processes")
     assert found <= 1.15
 
