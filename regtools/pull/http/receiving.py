@@ -24,9 +24,7 @@ Begin = Callable[[int, Mapping[str, str]], "Body | None"]
 MOST_HEADERS = 64 * 1024  # bytes in all header lines of an answer
 ERROR_BODY = 64 * 1024  # bytes of an error's explanation that are kept
 SAMPLES = 64
-BATCH = (
-    128 * 1024
-)  # bytes that are hashed, timed and written at once: a piece of 16 KiB is too short to be timed
+BATCH = 128 * 1024  # bytes hashed, timed and written at once: 16 KiB are too short to be timed
 
 
 class Tap:
