@@ -33,9 +33,10 @@ def test_importing_the_package_loads_nothing_heavy(statement: str) -> None:
     assert done.stdout.strip() == ""
 
 
-def test_a_pull_starts_without_what_only_others_need() -> None:
+@pytest.mark.parametrize("name", ["convert", "explain", "time", "toml2json"])
+def test_a_command_starts_without_what_only_others_need(name: str) -> None:
     spared = ("dataclasses", "inspect", "signal", "typing")
-    code = f"import sys, regtools.cli.time; print(*(set({spared!r}) & set(sys.modules)))"
+    code = f"import sys, regtools.cli.{name}; print(*(set({spared!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

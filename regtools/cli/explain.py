@@ -11,7 +11,6 @@ from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Iterable, Iterator
 from functools import partial
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from regtools.display import wrapped
 from regtools.errors import RegtoolsError
@@ -24,12 +23,15 @@ from regtools.registries.reading.lookup import Ignored, look_up
 from regtools.registries.reading.releases import release
 from regtools.registries.resolution import Resolution, answer, details, note_lines
 from regtools.registries.settings import SEARCH, Settings
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .options import configuration, load, named_files, releases, surroundings
 from .output import NO, OK, complain, say, say_json
 from .parser import ending
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from regtools.registries.reading.credentials import Certificates, Credentials
 
 

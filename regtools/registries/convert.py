@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
 
 from regtools.errors import Place, RegtoolsError
 from regtools.reference import HUB, Reference, is_host, is_qualified
 from regtools.toml.positions import locate
 from regtools.toml.reader import decode, parse
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .entries import Mirror, Registry
 from .reading.document import Document
@@ -25,6 +25,9 @@ from .reading.schema import OLD_LISTS, Path, Table, fold_key
 from .reading.validation import check
 from .settings import SEARCH
 from .writing import array, entries_toml
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # Of podman's refusals, those that converting removes.
 _CURABLE = ("v1-format", "mixed-v1-v2")

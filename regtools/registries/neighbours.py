@@ -14,11 +14,11 @@ import json
 import os.path
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
 
 from regtools.errors import RegtoolsError
 from regtools.reference import HUB, HUB_HOST, HUB_OLD, is_host
 from regtools.toml.reader import decode, parse
+from regtools.values import TYPE_CHECKING, NamedTuple
 
 from .convert import Conversion, convert, converted, docker_mirror
 from .entries import Mirror, Registry, build
@@ -29,6 +29,9 @@ from .reading.validation import check
 from .settings import DEFAULT_HELPERS, SEARCH
 from .writing import array, document_toml, entries_toml
 from .yaml import read_yaml
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # Below comments and empty lines: a key with nothing after its colon, and on the next line a dash or a key.
 _ABOVE = r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*"

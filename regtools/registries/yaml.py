@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple, NoReturn
 
 from regtools.errors import Place, RegtoolsError
+from regtools.values import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 _SCALAR = r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\''
 _KEY = re.compile(rf"({_SCALAR}|[^\s\"'\[\]{{}}&*!|>%@`#,-].*?|-(?:\S.*?)?)\s*:(?:\s+|$)")
