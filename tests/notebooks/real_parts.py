@@ -12,8 +12,12 @@ Loaded with ``-p tests.notebooks.real_parts``.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -27,11 +31,19 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 # The chapters that take longest begin first, as the longest files do (see tests/conftest.py); 12 and 13 mostly wait.
 LONGEST = ("12-", "13-", "A5-", "03-", "A4-", "02-", "14-", "04-")
+NUMBERS = count()  # of kernels
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let xdist keep the order of the chapters."""
+    """Let xdist keep the order of the chapters, and let kernels do without ports, which others may take first."""
+    import nbval.kernel  # after what is spared above
+
     config.option.loadscopereorder = False
+    make, folder = nbval.kernel.KernelManager, tempfile.mkdtemp(prefix="kernels-")
+    nbval.kernel.KernelManager = lambda **options: make(
+        transport="ipc", ip=f"{folder}/{next(NUMBERS)}", **options
+    )
+    config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

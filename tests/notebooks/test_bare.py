@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from regtools.notebook.doctor import PARTS
 from regtools.notebook.needs import needed
@@ -51,10 +53,19 @@ def run_all(path: Path, kernel: str, environ: dict[str, str]) -> Run:
     """Run a chapter as *Run All* does; return each code cell as stored and as run."""
     chapter = read(path)
     stored = [copy.deepcopy(cell) for cell in chapter.cells if cell.cell_type == "code"]
-    client = NotebookClient(
-        chapter, timeout=120, kernel_name=kernel, resources={"metadata": {"path": str(path.parent)}}
-    )
-    asyncio.run(client.async_execute(env={**os.environ, **environ}))  # in any thread, with a loop that ends
+    with tempfile.TemporaryDirectory() as folder:
+        # Not by ports: they are chosen before a kernel starts, and a test beside it may take one meanwhile.
+        sockets = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
+        client = NotebookClient(
+            chapter,
+            timeout=120,
+            kernel_name=kernel,
+            resources={"metadata": {"path": str(path.parent)}},
+            config=sockets,
+        )
+        asyncio.run(
+            client.async_execute(env={**os.environ, **environ})
+        )  # in any thread, with a loop that ends
     return list(zip(stored, [cell for cell in chapter.cells if cell.cell_type == "code"], strict=True))
 
 
