@@ -16,6 +16,7 @@ from statistics import quantiles
 
 import pytest
 
+from regtools.pull.http.receiving import Body, Wanted
 from regtools.pull.http.transport import Client, Limits
 from regtools.pull.http.trust import Trust
 from regtools.pull.http.values import read_url
@@ -63,7 +64,7 @@ def ours(url: str, authority: Path | None) -> dict[str, float | int | None]:
     client = Client(time.perf_counter(), limits=Limits(), environ=environ)
     try:
         done = client.send(
-            read_url(url), headers={"Accept": "*/*"}, begin=lambda *_: lambda data: True, trust=Trust()
+            read_url(url), headers={"Accept": "*/*"}, begin=lambda *_: Body(Wanted("blob", "")), trust=Trust()
         )
     finally:
         client.close()
