@@ -51,7 +51,7 @@ def test_a_named_tuple_is_as_typing_makes_it(name: str) -> None:
     theirs = made[node.name]
     for each in ("_fields", "_field_defaults", "__doc__", "__module__", "__qualname__", "__match_args__"):
         assert getattr(ours, each) == getattr(theirs, each), each
-    assert [*vars(ours).keys() - vars(theirs).keys()] == []
+    assert vars(ours).keys() - vars(theirs).keys() <= {"__slotnames__"}  # which copying leaves there
     assert vars(theirs).keys() - vars(ours).keys() <= {"__orig_bases__"}
     assert inspect.signature(ours).replace(return_annotation="").parameters.keys() == {*ours._fields}
     parts = range(len(ours._fields))
