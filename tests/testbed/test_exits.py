@@ -41,7 +41,9 @@ bed = Testbed()
 bed.write_conf(sys.argv[1], keep=False)
 print(json.dumps({"pids": bed.pids, "addresses": bed.addresses}), flush=True)
 """
-FORKED = "child = os.fork()\n    if not child: time.sleep(600)\n    print(child, flush=True); time.sleep(600)"
+# In short turns: one long sleep is not ended by a signal that another thread takes, or that comes just before it.
+WAIT = "for _ in range(3000): time.sleep(0.2)"
+FORKED = f"child = os.fork()\n    if not child: time.sleep(600)\n    print(child, flush=True)\n    {WAIT}"
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL]
 
 
@@ -107,7 +109,7 @@ def test_nothing_is_left_of_a_testbed_that_nobody_closed(tmp_path: Path) -> None
 @pytest.mark.parametrize("number", SIGNALS)
 def test_nothing_is_left_when_the_owner_is_killed(number: signal.Signals, tmp_path: Path) -> None:
     file = tmp_path / "registries.conf"
-    with started("-c", OWNER.format(before="", then="time.sleep(600)"), str(file)) as owner:
+    with started("-c", OWNER.format(before="", then=WAIT), str(file)) as owner:
         said = told(owner)
         assert_there(said, file)
         owner.send_signal(number)
@@ -117,7 +119,7 @@ def test_nothing_is_left_when_the_owner_is_killed(number: signal.Signals, tmp_pa
 
 def test_nothing_is_left_when_the_whole_group_of_the_owner_is_killed(tmp_path: Path) -> None:
     file = tmp_path / "registries.conf"
-    with started("-c", OWNER.format(before="", then="time.sleep(600)"), str(file)) as owner:
+    with started("-c", OWNER.format(before="", then=WAIT), str(file)) as owner:
         said = told(owner)
         os.killpg(owner.pid, signal.SIGKILL)
         assert_gone(said, file)
