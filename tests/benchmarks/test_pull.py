@@ -24,7 +24,7 @@ from regtools.pull.recorder import Run
 from regtools.pull.records import CLIENT_LIMIT
 from regtools.pull.timing import time_pull
 from regtools.testbed import Link
-from tests.benchmarks.measure import best, children_s, process, ratio, seconds
+from tests.benchmarks.measure import best, children_s, process, ratio
 from tests.support import images
 from tests.support.confs import leading_to
 from tests.support.dockerregistry import DockerRegistry
@@ -163,21 +163,15 @@ def test_a_verified_pull_takes_little_longer_than_curl_that_hashes_nothing(
 
 
 def test_a_verified_pull_takes_little_longer_than_bare_pycurl_that_hashes(bench: Bench) -> None:
-    """By medians: in seven runs of 40 rounds their ratio was 1.10 to 1.14, that of the best times 1.08 to 1.22."""
-    ours, bare = process(bench.ours("large", *TOLD)), process(bench.bare("large"))
-    times = [[seconds(call, perf_counter) for call in (ours, bare)] for _ in range(40)]
-    mine, theirs = (median(each) for each in zip(*times, strict=True))
-    found = mine / theirs
+    found = ratio(process(bench.ours("large", *TOLD)), process(bench.bare("large")), rounds=40)
     print(f"large: {found:.2f} x pycurl and hashlib alone, both as processes")
     assert found <= 1.15
 
 
-def test_a_pull_that_is_kept_needs_little_more_cpu_than_bare_pycurl_that_hashes_and_writes(
-    bench: Bench,
-) -> None:
+def test_a_pull_that_is_kept_takes_no_longer_than_bare_pycurl_that_hashes_and_writes(bench: Bench) -> None:
     found = ratio(bench.into("large"), bench.keeping("large"), rounds=9, clock=children_s)
     print(f"large: {found:.2f} x the CPU time of pycurl and hashlib that write each chunk")
-    assert found <= 1.3
+    assert found <= 1
 
 
 def test_the_cpu_time_of_hashing_is_what_hashing_takes(bench: Bench) -> None:

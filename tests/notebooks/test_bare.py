@@ -63,9 +63,8 @@ def run_all(path: Path, kernel: str, environ: dict[str, str]) -> Run:
             resources={"metadata": {"path": str(path.parent)}},
             config=sockets,
         )
-        asyncio.run(
-            client.async_execute(env={**os.environ, **environ})
-        )  # in any thread, with a loop that ends
+        # In any thread, with a loop that ends.
+        asyncio.run(client.async_execute(env={**os.environ, **environ}))
     return list(zip(stored, [cell for cell in chapter.cells if cell.cell_type == "code"], strict=True))
 
 
