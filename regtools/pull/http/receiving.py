@@ -24,7 +24,7 @@ Begin = Callable[[int, Mapping[str, str]], "Body | None"]
 MOST_HEADERS = 64 * 1024  # bytes in all header lines of an answer
 ERROR_BODY = 64 * 1024  # bytes of an error's explanation that are kept
 SAMPLES = 64
-BATCH = 128 * 1024  # bytes hashed, timed and written at once: 16 KiB are too short to be timed
+BATCH = 256 * 1024  # bytes hashed, timed and written at once: 16 KiB are too short to be timed
 
 
 class Tap:
@@ -50,8 +50,8 @@ class Receiver:
 
     A chunk is *watched*, or it goes straight into the hash, if the document allows that. The first ones are
     watched, and so are those after each call of :meth:`progress`, which libcurl makes after a few reads,
-    until they are worth being hashed and timed: on a slow link that is every chunk, on a fast one every
-    twentieth. The low-speed limit of a body is kept here: libcurl averages over six seconds, so that a fast
+    until they are worth being hashed and timed: on a slow link that is every chunk, on a fast one a small
+    part. The low-speed limit of a body is kept here: libcurl averages over six seconds, so that a fast
     beginning hides a standstill. An exception in a callback is kept, because libcurl could only print it.
 
     Attributes:
