@@ -42,23 +42,20 @@ OTHER_TRANSPORTS = frozenset(
 _DOCKER = "docker://"
 
 # Possessive repeats: no name, however long or odd, makes the match try again.
-_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
-_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+(?::[0-9]++)?+"
-_COMPONENT = r"[a-z0-9]++(?:(?:\.|__?|-++)[a-z0-9]++)*+"
+_DOMAIN = r"[A-Za-z0-9]++(?:(?:\.|-++)[A-Za-z0-9]++)*+(?::[0-9]++)?+"
+_PATH = r"[a-z0-9]++(?:(?:[./]|__?|-++)[a-z0-9]++)*+"  # components; each of them begins and ends as the whole
+_COMPONENT = _PATH.replace("/", "")
 _WORD = r"[A-Za-z][A-Za-z0-9]*+"
-_GRAMMAR = re.compile(
-    rf"(?P<name>(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*+))"
+GRAMMAR = re.compile(
+    rf"(?P<name>(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PATH}))"
     r"(?P<suffix>(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}+))?"
     rf"(?:@(?P<digest>{_WORD}(?:[-_+.]{_WORD})*+:[0-9A-Fa-f]{{32,}}+))?)"
-)
-GRAMMAR = _GRAMMAR.fullmatch
+).fullmatch
 """Match a whole reference; groups ``name domain path suffix tag digest``. Checks no length, no digest."""
-_HOST = re.compile(_DOMAIN).fullmatch
 _PAGE = (  # compiled when a name is wrong
     rf"(?:https?://)?(?:hub\.docker\.com/(?:r/(?P<hub>{_COMPONENT}/{_COMPONENT})|_/(?P<official>{_COMPONENT}))"
     rf"|quay\.io/repository/(?P<quay>{_COMPONENT}(?:/{_COMPONENT})++))(?:/?|[/?#].*+)"
 )
-_HEX_ID = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
 def is_host(text: str) -> bool:
@@ -67,7 +64,13 @@ def is_host(text: str) -> bool:
     >>> is_host("quay.io"), is_host("localhost:5000"), is_host("quay.io/team"), is_host("[::1]:5000")
     (True, True, False, False)
     """
-    return _HOST(text) is not None
+    return re.fullmatch(_DOMAIN, text) is not None
+
+
+def is_digest(text: str) -> bool:
+    """Return whether ``text`` is a digest that can be verified (image specification, "Digests")."""
+    algorithm, _, digits = text.partition(":")
+    return len(digits) == DIGEST_DIGITS.get(algorithm) and not digits.strip("0123456789abcdef")
 
 
 def physical_host(domain: str) -> str:
@@ -315,7 +318,7 @@ def _check_digest(digest: str) -> None:
 
 def _parts(text: str) -> tuple[str | None, str, str | None, str | None]:
     """Split a name as podman does: a domain only where it names a registry."""
-    if len(text) == 64 and _HEX_ID(text):
+    if len(text) == 64 and is_digest(f"sha256:{text}"):
         hint = "add a tag or a namespace if it is a name"
         raise _error("hex-id", f"{text} is an image ID, not a name", hint)
     domain, path, tag, digest = split(text)

@@ -15,9 +15,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from regtools.errors import RegtoolsError
+from regtools.reference import is_digest
 from regtools.values import TYPE_CHECKING, NamedTuple
 
-from .http.receiving import DIGEST
 from .http.values import clipped, pull_error
 from .records import LARGEST
 
@@ -153,7 +153,7 @@ def _blob(value: Any, layer: int | None) -> Blob:
         raise _bad("the manifest lacks a descriptor")
     digest, size, media_type = value.get("digest"), value.get("size"), value.get("mediaType")
     media_type = "" if media_type is None else media_type
-    if not isinstance(digest, str) or DIGEST.fullmatch(digest) is None:
+    if not isinstance(digest, str) or not is_digest(digest):
         raise _bad(f"the manifest names a blob by {str(digest)[:80]!r}, which is not a digest")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST:
         raise _bad(f"the manifest declares no possible size for {digest[:19]}…")

@@ -21,10 +21,11 @@ from io import BytesIO
 
 from regtools.display import visible
 from regtools.errors import RegtoolsError
+from regtools.reference import is_digest
 from regtools.values import NamedTuple
 
 from ..recorder import Run
-from .receiving import DIGEST, Begin, Body, Wanted
+from .receiving import Begin, Body, Wanted
 from .tokens import Authorizer, Grant, Order, tokens_in
 from .transport import Client, Exchange
 from .trust import Trust
@@ -171,7 +172,7 @@ def _gate(wanted: Wanted, body: Body, offset: int) -> Begin:
             if offset:
                 body.restart()
             claimed = headers.get("docker-content-digest", "")
-            if wanted.kind == "manifest" and wanted.digest is None and DIGEST.fullmatch(claimed):
+            if wanted.kind == "manifest" and wanted.digest is None and is_digest(claimed):
                 body.expect(claimed)
             return body
         return body if _resumes(status, headers, offset) else None

@@ -6,7 +6,6 @@ A document is hashed while it arrives, stopped at its first byte too many, and j
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Mapping
 
@@ -49,10 +48,10 @@ class Receiver:
     """The callbacks that libcurl calls with the header lines and the body of one answer.
 
     A chunk is *watched*, or it goes straight into the hash, if the document allows that. The first ones are
-    watched, and so are those after each call of :meth:`progress`, which libcurl makes after a few reads,
-    until they are worth being hashed and timed: on a slow link that is every chunk, on a fast one a small
-    part. The low-speed limit of a body is kept here: libcurl averages over six seconds, so that a fast
-    beginning hides a standstill. An exception in a callback is kept, because libcurl could only print it.
+    watched, and so are those after each quarter of a body, until they are worth being hashed and timed: while
+    Python watches, the threads that receive other bodies wait for it. The low-speed limit of a body is kept
+    here: libcurl averages over six seconds, so that a fast beginning hides a standstill. An exception in a
+    callback is kept, because libcurl could only print it.
 
     Attributes:
         tap: what libcurl is to call with each chunk.
@@ -82,6 +81,7 @@ class Receiver:
         # One sample a step, one for the last byte and one in reserve for a body longer than declared.
         self._step = -(-expected // (SAMPLES - 2)) if expected else 0
         self._next = self._header_bytes = self.received = self.status = 0
+        self._watched = self._quarter = (expected or 0) // 4  # the next chunks are watched from there on
         self._samples: list[tuple[float, int]] = []
         self.headers: dict[str, str] = {}
         self.kept = bytearray()
@@ -130,13 +130,17 @@ class Receiver:
         return -1 if self.refused else None
 
     def progress(self, received: int) -> bool:
-        """Watch the next chunk, and return whether libcurl is to stop.
+        """Watch the next chunk if it is time, and return whether libcurl is to stop.
+
+        libcurl calls this after a few reads, and once a second without any.
 
         Args:
             received: as for :meth:`arrived`.
         """
         self.arrived(received)
-        self.tap.turn(self.chunk)
+        if self.received >= self._watched:
+            self._watched += self._quarter
+            self.tap.turn(self.chunk)
         return self.refused or self._stalls()
 
     def arrived(self, received: int) -> None:
@@ -208,10 +212,6 @@ def phases(
             break
     cut["total_s"] = total
     return cut
-
-
-# The algorithms that are verified, and the form of their digests (image specification, "Digests").
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 
 
 class Wanted(NamedTuple):

@@ -8,7 +8,6 @@ tried; it never raises anything else.
 from __future__ import annotations
 
 import os
-import re
 from binascii import b2a_base64
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ SPARE_FILES = 8  # what one request opens at most: sockets, a resolver's files, 
 LONGEST_S = 1e9  # a server that names a longer time means "never"
 _PORTS = {"http": 80, "https": 443}
 _KEPT = "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}"  # printable ASCII besides letters, digits and _.-~
-_DIGITS = re.compile(r"[0-9]{1,18}")  # below 2**63, which every column of a journal can hold
+_LONGEST_WHOLE = 18  # digits: below 2**63, which every column of a journal can hold
 # RFC 9110, section 5.6.7: the format to be sent, and the two obsolete ones to be understood.
 _DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
@@ -96,7 +95,7 @@ def read_whole(text: str) -> int | None:
     >>> read_whole("206"), read_whole("-1"), read_whole("9" * 5000)
     (206, None, None)
     """
-    return int(text) if _DIGITS.fullmatch(text) else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_WHOLE else None
 
 
 def read_seconds(value: object) -> float | None:

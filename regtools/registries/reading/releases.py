@@ -143,7 +143,7 @@ SINCE = {"trims_mirrors": "5.6", "blobs_move_on": "6.1", "knows_namespaces": "6.
 """Of the facts above, those that begin within a number: the first release for which each is true."""
 
 NAMED = "4, 5, 6 or a full number such as 5.4.2"
-_FULL = re.compile(r"([456])((?:\.\d{1,4}){1,3})", re.ASCII)
+_FULL = r"([456])((?:\.[0-9]{1,4}){1,3})"
 
 
 def release(name: str) -> Release:
@@ -163,7 +163,7 @@ def release(name: str) -> Release:
     """
     if name in RELEASES:
         return RELEASES[name]
-    if match := _FULL.fullmatch(str(name)):
+    if match := re.fullmatch(_FULL, str(name)):
         late: dict[str, Any] = {f: False for f, first in SINCE.items() if _parts(name) < _parts(first)}
         return RELEASES[match[1]]._replace(name=match[0], version=match[0], **late)
     message = f"there are no rules for podman {name!r}"
