@@ -27,7 +27,7 @@ Check = Callable[[dict[str | None, str]], "State"]
 # A table with one of these has not been looked into: what is wrong there shows when it is mended.
 HIDING = frozenset({"table-for-list"})
 MOST_ALONE = 200  # more fixes than this are tried together only
-_MOST_CHARACTERS = 2_000_000  # and so are fixes if trying each alone would read more than this
+_MOST_CHARACTERS = 300_000  # and so are fixes if trying each alone would read more than this
 AFTER, TOGETHER, MENDED = "after this", "with the other fixes", "once the other errors are mended"
 UNKNOWN = "what this changes shows once the other errors are mended"
 _WAITS = "another fix changes the same text, so this one waits for the next run; check --fix applies both"
