@@ -35,8 +35,9 @@ PYTEST := -m pytest -q -p no:nbval
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
-# $(call install,ENVIRONMENT,WHAT): uv installs in seconds what takes pip a minute, from the index that pip is told to
-# use, and does not stay; where it cannot be had, pip does the work. Modules are compiled here, once for all.
+# $(call install,ENVIRONMENT,WHAT[,FOLDER]): uv installs in seconds what takes pip a minute, from the index that pip is
+# told to use, and does not stay; where it cannot be had, pip does the work. What may be imported is compiled here, once
+# for all.
 define install
 @test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
 @echo "$(1): installing $(2)"
@@ -44,8 +45,10 @@ define install
 	index=$${PIP_INDEX_URL:-$$($$pip config get global.index-url 2>/dev/null)}; \
 	test -z "$$index" || export UV_DEFAULT_INDEX=$$index; \
 	if $$pip install --quiet --target $(1)/.uv uv 2>$(1)/.uv.log \
-		&& $(1)/.uv/bin/uv pip install --python $(1)/bin/python --compile-bytecode $(if $(CI),--quiet) $(2); \
-	then rm -rf $(1)/.uv $(1)/.uv.log; else $$pip install $(if $(CI),--quiet) $(2); fi
+		&& $(1)/.uv/bin/uv pip install --python $(1)/bin/python $(if $(CI),--quiet) $(2); \
+	then rm -rf $(1)/.uv $(1)/.uv.log; \
+		$(1)/bin/python -m compileall -qq -j 0 -x '/(tests|pip|mypyc?)/' $(or $(3),$(1)) || true; \
+	else $$pip install $(if $(CI),--quiet) $(2); fi
 @touch $@
 endef
 # What reading needs: JupyterLab, the library, Dask for chapter A5. What testing needs on top: the rest.
@@ -86,14 +89,22 @@ unit: $(READY)  ## tests and doctests, with the real programs where they are ins
 	$(CLEAN) $(BIN)/python $(PYTEST) $(WORKERS)
 
 # pandas keeps text in another way where pyarrow is installed, so both ways are tested; what has no text is left out.
+# In part, with a chart of each kind: what reads, compares and advises. The rest follows in the long run.
+ARROW    := $(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST)
+READERS  := tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/cli/test_compare.py tests/cli/test_advise.py
 TEXTLESS := $(addprefix --ignore=tests/analysis/test_,truth.py statistics.py fit.py chart_sizes.py)
 parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, with pyarrow (the extra: parquet)
-	$(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST) $(WORKERS) $(TEXTLESS) \
-		tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/analysis tests/cli/test_compare.py tests/cli/test_advise.py \
+	$(ARROW) $(WORKERS) -k 'not (brute_force or may_be_chance or chart_is_written or cannot_be_written)' \
+		$(READERS) $(addprefix tests/analysis/test_,compare.py advise.py) \
+		tests/analysis/test_hostile_names.py::test_text_and_html_show_any_name_and_nothing_else \
+		tests/analysis/test_hostile_names.py::test_an_advised_file_says_any_name_in_a_comment_only \
+		tests/analysis/test_vantage_advice.py::test_each_vantage_point_gets_the_order_that_is_best_there \
+		tests/analysis/test_more_charts.py::test_a_chart_makes_a_figure_of_its_own_otherwise \
+		tests/analysis/test_more_charts.py::test_small_multiples_keep_a_places_look_from_panel_to_panel \
 		'tests/faults/test_kills.py::test_a_kill_leaves_nothing_lost_doubled_or_half_written[parquet]'
 
 .venv-parquet/.ready: constraints.txt $(READY)
-	$(call install,$(VENV),--target .venv-parquet -c constraints.txt pyarrow)
+	$(call install,$(VENV),--target .venv-parquet -c constraints.txt pyarrow,.venv-parquet)
 
 notebooks-test: $(READY)  ## run every notebook and compare each output with the stored one
 	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) $(ENGLISH) $(WORKERS) -q $(NOTEBOOKS)
@@ -135,6 +146,7 @@ full: $(READY) .venv-parquet/.ready  ## full sizes
 	$(CLEAN) REGTOOLS_LONG=1 PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST) \
 		tests/notebooks/test_sizing.py::test_rows_weigh_what_is_told_in_parquet_too \
 		'tests/faults/test_kills.py::test_a_kill_leaves_nothing_lost_doubled_or_half_written[parquet]' || failed=1; \
+	$(ARROW) $(WORKERS) $(TEXTLESS) $(READERS) tests/analysis || failed=1; \
 	exit $$failed
 
 benchmarks: $(READY) .venv-peers/.ready  ## benchmarks (ratios are printed)
@@ -153,7 +165,7 @@ fuzz: $(READY)  ## hostile input for every reader and command (SECONDS=600 each,
 	$(CLEAN) PYTHONPATH=$(CURDIR)/.venv-fuzz $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
 .venv-fuzz/.ready:
-	$(call install,$(VENV),--target .venv-fuzz atheris==3.0.0)
+	$(call install,$(VENV),--target .venv-fuzz atheris==3.0.0,.venv-fuzz)
 
 web: .venv-web/.ready  ## build the web edition in site/: the book, live chapters, the explorer
 	@test -n "$$(command -v npm)" || { echo "make web needs node (20 or newer) and npm: apt install nodejs npm"; exit 1; }
