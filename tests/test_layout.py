@@ -13,6 +13,7 @@ import json
 import re
 import tokenize
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -175,6 +176,14 @@ def trees() -> dict[str, ast.Module]:
     return {name: ast.parse(path.read_text("utf-8")) for name, path in MODULES.items()}
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and everything in it but expressions."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield from statements(child)
+
+
 def room(module: str) -> str:
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and (PACKAGE / parts[1]).is_dir() else "ground"
@@ -199,7 +208,7 @@ def imports(name: str) -> list[Import]:
                     whole = f"{source}.{each.name}"
                     target = whole if whole in MODULES else source
                     found.append(Import(name, target, child.level, nested, typing_only, child.lineno))
-            else:
+            elif not isinstance(child, ast.expr):
                 visit(child, inside, typing)
 
     visit(trees()[name], False, False)
@@ -216,12 +225,12 @@ def inside() -> list[Import]:
     return [each for each in every_import() if each.imported in MODULES]
 
 
-def code_lines(path: Path) -> int:
+def code_lines(name: str) -> int:
     """Count lines that hold code; a docstring is a statement of its own that is a text."""
-    text = path.read_text("utf-8")
+    text = MODULES[name].read_text("utf-8")
     prose = {
         line
-        for node in ast.walk(ast.parse(text))
+        for node in statements(trees()[name])
         if isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
@@ -245,7 +254,7 @@ def code_lines(path: Path) -> int:
 @functools.cache
 def lines() -> dict[str, int]:
     """Lines of code of each module."""
-    return {name: code_lines(path) for name, path in MODULES.items()}
+    return {name: code_lines(name) for name in MODULES}
 
 
 def circles() -> list[str]:
@@ -320,7 +329,7 @@ def dialect() -> list[str]:
             if not same and each.level:
                 found.append(f"{where} is another room: import it by its whole name")
     for name, tree in trees().items():
-        for node in ast.walk(tree):
+        for node in statements(tree):
             if (
                 isinstance(node, ast.Assign)
                 and ast.unparse(node) == "TYPE_CHECKING = False"

@@ -22,6 +22,7 @@ from regtools.analysis.advice.expected import (
     expected,
     failure_cost,
 )
+from tests.conftest import LONG
 from tests.support.synthetic import campaign
 
 IMAGE = "docker.io/library/nginx:latest"
@@ -267,11 +268,12 @@ def figures(seed: int, places: int, images: int = 1) -> tuple[list[dict[str, Mea
     return made, names
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("images", [1, 3])
 @pytest.mark.parametrize("places", [2, 4, 5])
 def test_the_order_is_that_of_brute_force(places: int, images: int) -> None:
     whole = np.ones((1, 1))
-    for seed in range(20):
+    for seed in range(20 if LONG else 5):
         made, names = figures(seed, places, images)
         least = min(float(expected(made, each, whole)[0]) for each in itertools.permutations(names))
         found = best_order(made, names)

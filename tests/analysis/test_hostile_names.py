@@ -25,14 +25,14 @@ from regtools.analysis.report import report
 from regtools.display import columns, visible
 from tests.analysis.test_advise import CONF, USUAL, measured
 from tests.analysis.test_charts import FAILED, REQUEST, pull
-from tests.conftest import LONG
+from tests.conftest import LONG, examples
 from tests.support.synthetic import campaign
 
 NASTY = st.text(
     st.sampled_from("\x00\x07\x1b\x7f\x85\u202e\u2028\ufffe\ud800\n\r\t$\\_^{}<>&\"'`-#%[]; =…é") | st.characters(), max_size=30
 )  # fmt: skip
-few = settings(max_examples=min(max(settings.default.max_examples // 10, 5), 1_000), deadline=None)
-slow = settings(max_examples=2 if LONG else 1, deadline=None, phases=[Phase.explicit, Phase.generate])
+few = settings(max_examples=examples(long=1_000, short=5), deadline=None)
+slow = settings(max_examples=2, deadline=None, phases=[Phase.explicit, *([Phase.generate] if LONG else [])])
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +131,8 @@ def test_charts_are_well_formed_and_take_no_name_for_a_formula(name: str) -> Non
         file = BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of letters and scripts that the font does not have
+            if not LONG:
+                ax.figure.set_layout_engine("none")  # takes most of the time
             ax.figure.savefig(file, format="svg")
         ElementTree.fromstring(file.getvalue())
         assert not any(text.get_parse_math() for text in ax.findobj(Text) if "$" in text.get_text())

@@ -72,7 +72,7 @@ def shown_ticks(ax: Axes) -> list[Any]:
     return inside
 
 
-@pytest.mark.parametrize("pixels", [400, 800, 1600])
+@pytest.mark.parametrize("pixels", [400, pytest.param(800, marks=pytest.mark.long), 1600])
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_draws_where_it_is_told_and_stays_inside_at_every_width(name: str, pixels: int) -> None:
     figure, given = plt.subplots(

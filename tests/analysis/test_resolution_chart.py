@@ -131,7 +131,9 @@ def test_digests_and_signs_of_mathematics_are_text() -> None:
     assert all(not text.get_parse_math() for text in ax.texts if text.get_bbox_patch() is None)
 
 
-@pytest.mark.parametrize("pixels", [400, 800, 1152, 1600])
+@pytest.mark.parametrize(
+    "pixels", [400, *(pytest.param(each, marks=pytest.mark.long) for each in (800, 1152)), 1600]
+)
 @pytest.mark.parametrize("image", ["nginx", f"docker.io/library/nginx@{DIGEST}"], ids=["short", "digest"])
 def test_no_text_leaves_the_picture_or_covers_another(pixels: int, image: str) -> None:
     figure, given = plt.subplots(figsize=(pixels / 100, 8), dpi=100, layout="constrained")

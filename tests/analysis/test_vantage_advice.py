@@ -14,6 +14,7 @@ import pytest
 import regtools as rt
 from regtools.analysis.advice.vantages import Advice
 from tests.analysis.test_advise import CONF, IMAGE, measured, order
+from tests.conftest import LONG
 
 PLACES = ("dead", "slow", "fast")  # in the order of the entry
 Towns = Mapping[str, Mapping[str, float]]
@@ -105,7 +106,8 @@ def test_it_is_shown_as_text_and_as_a_table(advice: Advice) -> None:
     assert "&lt;b&gt;" in advised(everywhere({"<b>": TOWNS["bonn"]}))._repr_html_()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.sized
+@pytest.mark.parametrize("seed", range(12 if LONG else 4))
 def test_the_common_order_is_that_of_trying_them_all(seed: int) -> None:
     rng = random.Random(seed)
     towns = {name: {place: rng.uniform(0.5, 5) for place in PLACES} for name in "abc"}

@@ -76,6 +76,7 @@ def test_a_million_pulls_are_read_and_compared_in_time_and_memory(tmp_path: Path
     assert whole["whole_s"] < 10 * min(eighths)
 
 
+@pytest.mark.long
 def test_the_benchmark_itself_runs(tmp_path: Path) -> None:
     run, bare = measured(tmp_path, 2_000, MEASURE, BARE)
     assert run["rows"] == bare["rows"] > 1_900

@@ -34,6 +34,7 @@ from regtools.campaigns.job import Job, carry_out
 from regtools.campaigns.journal import read_probes, read_vantages
 from regtools.testbed import Link, Testbed
 from regtools.testbed.bed import registries_conf
+from tests.conftest import LONG
 from tests.support.confs import leading_to
 from tests.support.processes import await_true, runs
 
@@ -56,6 +57,9 @@ def bed() -> Iterator[Testbed]:
 def local() -> Iterator[LocalFleet]:
     with LocalFleet(FASTEST) as fleet:
         yield fleet
+        pids = [fleet.scheduler_pid, *(pid for vantage in FASTEST for pid in fleet.pids(vantage))]
+        assert all(map(runs, pids))
+    assert not any(map(runs, pids))
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +69,9 @@ def client(local: LocalFleet) -> Iterator[Any]:
 
 
 @contextmanager
-def joined(
-    local: LocalFleet, client: Any, *vantages: str, environ: dict[str, str] | None = None
-) -> Iterator[list[int]]:
+def joined(local: LocalFleet, client: Any, *vantages: str) -> Iterator[list[int]]:
     """Start more workers for one test, at vantage points that no other test names; give their process numbers."""
-    local._add(vantages, environ or {})
+    local._add(vantages, {})
     pids = [pid for vantage in dict.fromkeys(vantages) for pid in local.pids(vantage)]
     try:
         yield pids
@@ -144,10 +146,11 @@ def test_each_vantage_point_has_its_own_verdict_and_it_is_the_truth(
     assert {row["host"] for row in campaign_rows(journal, "pull")} == set(seen["host"])
 
 
+@pytest.mark.sized
 def test_pulls_on_one_host_do_not_overlap_unless_asked_for(
     bed: Testbed, client: Any, places: Any, tmp_path: Path
 ) -> None:
-    call = {"images": bed.image("hello"), "places": places, "rounds": 4, **QUICK}
+    call = {"images": bed.image("hello"), "places": places, "rounds": 4 if LONG else 2, **QUICK}
     rt.run_campaign(**call, journal=tmp_path / "apart", client=Fleet(client, **SWIFT))
     apart = spans(tmp_path / "apart")
     assert all(end <= begin for (_, end), (begin, _) in pairwise(apart))
@@ -279,11 +282,12 @@ def test_what_a_dead_worker_left_is_done_by_its_like(
     assert Counter(zip(pulls["round"], pulls["place"], strict=True)).total() == 12
 
 
+@pytest.mark.sized
 def test_without_a_like_it_is_missing_until_one_comes(
     bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
 ) -> None:
     call: dict[str, Any] = {
-        "images": bed.image("layers-20"),
+        "images": bed.image("layers-20" if LONG else "hello"),
         "places": {name: place.conf for name, place in bed.places.items()},
         "rounds": 2,
         "journal": tmp_path / "j",
@@ -309,6 +313,7 @@ def test_without_a_like_it_is_missing_until_one_comes(
     assert (len(jobs), set(jobs.values())) == (16, {1})
 
 
+@pytest.mark.long
 def test_a_job_that_kills_its_workers_is_a_failed_pull_after_three_tries(
     bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
 ) -> None:
@@ -332,6 +337,7 @@ def test_a_job_that_kills_its_workers_is_a_failed_pull_after_three_tries(
     assert list(again["run_id"]) == list(pulls["run_id"])
 
 
+# What a worker does from then on with the jobs of one place.
 BROKEN = """
 from regtools.campaigns import job
 good = job.carry_out
@@ -344,27 +350,25 @@ broken = [
 ]
 def carry_out(each):
     rows = good(each)
-    return broken[each.round - 2](rows[-1]) if each.round > 1 else rows
+    return broken[each.round - 2](rows[-1]) if each.place == "babel" and each.round > 1 else rows
 carry_out.__module__, job.carry_out = job.__name__, carry_out
 """
 
 
 def test_what_is_not_the_rows_of_a_job_is_refused_counted_and_done_again(
-    bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
+    bed: Testbed, client: Any, tmp_path: Path
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(BROKEN)
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    with joined(local, client, "babel", environ={"PYTHONPATH": path}):
-        pulls = rt.run_campaign(
-            bed.image("hello"),
-            {"near": bed.places["swift"].conf},
-            rounds=6,
-            journal=tmp_path / "j",
-            client=Fleet(client, vantages=("babel",), **SWIFT),
-            **QUICK,
-        )
+    client.run(exec, BROKEN, {})
+    pulls = rt.run_campaign(
+        bed.image("hello"),
+        {"babel": bed.places["swift"].conf},
+        rounds=6,
+        journal=tmp_path / "j",
+        client=Fleet(client, vantages=("lima",), **SWIFT),
+        **QUICK,
+    )
     assert list(pulls["error_kind"].fillna("")) == ["", *["bad-rows"] * 5]
-    assert pulls.attrs["refused"] == {"babel": (15, "a wrong type in total_s")}
+    assert pulls.attrs["refused"] == {"lima": (15, "a wrong type in total_s")}
     assert (pulls.attrs["missing"], pulls.attrs["stopped"]) == ({}, None)
 
 
@@ -404,7 +408,7 @@ OLD_DASK = (
 )
 
 
-# What the Python of a worker does when it starts, and what is told of it.
+# What happens to a worker, one after the other, and what is told of it.
 DIFFERENT = {
     "from regtools.campaigns.hosts import vantage; vantage.__version__ = '0.0.9'": "has regtools 0.0.9",
     "import sys; sys.modules['regtools'] = None": "has no regtools",
@@ -416,12 +420,10 @@ DIFFERENT = {
 def test_versions_that_differ_are_told_before_anything_is_measured(
     bed: Testbed, local: LocalFleet, client: Any, tmp_path: Path
 ) -> None:
-    for number, (change, told) in enumerate(DIFFERENT.items()):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        (folder / "sitecustomize.py").write_text(change)
-        path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
-        with joined(local, client, f"odd-{number}", environ={"PYTHONPATH": path}):
+    with joined(local, client, "odd"):
+        (odd,) = (each for each in present(client, {}).values() if each.vantage == "odd")
+        for change, told in DIFFERENT.items():
+            client.run(exec, change, {}, workers=[odd.address])
             with pytest.raises(rt.RegtoolsError, match=told) as caught:
                 rt.run_campaign(bed.image("hello"), bed.places, journal=tmp_path / "j", client=client)
             assert caught.value.kind == "versions-differ"
@@ -511,7 +513,7 @@ def test_remembered_answers_travel_and_short_names_mean_the_same_there(bed: Test
 # -- processes ---------------------------------------------------------------------------------------------------
 
 
-def test_a_local_fleet_ends_with_its_block_and_with_its_owner() -> None:
+def test_a_local_fleet_ends_with_its_owner() -> None:
     code = (
         "from regtools.campaigns.hosts.local import LocalFleet\n"
         "import time\n"
@@ -521,13 +523,10 @@ def test_a_local_fleet_ends_with_its_block_and_with_its_owner() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
         try:
-            with LocalFleet(1) as local:  # both start at the same time
-                pids = [local.scheduler_pid, *local.pids("local-1")]
-                assert all(map(runs, pids))
-            assert not any(map(runs, pids))
             assert owner.stdout is not None
             pids = [int(each) for each in owner.stdout.readline().split()]
             assert len(pids) == 2
+            assert all(map(runs, pids))
         finally:
             owner.kill()
     await_true(lambda: not any(map(runs, pids)), "the processes of a killed owner are gone")
@@ -561,6 +560,7 @@ def test_a_local_fleet_without_openssl_is_told(monkeypatch: pytest.MonkeyPatch) 
     assert caught.value.kind == "program-missing"
 
 
+@pytest.mark.long
 def test_campaigns_on_one_machine_load_no_dask(bed: Testbed, tmp_path: Path) -> None:
     (tmp_path / "near.conf").write_text(bed.place_conf_text("swift"))
     code = (

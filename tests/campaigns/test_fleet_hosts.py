@@ -30,7 +30,7 @@ MINE = "bWU6aHVudGVyMi1taW5l"
 PASSWORDS = ("hunter2-tokyo", "hunter2-oslo", "hunter2-mine")
 
 
-@pytest.mark.sized
+@pytest.mark.long
 @pytest.mark.needs("unshare", "setpriv", "ip")
 def test_hosts_with_networks_of_their_own_have_their_own_verdicts(root: Path, tmp_path: Path) -> None:
     own = ("unshare", "--net", "--mount", "--uts")
@@ -61,15 +61,16 @@ def test_each_host_logs_in_as_itself_and_nobody_is_told_how(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The registry lets Tokyo in and keeps Oslo out; the one who asks has a third login, which nobody sees."""
-    monkeypatch.setenv("HOME", str(tmp_path / "mine"))
-    with Server() as server, LocalFleet(["spare"]) as local, ExitStack() as closing:
+    homes = {vantage: Home(tmp_path / vantage) for vantage in LOGINS}
+    monkeypatch.setenv("HOME", homes["tokyo"].environ["HOME"])  # of the first worker
+    with Server() as server, LocalFleet(["tokyo"]) as local, ExitStack() as closing:
+        local.add("oslo", homes["oslo"].environ)
+        monkeypatch.setenv("HOME", str(tmp_path / "mine"))
         server.script.put("team/small", "1", SMALL)
         server.script.login = f"Basic {LOGINS['tokyo']}"
         Home(tmp_path / "mine").login(server.host, MINE)
         for vantage, pair in LOGINS.items():
-            home = Home(tmp_path / vantage)
-            home.login(server.host, pair)
-            local.add(vantage, home.environ)
+            homes[vantage].login(server.host, pair)
         client = closing.enter_context(local.client())
         pulls = rt.run_campaign(
             f"{server.host}/team/small:1",

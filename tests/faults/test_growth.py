@@ -203,7 +203,7 @@ FAMILIES: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] =
     "work within pauses": (lambda both: idle([(0.0, 1e9)], both[1]), spans, 1_000),
 }  # fmt: skip
 SAMPLE = {
-    name: pytest.param(name, marks=() if number % 3 == 0 else pytest.mark.long)
+    name: pytest.param(name, marks=pytest.mark.long if number % 3 else pytest.mark.sized)
     for number, name in enumerate(FAMILIES)
 }
 
@@ -231,7 +231,7 @@ JOURNALS = {
 @pytest.mark.parametrize(
     "name",
     [
-        each if each == "rows that are torn" else pytest.param(each, marks=pytest.mark.long)
+        pytest.param(each, marks=pytest.mark.sized if each == "rows that are torn" else pytest.mark.long)
         for each in JOURNALS
     ],
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 import pytest
@@ -15,13 +18,39 @@ from regtools.analysis.measurements import read_measurements
 from regtools.errors import RegtoolsError
 from regtools.pull.http.logins import find_login
 from regtools.pull.recorder import peak_kb
+from tests.conftest import ROOT
 from tests.support.logins import Home
 
-MEMORY = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000,) * 2); "
-MAIN = MEMORY + "import sys; from regtools.cli import main; sys.exit(main(sys.argv[1:]))"
+# Commands, one after the other, in a process that may have 2 GB; after each, its status stands on both streams.
+COMMANDS = """
+import json, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000,) * 2)
+from regtools.cli import main
+for words in json.loads(sys.argv[1]):
+    ends = f"\\0{main(words)}\\0"
+    print(ends, end="", flush=True)
+    print(ends, end="", file=sys.stderr, flush=True)
+"""
 
 
-@pytest.mark.parametrize("device", ["/dev/full", "/dev/zero"])
+def limited(
+    *commands: Sequence[str], stdin: IO[bytes] | None = None, said: str = "", cwd: Path = ROOT
+) -> list[tuple[int, str, str]]:
+    """Return the status, the output and the messages of each command."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        capture_output=True,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        timeout=120,
+        **({"stdin": stdin} if stdin else {"input": said}),
+    )
+    assert done.returncode == 0, done
+    out, err = (stream.split("\0") for stream in (done.stdout, done.stderr))
+    return list(zip(map(int, out[1::2]), out[:-1:2], err[:-1:2], strict=True))
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -34,92 +63,79 @@ MAIN = MEMORY + "import sys; from regtools.cli import main; sys.exit(main(sys.ar
         ["bench", "127.0.0.1:1/a", "--rounds", "1", "--journal"],
     ],
 )
-def test_a_device_without_end_is_refused(words: list[str], device: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, *words, device], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 1, done
-    assert "error" in done.stdout + done.stderr
-    assert "fault of regtools" not in done.stderr
+def test_a_device_without_end_is_refused(words: list[str]) -> None:
+    for status, out, err in limited([*words, "/dev/full"], [*words, "/dev/zero"]):
+        assert status == 1, err
+        assert "error" in out + err
+        assert "fault of regtools" not in err
 
 
 @pytest.mark.parametrize(
-    ("file", "words"),
+    ("file", "commands"),
     [
-        *(("cache.toml", ["cache", verb, "."]) for verb in ("init", "up", "down", "status", "logs")),
-        ("secrets.env", ["cache", "init", ".", "--username", "me", "--password-stdin"]),
-        ("password", ["cache", "init", "hub", "--username", "me", "--password-file", "password"]),
-        ("mine/.regtools.json", ["lab", "mine", "--copy-only"]),
+        ("cache.toml", [f"cache {verb} ." for verb in ("init", "up", "down", "status", "logs")]),
+        ("secrets.env", ["cache init . --username me --password-stdin"]),
+        ("password", ["cache init hub --username me --password-file password"]),
+        ("mine/.regtools.json", ["lab mine --copy-only"]),
     ],
 )
-def test_a_file_of_ours_that_is_a_device_is_refused(file: str, words: list[str], tmp_path: Path) -> None:
+def test_a_file_of_ours_that_is_a_device_is_refused(file: str, commands: list[str], tmp_path: Path) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).symlink_to("/dev/zero")  # was: all memory
-    env = os.environ | {"PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-c", MAIN, *words]
-    done = subprocess.run(
-        command, capture_output=True, input="pw\n", text=True, timeout=60, cwd=tmp_path, env=env
-    )
-    assert done.returncode == 1, done
-    assert "memory" not in done.stderr and "fault of regtools" not in done.stderr
+    for status, _, err in limited(*(each.split() for each in commands), said="pw\n", cwd=tmp_path):
+        assert status == 1, err
+        assert "memory" not in err and "fault of regtools" not in err
 
 
 def test_a_password_without_end_is_none(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", MAIN, "cache", "init", str(tmp_path / "hub")]
+    command = ["cache", "init", str(tmp_path / "hub"), "--username", "me", "--password-stdin"]
     with Path("/dev/zero").open("rb") as endless:
-        done = subprocess.run(
-            [*command, "--username", "me", "--password-stdin"], stdin=endless, capture_output=True, timeout=60
-        )
-    assert (done.returncode, b"control character" in done.stderr) == (1, True), done
+        [(status, _, err)] = limited(command, stdin=endless)
+    assert (status, "control character" in err) == (1, True), err
     assert not (tmp_path / "hub").exists()
 
 
-@pytest.mark.parametrize("command", ["compare", "advise"])
-def test_a_journal_of_one_endless_line_is_refused(command: str, tmp_path: Path) -> None:
+def test_a_journal_of_one_endless_line_is_refused(tmp_path: Path) -> None:
     journal = tmp_path / "a.jsonl"
     with journal.open("wb") as file:
         file.write(b'{"row": "')
         file.truncate(3_000_000_000)  # sparse; was: all memory
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, command, str(journal)], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 1
-    assert "which no row has" in " ".join(done.stderr.split())
+    for status, _, err in limited(["compare", str(journal)], ["advise", str(journal)]):
+        assert status == 1
+        assert "which no row has" in " ".join(err.split())
 
 
-@pytest.mark.parametrize("line", [b"x\n", b"[]\n", b'{"row": 1}\n'])
+@pytest.mark.parametrize(
+    "line", [b"x\n", *(pytest.param(each, marks=pytest.mark.long) for each in (b"[]\n", b'{"row": 1}\n'))]
+)
 def test_a_journal_of_lines_that_are_no_rows_is_refused(line: bytes, tmp_path: Path) -> None:
     journal = tmp_path / "a.jsonl"
     journal.write_bytes(b'{"row": 1}\n' + line * 4_000_000)  # was: remembered each
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, "compare", str(journal)], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 1
-    assert "more than 100,000 of its lines cannot be read as rows" in " ".join(done.stderr.split())
+    [(status, _, err)] = limited(["compare", str(journal)])
+    assert status == 1
+    assert "more than 100,000 of its lines cannot be read as rows" in " ".join(err.split())
 
 
 HEAD = "place,round,seconds,ok,bytes_fetched\n"
 
 
 @pytest.mark.parametrize(
-    ("head", "size", "told"),
+    ("heads", "size", "told"),
     [
-        (HEAD, 3_000_000_000, "a table may have"),  # was: all memory
-        ("PAR1", 3_000_000_000, "a table may have"),
+        ((HEAD, "PAR1"), 3_000_000_000, "a table may have"),  # was: all memory
         pytest.param(
-            "place", 1_000_000_000, "no memory left", marks=pytest.mark.long
+            ("place",), 1_000_000_000, "no memory left", marks=pytest.mark.long
         ),  # was: a fault of regtools
     ],
 )
-def test_a_table_without_end_is_refused(head: str, size: int, told: str, tmp_path: Path) -> None:
-    table = tmp_path / "a.csv"
-    with table.open("w") as file:
-        file.write(head)
-        file.truncate(size)  # sparse
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, "compare", str(table)], capture_output=True, text=True, timeout=60
-    )
-    assert (done.returncode, told in done.stderr) == (1, True), done
+def test_a_table_without_end_is_refused(heads: tuple[str, ...], size: int, told: str, tmp_path: Path) -> None:
+    tables = [tmp_path / f"{number}.csv" for number in range(len(heads))]
+    for table, head in zip(tables, heads, strict=True):
+        with table.open("w") as file:
+            file.write(head)
+            file.truncate(size)  # sparse
+    for status, _, err in limited(*(["compare", str(table)] for table in tables)):
+        assert (status, told in err) == (1, True), err
 
 
 @pytest.mark.parametrize("cell", ["9" * 4300, "9" * 5000, "1e400", "-1", "x" * 100_000])

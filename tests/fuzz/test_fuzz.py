@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.conftest import examples
 from tests.fuzz.corpus import FOLDER, MOST_BYTES, mutations, seeds
 from tests.fuzz.targets import TARGETS
 
-# Fewer than 100 for targets whose runs cost more than some milliseconds; `make fuzz` has more time.
-EXAMPLES = {"arguments": 50, "comparison": 12, "configuration": 60, "journal": 25}
+# Fewer for targets whose runs cost more than some milliseconds; `make fuzz` has more time.
+EXAMPLES = {"arguments": 25, "comparison": 6, "configuration": 30, "journal": 12}
 
 
 def test_each_target_has_a_corpus_and_it_stays_small() -> None:
@@ -25,9 +26,12 @@ def test_an_input_of_the_corpus_breaks_no_promise(name: str, seed: str) -> None:
     TARGETS[name].run(seeds(name)[seed])
 
 
+@pytest.mark.property
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_mutation_breaks_a_promise(name: str) -> None:
-    @settings(max_examples=EXAMPLES.get(name, 100), suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples(long=200, short=EXAMPLES.get(name, 50)), suppress_health_check=list(HealthCheck)
+    )
     @given(mutations(name))
     def check(data: bytes) -> None:
         TARGETS[name].run(data)

@@ -24,12 +24,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+if __package__ in (None, ""):  # run as a script by `make notebooks`
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # a second, as in tests/conftest.py
+
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-
-if __package__ in (None, ""):  # run as a script by `make notebooks`
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from regtools.notebook.doctor import part
 from regtools.notebook.needs import is_replay, missing, needed

@@ -9,8 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -106,37 +104,28 @@ def stored_text(cell: NotebookNode) -> str:
     return "".join(texts.get(each.output_type, lambda _: "")(each) for each in cell.outputs)
 
 
-# These measure pulls through slow links, so they wait more than they work, and run beside the others.
-PATIENT = ("12", "13")
+# These measure pulls through slow links, which takes as long as all the others together.
+MEASURING = ("12", "13")
+BARE = [
+    pytest.param(path, marks=[pytest.mark.long] if path.stem[:2] in MEASURING else [], id=path.stem)
+    for path in WITH_NEEDS
+]
 
 
-@pytest.fixture(scope="module")
-def patient(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[Path, Future[Run]]]:
-    """The chapters that wait, of those that are asked for: one after the other, on a bare path."""
-    environ = {"PATH": str(tmp_path_factory.mktemp("bare"))}
-    asked = {item.callspec.params.get("path") for item in request.session.items if hasattr(item, "callspec")}
-    with ThreadPoolExecutor(1) as pool:
-        yield {
-            path: pool.submit(run_all, path, "python3", environ)
-            for path in WITH_NEEDS
-            if path in asked and path.stem[:2] in PATIENT
-        }
+@pytest.mark.parametrize("path", BARE)
+def test_on_a_bare_path_run_all_reaches_the_end(path: Path, tmp_path: Path) -> None:
+    check(path, ABSENT | set(PROGRAMS), PATH=str(tmp_path))
 
 
-@pytest.mark.parametrize("path", WITH_NEEDS, ids=lambda path: path.stem)
-def test_on_a_bare_path_run_all_reaches_the_end(
-    path: Path, patient: dict[Path, Future[Run]], tmp_path: Path
-) -> None:
-    if path in patient:
-        look(patient[path].result(), ABSENT | set(PROGRAMS))
-    else:
-        check(path, ABSENT | set(PROGRAMS), PATH=str(tmp_path))
+def test_the_chapters_that_measure_need_what_the_others_need() -> None:
+    measuring = [path for path in WITH_NEEDS if path.stem[:2] in MEASURING]
+    others = [path for path in WITH_NEEDS if path not in measuring]
+    assert len(measuring) == len(MEASURING)
+    assert parts_of(measuring) <= parts_of(others)
 
 
-def test_the_chapters_that_wait_are_there() -> None:
-    assert {path.stem[:2] for path in WITH_NEEDS} >= set(PATIENT)
+def parts_of(chapters: list[Path]) -> set[str]:
+    return {tag for path in chapters for cell in code_cells(path) for tag in needed(cell.source)}
 
 
 def kernel_without(hidden: str, folder: Path) -> None:

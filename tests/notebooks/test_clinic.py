@@ -49,7 +49,12 @@ REPAIRED = {
 }
 BY_HAND = {"06": "10-1", "10": "10-2"}  # patient → the exercise in which the reader repairs what has no fix
 CONFS = [exercise for exercise in load_exercises().values() if exercise.rule.kind == "conf"]
-WRONG = [(exercise, wrong) for exercise in CONFS for wrong in exercise.wrong]
+# make test asks podman about the first wrong answer of each exercise, make test-long about all.
+WRONG = [
+    pytest.param(exercise, wrong, marks=[pytest.mark.long] if number else [], id=f"{exercise.name}-{number}")
+    for exercise in CONFS
+    for number, wrong in enumerate(exercise.wrong)
+]
 
 
 def repair(patient: str) -> str:
@@ -148,9 +153,7 @@ def test_the_solution_of_each_exercise_works_with_podman(exercise: Exercise) -> 
 
 
 @pytest.mark.needs("podman")
-@pytest.mark.parametrize(
-    "exercise, wrong", WRONG, ids=[f"{e.name}-{i}" for e in CONFS for i in range(len(e.wrong))]
-)
+@pytest.mark.parametrize("exercise, wrong", WRONG)
 def test_each_wrong_answer_is_wrong_for_podman_too(exercise: Exercise, wrong: Wrong) -> None:
     assert isinstance(exercise.expected, str) and isinstance(wrong.answer, str)
     assert seen(exercise.rule.names, wrong.answer) != seen(exercise.rule.names, exercise.expected)

@@ -191,6 +191,7 @@ def test_a_chapter_that_is_opened_and_saved_in_ones_own_copy_leaves_the_checkout
     check_that_it_is_saved(browser, checkout, "my-notebooks", as_it_was=False)
 
 
+@pytest.mark.long
 @pytest.mark.needs("make", "git", "chromium")
 def test_a_chapter_that_its_author_opens_and_saves_leaves_the_checkout_clean(
     browser: Browser, checkout: Path, tmp_path: Path
@@ -222,6 +223,7 @@ PRINTED = f"""new Promise(resolve => {{
 }})"""
 
 
+@pytest.mark.long
 @pytest.mark.needs("make", "git", "chromium")
 def test_make_lab_zh_opens_chapters_jupyterlab_and_kernels_in_chinese(
     browser: Browser, checkout: Path, tmp_path: Path
@@ -252,6 +254,7 @@ def run(browser: Browser, cell: str) -> None:
     browser.evaluate("window.jupyterapp.commands.execute('notebook:run-cell').then(() => true)")
 
 
+@pytest.mark.long
 @pytest.mark.needs("make", "git", "chromium")
 def test_a_pasted_file_is_answered_and_mended_below_its_cell(lab: int, browser: Browser) -> None:
     browser.open(f"http://127.0.0.1:{lab}/lab/tree/07-registries-conf.ipynb?reset&token={TOKEN}")

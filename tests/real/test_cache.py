@@ -12,6 +12,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ from regtools.errors import RegtoolsError
 from regtools.pull.timing import time_pull
 from regtools.testbed import Link, Payload, Testbed
 from regtools.testbed.layers import executable, greeting
-from tests.conftest import LONG
 from tests.support.debianimages import REDIS, Box, box, libraries
 from tests.support.gate import Gate
 from tests.support.podman import Engine, engine
@@ -91,6 +91,12 @@ def running(
         yield Running(cache, gate, bed, own)
 
 
+# What depends on the registry alone: with podman's containers, which take longer, in the long run.
+once = pytest.mark.parametrize(
+    "running", ["binaries", pytest.param("podman", marks=pytest.mark.long)], indirect=True
+)
+
+
 @pytest.fixture(autouse=True)
 def whole(running: Running) -> None:
     """Every test begins with everything running."""
@@ -120,6 +126,7 @@ def test_podman_pulls_through_the_drop_in_cold_and_warm(running: Running, real: 
     assert running.cache.drop_in.read_text() == running.cache.conf_text
 
 
+@once
 def test_redis_holds_the_descriptors(running: Running) -> None:
     image = running.image()
     pull = time_pull(image, running.cache.place.conf)
@@ -137,6 +144,7 @@ def test_redis_holds_the_descriptors(running: Running) -> None:
     assert (settings["maxmemory"], settings["maxmemory-policy"]) == (str(512 << 20), "allkeys-lru")
 
 
+@once
 def test_without_redis_pulls_go_on_cold_and_warm(running: Running, real: Engine) -> None:
     known, unknown = running.image(), running.image()
     assert time_pull(known, running.cache.place.conf).ok
@@ -157,6 +165,7 @@ def test_without_redis_pulls_go_on_cold_and_warm(running: Running, real: Engine)
     assert after.notes == ()
 
 
+@once
 def test_without_the_registry_podman_goes_to_the_origin(running: Running, real: Engine) -> None:
     image = running.image()
     running.cache.stop("registry")
@@ -169,6 +178,7 @@ def test_without_the_registry_podman_goes_to_the_origin(running: Running, real: 
         running.cache.verify(image)
 
 
+@once
 def test_without_the_origin_what_is_stored_is_served_by_tag_and_by_digest(
     running: Running, real: Engine
 ) -> None:
@@ -208,6 +218,7 @@ def test_what_is_stored_survives_a_restart(running: Running, real: Engine) -> No
     assert running.cache.status().stored == before
 
 
+@once
 def test_it_says_why_it_cannot_start_while_the_origin_is_away(running: Running) -> None:
     running.cache.down()
     running.gate.shut()
@@ -218,6 +229,7 @@ def test_it_says_why_it_cannot_start_while_the_origin_is_away(running: Running) 
     assert running.cache.logs("registry") if running.box is None else True
 
 
+@once
 def test_verify_says_what_the_origin_counts(running: Running) -> None:
     image = running.image()
     found = running.cache.verify(image)
@@ -233,9 +245,8 @@ def test_verify_says_what_the_origin_counts(running: Running) -> None:
         assert again.ok
 
 
-@pytest.mark.sized
+@once
 def test_status_counts_hits_and_misses_rightly(running: Running) -> None:
-    _once(running)
     running.cache.down()
     running.cache.up()  # its counters begin anew
     image, conf = running.image(), running.cache.place.conf
@@ -354,6 +365,7 @@ def test_it_listens_on_loopback_only(running: Running) -> None:
         assert _refused((outside, running.cache.settings.redis_port))
 
 
+@once
 def test_a_cache_deletes_nothing_on_request_and_takes_no_push(running: Running) -> None:
     image = running.image()
     pull = time_pull(image, running.cache.place.conf)
@@ -367,11 +379,16 @@ def test_a_cache_deletes_nothing_on_request_and_takes_no_push(running: Running) 
 PASSWORD = "p\"a'ss\\: #w$HOME {}&*!@%ö"
 
 
-@pytest.mark.parametrize("password", [PASSWORD, "0123", "null"])
-@pytest.mark.sized
+@pytest.mark.parametrize(
+    ("running", "password"),
+    [
+        *product(("binaries", "podman"), (PASSWORD,)),
+        *product(("binaries",), ("0123", "null")),
+        *(pytest.param("podman", each, marks=pytest.mark.long) for each in ("0123", "null")),
+    ],
+    indirect=["running"],
+)
 def test_a_private_upstream_with_a_token_server(running: Running, tmp_path: Path, password: str) -> None:
-    if password != PASSWORD:
-        _once(running)
     image = running.image()
     with _private(running, tmp_path, "token", password, password) as (cache, server):
         with cache:
@@ -391,9 +408,8 @@ def test_a_private_upstream_with_a_token_server(running: Running, tmp_path: Path
             assert len(password) < 5 or password not in text
 
 
-@pytest.mark.sized
+@once
 def test_a_wrong_login_is_guessed_at(running: Running, tmp_path: Path) -> None:
-    _once(running)
     with _private(running, tmp_path, "token", "right", "wrong") as (cache, server), cache:
         with pytest.raises(RegtoolsError, match="404") as failed:
             cache.verify(running.image())
@@ -401,6 +417,7 @@ def test_a_wrong_login_is_guessed_at(running: Running, tmp_path: Path) -> None:
         assert server.refused > 0
 
 
+@once
 def test_a_private_upstream_with_http_basic_is_beyond_distribution_2(
     running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -462,12 +479,6 @@ def test_purging_removes_what_is_stored_and_keeps_the_files(running: Running) ->
         assert NAME not in running.box.podman("volume", "ls", "--quiet").split()
     else:
         assert list((running.cache.folder / "storage").iterdir()) == []
-
-
-def _once(running: Running) -> None:
-    """What depends on the registry alone is shown with the quicker engine, and with podman in the long run."""
-    if running.box is not None and not LONG:
-        pytest.skip("with podman's containers this runs in make test-long")
 
 
 def _refused(address: tuple[str, int]) -> bool:

@@ -26,8 +26,8 @@ from tests.support.podman import RELEASES, Engine, engine
 
 pytestmark = pytest.mark.needs("podman", "skopeo")
 
-COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "25"))
-SKOPEO_COUNT = max(6, COUNT // 10)
+COUNT = int(os.environ.get("REGTOOLS_CONFIGURATIONS", "600" if LONG else "12"))
+SKOPEO_COUNT = max(4, COUNT // 10)
 SEED = int(os.environ.get("REGTOOLS_SEED", "1"))
 
 # How podman words a refusal → our kinds of error for it; the first wording that fits counts.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from regtools.pull.http.transport import Limits
 from regtools.pull.records import Pull
@@ -20,7 +21,7 @@ from regtools.pull.timing import time_pull
 from tests.support import certificates, images, logins
 from tests.support.dockerregistry import DockerRegistry
 from tests.support.logins import IDENTITY, PAIR, PASSWORD, USER, Home
-from tests.support.podman import Engine, engine
+from tests.support.podman import RELEASES, Engine, engine
 from tests.support.rows import check
 from tests.support.tokens import TokenService
 
@@ -86,6 +87,16 @@ def tokens(storage: Path, service: TokenService) -> Iterator[DockerRegistry]:
         yield registry
 
 
+def turns(oldest: str, newest: str) -> list[ParameterSet]:
+    """Give the oldest podman one kind, the newest the other, and each release both in the long run."""
+    quick = (("4.3", oldest), ("6.1", newest))
+    return [
+        pytest.param(release, kind, marks=[] if (release, kind) in quick else [pytest.mark.long])
+        for release in RELEASES
+        for kind in (oldest, newest)
+    ]
+
+
 # name → entry of the auth file or None, whether it opens htpasswd, whether it opens the token service
 LOGINS: dict[str, tuple[dict[str, str] | None, bool, bool]] = {
     "nobody": (None, False, False),
@@ -95,7 +106,7 @@ LOGINS: dict[str, tuple[dict[str, str] | None, bool, bool]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["htpasswd", "tokens"])
+@pytest.mark.parametrize(("both", "kind"), turns("htpasswd", "tokens"), indirect=["both"])
 @pytest.mark.parametrize("name", LOGINS)
 def test_a_login_opens_what_it_opens_for_podman(
     name: str, kind: str, both: Pair, request: pytest.FixtureRequest, tmp_path: Path
@@ -116,7 +127,7 @@ def test_the_repository_s_own_entry_counts_for_both(htpasswd: DockerRegistry, bo
     assert ours.ok and theirs
 
 
-@pytest.mark.parametrize("named_in", ["auth.json", "registries.conf"])
+@pytest.mark.parametrize(("both", "named_in"), turns("registries.conf", "auth.json"), indirect=["both"])
 def test_a_program_is_really_run_by_both(htpasswd: DockerRegistry, both: Pair, named_in: str) -> None:
     asked = both.home.folder / "asked"
     login = f'{{"Username":"{USER}","Secret":"{PASSWORD}"}}'
@@ -146,6 +157,9 @@ def test_a_token_is_asked_for_once_and_counts_for_all_requests(
     assert [each.url_host for each in pulled.requests if each.kind == "token"] == [service.host]
 
 
+@pytest.mark.parametrize(
+    "both", ["4.3", *(pytest.param(each, marks=pytest.mark.long) for each in RELEASES[1:])], indirect=True
+)
 def test_our_own_authority_in_certs_d_opens_tls_for_both(both: Pair, storage: Path, tmp_path: Path) -> None:
     certificate = certificates.make(tmp_path / "tls")
     auth = {"htpasswd": {"realm": "test", "path": str(storage / "htpasswd")}}

@@ -58,6 +58,13 @@ def real(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
+def alone(real: Engine) -> Iterator[Engine]:
+    """The same engine, cut off from all networks."""
+    with offline(real, ("docker.io", "registry-1.docker.io", "quay.test")) as alone:
+        yield alone
+
+
+@pytest.fixture(scope="module")
 def registry() -> Iterator[Server]:
     with Server() as server:
         for place in ("hub/library/app", "first/app", "local/app"):
@@ -69,7 +76,7 @@ def registry() -> Iterator[Server]:
 def asked(real: Engine, registry: Server) -> Iterator[Asked]:
     """An engine with nothing in its storage, whose names all lead to the registry."""
     real.configure(MOVED.format(registry.host))
-    real.podman("rmi", "--all", "--force")
+    real.forget()
     yield Asked(registry)
     registry.script.login = None
 
@@ -107,11 +114,10 @@ def names(real: Engine) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["app", "docker.io/team/app:1"])
-def test_push_goes_to_the_typed_name(real: Engine, name: str) -> None:
+def test_push_goes_to_the_typed_name(real: Engine, alone: Engine, name: str) -> None:
     real.configure(MOVED.format("127.0.0.1:5000"))
     build_here(real, "localhost/app" if name == "app" else name)
-    with offline(real, ("docker.io", "registry-1.docker.io", "quay.test")) as alone:
-        done = alone.podman("push", name, check=False, log_level="debug")
+    done = alone.podman("push", name, check=False, log_level="debug")
     assert set(ASKED.findall(done.stderr)) == {"registry-1.docker.io"}
     assert said(real, name)["push" if name == "app" else "push, login"].startswith(
         HUB if name == "app" else "registry-1.docker.io"
@@ -121,10 +127,9 @@ def test_push_goes_to_the_typed_name(real: Engine, name: str) -> None:
 @pytest.mark.parametrize(
     "words", [("login", "-u", "u", "-p", "p", "docker.io"), ("search", "--list-tags", "docker.io/team/app")]
 )
-def test_login_and_search_go_to_the_typed_host(real: Engine, words: tuple[str, ...]) -> None:
+def test_login_and_search_go_to_the_typed_host(real: Engine, alone: Engine, words: tuple[str, ...]) -> None:
     real.configure(MOVED.format("127.0.0.1:5000"))
-    with offline(real, ("docker.io", "registry-1.docker.io")) as alone:
-        done = alone.podman(*words, check=False, log_level="debug")
+    done = alone.podman(*words, check=False, log_level="debug")
     assert {host.replace("docker.io", "registry-1.docker.io").replace("registry-1.registry-1", "registry-1")
             for host in ASKED.findall(done.stderr)} == {"registry-1.docker.io"}  # fmt: skip
     assert said(real, "docker.io/team/app")["push, login"].startswith("registry-1.docker.io, as search")
@@ -164,6 +169,11 @@ def test_what_is_pulled_is_stored_under_the_full_name(real: Engine, asked: Asked
     assert said(real, "docker.io/library/app")["stored as"].startswith(HUB)
 
 
+@pytest.mark.parametrize(
+    "real",
+    ["4.3", *(pytest.param(release, marks=pytest.mark.long) for release in ("5.4", "6.1"))],
+    indirect=True,
+)
 def test_a_local_image_wins_for_run_and_build_and_pull_follows_it(real: Engine, asked: Asked) -> None:
     build_here(real)
     real.podman("create", "app", "true")  # what run does before it starts the container
@@ -200,7 +210,18 @@ def test_skopeo_takes_a_short_name_for_docker_hub_s(real: Engine, asked: Asked) 
     assert said(real)["skopeo"] == f"docker://app is {HUB}"
 
 
-@pytest.mark.parametrize("enforced", [True, False])
+@pytest.mark.parametrize(
+    ("real", "enforced"),
+    [
+        ("4.3", True),
+        pytest.param("4.3", False, marks=pytest.mark.long),
+        pytest.param("5.4", True, marks=pytest.mark.long),
+        pytest.param("5.4", False, marks=pytest.mark.long),
+        pytest.param("6.1", True, marks=pytest.mark.long),
+        ("6.1", False),
+    ],
+    indirect=["real"],
+)
 def test_the_compatible_api_takes_a_short_name_for_docker_hub_s(
     real: Engine, asked: Asked, enforced: bool
 ) -> None:

@@ -19,6 +19,13 @@ pytestmark = pytest.mark.needs("podman", "skopeo")
 ANSWERS = "answers/short-name-aliases.conf"
 ASKED = "Please select an image"
 DOWN, ENTER = "\x1b[B", "\r"
+MODES = [
+    pytest.param(
+        release, mode, marks=[] if (mode == "permissive") == (release == "5.4") else [pytest.mark.long]
+    )
+    for release in RELEASES
+    for mode in ("enforcing", "permissive")
+]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +57,7 @@ def load(real: Engine) -> RegistriesConf:
     )
 
 
-@pytest.mark.parametrize("mode", ["enforcing", "permissive"])
+@pytest.mark.parametrize(("real", "mode"), MODES, indirect=["real"])
 def test_podman_asks_on_a_terminal_and_the_answer_is_remembered(
     real: Engine, bed: Testbed, mode: str
 ) -> None:

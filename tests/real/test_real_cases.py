@@ -18,7 +18,7 @@ from tests.real.test_differential import places_in, refused_in
 from tests.support.offline import offline
 from tests.support.podman import Engine, engine
 
-PICKED = list(CASES)[:: 1 if LONG else 8]  # podman takes a tenth of a second for each
+PICKED = list(CASES)[:: 1 if LONG else 20]  # podman takes a tenth of a second for each
 
 # Identifier of a case → what podman 6.1 does instead, and why our answer stays.
 EXPLAINED = {
@@ -109,6 +109,7 @@ def agrees(case: dict[str, Any], said: str) -> bool:
     return places_in(log) == places and (errors <= refused if errors else not refused)
 
 
+@pytest.mark.sized
 @pytest.mark.parametrize("name", [*PICKED, *LOOKUPS])
 def test_the_real_podman_agrees_with_the_case(name: str, said: dict[str, str]) -> None:
     if name in ROOTLESS:

@@ -22,7 +22,9 @@ from tests.support.podman import Engine, engine
 
 pytestmark = pytest.mark.needs("podman", "skopeo")
 
-EACH = ["4.3", pytest.param("5.4", marks=pytest.mark.long), "6.1"]
+# In the short run the oldest release loads, and the newest pulls.
+OLDEST = ["4.3", pytest.param("5.4", marks=pytest.mark.long), pytest.param("6.1", marks=pytest.mark.long)]
+NEWEST = [pytest.param("4.3", marks=pytest.mark.long), pytest.param("5.4", marks=pytest.mark.long), "6.1"]
 TEXTS = {
     (name, file): text
     for name, problem in PROBLEMS.items()
@@ -64,12 +66,13 @@ def hosts() -> set[str]:
     return named | {"docker.io", "registry-1.docker.io"}
 
 
-@pytest.fixture(scope="module", params=EACH)
+@pytest.fixture(scope="module")
 def real(request: pytest.FixtureRequest) -> Iterator[Engine]:
     with engine(request.param) as made, offline(made, sorted(hosts())) as real:
         yield real
 
 
+@pytest.mark.parametrize("real", OLDEST, indirect=True)
 def test_podman_refuses_the_files_that_check_refuses_and_loads_every_mended_one(real: Engine) -> None:
     podman = real.release[0]
     new = [text for texts in mended(podman).values() for text in texts]
@@ -83,6 +86,7 @@ def test_podman_refuses_the_files_that_check_refuses_and_loads_every_mended_one(
     assert sum(map(bool, said)) == 2  # the value without quotes, and the two formats in one file
 
 
+@pytest.mark.parametrize("real", NEWEST, indirect=True)
 def test_podman_tries_the_places_that_the_effect_of_a_fix_states(real: Engine) -> None:
     podman, compared, differ = real.release[0], 0, []
     made = mended(podman)

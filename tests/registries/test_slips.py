@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from functools import lru_cache
 
 import pytest
 from hypothesis import given, settings
@@ -43,6 +44,7 @@ HOSTS = (
 slips = st.lists(st.tuples(st.sampled_from(sorted(SLIPS)), st.integers(0, 2)), min_size=1, max_size=3)
 
 
+@lru_cache(maxsize=200)  # the same text is checked before and after its fixes
 def check(text: str, podman: str) -> Report:
     return check_texts(release(podman), [("a.conf", text, False)])
 
@@ -115,7 +117,7 @@ def test_one_slip_is_found_and_fixed_or_the_choice_is_shown(name: str) -> None:
 
 # 20,000 in the long run: a share for each podman, so that two cores have part in them.
 @pytest.mark.parametrize("podman", PODMANS)
-@settings(max_examples=6_667 if LONG else 100)
+@settings(max_examples=6_667 if LONG else 40)
 @given(good=st.sampled_from(sorted(VALID)), made=slips)
 def test_slips_are_found_and_what_is_fixed_loads_and_means_the_same(
     podman: str, good: str, made: list[tuple[str, int]]
@@ -148,7 +150,7 @@ def test_podman_reads_what_is_fixed_and_refuses_what_is_an_error(podman: str) ->
     """Another sample in each run; its number is shown where it fails."""
     seed = int.from_bytes(os.urandom(4), "big")
     rng, texts, mended = random.Random(seed), dict[str, bool](), set[str]()
-    while len(texts) < (300 if LONG else 24):
+    while len(texts) < (300 if LONG else 12) or len(mended) < 3:
         made = [(rng.choice(sorted(SLIPS)), rng.randrange(3)) for _ in range(rng.randint(1, 3))]
         bad = slipped(rng.choice(sorted(VALID.values())), made)
         fixed = settled(bad, podman[0])[0]
@@ -164,7 +166,7 @@ def test_podman_reads_what_is_fixed_and_refuses_what_is_an_error(podman: str) ->
     wrong = [(text, no) for (text, stops), no in zip(texts.items(), said, strict=True) if stops != bool(no)]
     assert wrong == [], f"sample {seed}"
     assert not all(texts.values())
-    some = rng.sample(sorted(mended), min(60 if LONG else 5, len(mended)))
+    some = rng.sample(sorted(mended), min(60 if LONG else 3, len(mended)))
     with engine(podman) as made, offline(made, HOSTS) as real:
         differ = [found for text in some if (found := places_differ(real, text))]
     assert differ == [], f"sample {seed}"
@@ -181,12 +183,13 @@ def places_differ(real: Engine, text: str) -> str:
     return "" if theirs == ours else f"{text}\n{names}\n  podman  {theirs}\n  regtools {ours}"
 
 
+@pytest.mark.sized
 def test_of_several_slips_nearly_all_leave_nothing_to_do() -> None:
     rng, left = random.Random(7), list[bool]()
     fixable = sorted(set(SLIPS) - NOT_FIXED)
-    while len(left) < 200:
+    while len(left) < (200 if LONG else 80):
         made = [(rng.choice(fixable), rng.randrange(3)) for _ in range(rng.randint(2, 3))]
         good, podman = VALID[rng.choice(sorted(VALID))], rng.choice(PODMANS)
         if (bad := slipped(good, made)) != good:
             left.append(bool(alarms(check(settled(bad, podman)[0], podman).findings)))
-    assert sum(left) <= 20
+    assert sum(left) <= len(left) / 10

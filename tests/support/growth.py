@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 MOST = 3.0  # times the time for twice the input; 2 is linear, 4 is quadratic
 LEAST_S = 0.02  # shorter times are noise
-ENOUGH_S = 2.0 if LONG else 0.5  # no need to wait longer, once two doublings are seen
+ENOUGH_S = 1.0 if LONG else 0.05  # once half the input takes this long, two doublings are seen
 
 
 def assert_linear(
@@ -36,10 +36,12 @@ def assert_linear(
     times: list[float] = []
     for step in range(doublings + 1):
         value = make(size * 2**step)
-        times.append(min(cpu_s(call, value) for _ in range(1 if times and times[-1] > 0.5 else 2)))
+        times.append(cpu_s(call, value))
+        if steep(times):  # or something else cost time
+            times[-1] = min(times[-1], cpu_s(call, value))
         shown = ", ".join(f"{each * 1000:.1f}" for each in times)
         assert not steep(times), f"from {size} on, each twice the one before: {shown} ms"
-        if times[-1] > ENOUGH_S and step >= 2:
+        if step >= 2 and times[-2] > ENOUGH_S:
             break
 
 

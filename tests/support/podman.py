@@ -98,26 +98,29 @@ def settings(inside: Path, runtime: str) -> dict[str, str]:
 # $1 the root folder, $2 the work folder, then the command. containers/storage remounts "/", which must therefore be a
 # mount of its own; crun wants to see no half of cgroup v1 and v2, and podman 6 refuses v1. Of cgroup v2, which all
 # see, podman shall change nothing: as root it would move every process of this machine into a group of its own making.
+# One mount makes them all: this runs before each command, and a process for each would take most of its time.
 ENTER = """
 set -e
 root=$1 work=$2
 shift 2
-mount --bind "$root" "$root"
-mount -t proc proc "$root/proc"
-mount -t sysfs sysfs "$root/sys"
-mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
-mount -o remount,bind,ro "$root/sys/fs/cgroup"
-mount --rbind /dev "$root/dev"
-for own in dev/shm run tmp var/tmp; do mount -t tmpfs tmpfs "$root/$own"; done
-if [ -d "$work/answers" ]; then
-    mkdir -p "$root/var/cache/containers"
-    mount --bind "$work/answers" "$root/var/cache/containers"
-fi
-mount --bind "$work" "$root/mnt"
-for file in hosts resolv.conf; do
-    touch "$root/etc/$file"
-    mount --bind "/etc/$file" "$root/etc/$file" 2>/dev/null || true
-done
+[ -e "$work/mounts" ] || cat >"$work/mounts" <<END
+$root $root none bind
+proc $root/proc proc defaults
+sysfs $root/sys sysfs defaults
+cgroup2 $root/sys/fs/cgroup cgroup2 defaults
+none $root/sys/fs/cgroup none remount,bind,ro
+/dev $root/dev none rbind
+tmpfs $root/dev/shm tmpfs defaults
+tmpfs $root/run tmpfs defaults
+tmpfs $root/tmp tmpfs defaults
+tmpfs $root/var/tmp tmpfs defaults
+$work/answers $root/var/cache/containers none bind,nofail,X-mount.mkdir
+$work $root/mnt none bind
+/etc/hosts $root/etc/hosts none bind,nofail
+/etc/resolv.conf $root/etc/resolv.conf none bind,nofail
+END
+touch "$root/etc/hosts" "$root/etc/resolv.conf"
+mount --all --fstab "$work/mounts"
 exec chroot "$root" "$@"
 """
 

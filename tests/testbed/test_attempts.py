@@ -34,7 +34,15 @@ def ours(image: str, conf: str) -> list[str]:
 
 
 @pytest.mark.parametrize("image", ["nginx", "team/app:1", "docker.io/nginx", "quay.io/app", "other.test/app"])
-@pytest.mark.parametrize("conf", [SEARCH, SEARCH + BLOCK, SEARCH + MIRROR + BLOCK, SEARCH + ALIAS])
+@pytest.mark.parametrize(
+    "conf",
+    [
+        pytest.param(SEARCH, marks=pytest.mark.long),  # the next ones hold what these two do
+        pytest.param(SEARCH + BLOCK, marks=pytest.mark.long),
+        SEARCH + MIRROR + BLOCK,
+        SEARCH + ALIAS,
+    ],
+)
 def test_podman_tries_what_the_resolver_says(image: str, conf: str) -> None:
     assert attempts(image, conf) == ours(image, conf)
 

@@ -136,10 +136,10 @@ def test_closing_frees_processes_and_ports_and_may_be_repeated() -> None:
         _ = bed.counters
 
 
-def test_two_testbeds_live_side_by_side() -> None:
-    with Testbed({"near": Link()}) as one, Testbed({"near": Link()}) as two:
-        assert not set(one.addresses.values()) & set(two.addresses.values())
-        assert one.images == two.images
+def test_two_testbeds_live_side_by_side(bed: Testbed) -> None:
+    with Testbed({"near": Link()}) as other:
+        assert not set(bed.addresses.values()) & set(other.addresses.values())
+        assert {**other.images, "many-tags": bed.images["many-tags"]} == bed.images
 
 
 @pytest.mark.parametrize("name", ["", "Near", "a b", "-x", "a/b", 'x"', "a\nb", "origin"])
@@ -154,52 +154,30 @@ def test_an_image_needs_a_name_that_can_be_a_repository() -> None:
         Testbed(images={"No": Payload((5000,))})
 
 
-def test_a_written_configuration_is_the_text_and_stays(tmp_path: Path) -> None:
+def test_closing_keeps_and_removes_files_as_asked_and_writes_none(tmp_path: Path) -> None:
     with Testbed({"near": Link()}) as bed:
-        file = bed.write_conf(tmp_path / "kept.conf")
-        assert file.read_text() == bed.conf_text
-        assert stat.S_ISREG(file.stat().st_mode)
-    assert file.exists()
-
-
-def test_a_configuration_that_is_not_to_be_kept_goes_with_the_testbed(tmp_path: Path) -> None:
-    with Testbed({}) as bed:
-        file = bed.write_conf(tmp_path / "gone.conf", keep=False)
-        assert file.exists()
-    assert not file.exists()
-
-
-def test_only_the_file_that_was_written_is_removed(tmp_path: Path) -> None:
-    with Testbed({}) as bed:
-        file = bed.write_conf(tmp_path / "practice.conf", keep=False)
-        file.unlink()
-        file.with_suffix(".new").write_text("the reader's own")
-        file.with_suffix(".new").rename(file)
-    assert file.read_text() == "the reader's own"
-
-
-def test_a_closed_testbed_writes_no_file_that_it_cannot_remove(tmp_path: Path) -> None:
-    with Testbed({}) as bed:
-        pass
-    with pytest.raises(RegtoolsError, match="is closed"):
-        bed.write_conf(tmp_path / "practice.conf", keep=False)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
-    file = tmp_path / "registries.conf"
-    file.write_text("precious")
-    with Testbed({}) as bed:
+        kept = bed.write_conf(tmp_path / "kept.conf")
+        assert kept.read_text() == bed.conf_text
+        assert stat.S_ISREG(kept.stat().st_mode)
+        gone = bed.write_conf(tmp_path / "gone.conf", keep=False)
+        assert gone.exists()
+        own = bed.write_conf(tmp_path / "practice.conf", keep=False)
+        own.unlink()
+        own.with_suffix(".new").write_text("the reader's own")
+        own.with_suffix(".new").rename(own)
+        existing = tmp_path / "registries.conf"
+        existing.write_text("precious")
         for keep in (True, False):
             with pytest.raises(RegtoolsError, match="File exists") as caught:
-                bed.write_conf(file, keep=keep)
-            assert (caught.value.kind, caught.value.file) == ("file-unwritable", str(file))
-    assert file.read_text() == "precious"
-
-
-def test_a_folder_that_is_not_there_is_an_error_in_words(tmp_path: Path) -> None:
-    with Testbed({}) as bed, pytest.raises(RegtoolsError, match="No such file"):
-        bed.write_conf(tmp_path / "missing" / "registries.conf")
+                bed.write_conf(existing, keep=keep)
+            assert (caught.value.kind, caught.value.file) == ("file-unwritable", str(existing))
+        with pytest.raises(RegtoolsError, match="No such file"):
+            bed.write_conf(tmp_path / "missing" / "registries.conf")
+    with pytest.raises(RegtoolsError, match="is closed"):
+        bed.write_conf(tmp_path / "late.conf", keep=False)
+    assert existing.read_text() == "precious"
+    assert own.read_text() == "the reader's own"  # only the file that was written is removed
+    assert sorted(tmp_path.iterdir()) == [kept, own, existing]
 
 
 def test_a_port_that_is_taken_is_an_error_in_words() -> None:
@@ -246,26 +224,24 @@ def test_a_missing_tornado_is_named_with_the_way_to_get_it(
     assert "pip install" in (caught.value.hint or "")
 
 
-def test_a_late_answer_is_not_taken_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_answer_is_not_taken_for_the_next_one(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     # As when a reader interrupts a cell while the answer is on its way.
-    with Testbed({}) as bed:
-        helper = bed._registry
-        monkeypatch.setattr(helper, "_line", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            _ = bed.counters
-        monkeypatch.undo()
-        bed.reset_counters()
-        assert helper.ask({"do": "counters"})["n"] == helper._asked
+    helper = bed._registry
+    monkeypatch.setattr(helper, "_line", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        _ = bed.counters
+    monkeypatch.undo()
+    bed.reset_counters()
+    assert helper.ask({"do": "counters"})["n"] == helper._asked
 
 
-def test_a_place_fails_on_purpose_and_recovers() -> None:
-    with Testbed(mirrors={"near": Link()}) as bed:
-        for kind, status in (("ping", 500), ("manifest", 401), ("manifest", 404), ("blob", 503)):
-            bed.fail("near", kind, status)
-            done = rt.time_pull(bed.image("hello"), bed.places["near"].conf)
-            assert done.error_kind and str(status) in str(done), (kind, status)
-            bed.fail("near", kind, None)
-        assert rt.time_pull(bed.image("hello"), bed.places["near"].conf).error_kind is None
-        for wrong in (("nowhere", "blob", 503), ("near", "layer", 503), ("near", "blob", 200)):
-            with pytest.raises(RegtoolsError):
-                bed.fail(*wrong)
+def test_a_place_fails_on_purpose_and_recovers(bed: Testbed) -> None:
+    for kind, status in (("ping", 500), ("manifest", 401), ("manifest", 404), ("blob", 503)):
+        bed.fail("near", kind, status)
+        done = rt.time_pull(bed.image("hello"), bed.places["near"].conf)
+        assert done.error_kind and str(status) in str(done), (kind, status)
+        bed.fail("near", kind, None)
+    assert rt.time_pull(bed.image("hello"), bed.places["near"].conf).error_kind is None
+    for wrong in (("nowhere", "blob", 503), ("near", "layer", 503), ("near", "blob", 200)):
+        with pytest.raises(RegtoolsError):
+            bed.fail(*wrong)

@@ -21,7 +21,7 @@ from tests.support.processes import await_true, listens, runs
 ENDINGS = {
     "the block ends": ("pass", 0),
     "an exception leaves the block": ("raise KeyError('x')", 1),
-    "sys.exit": ("sys.exit(7)", 7),
+    "sys.exit": ("sys.exit(7)", 7),  # another exception: in the long run
     "no cleaning up at all": ("os._exit(5)", 5),
     "a thread of the owner still runs": ("threading.Thread(target=time.sleep, args=(1,)).start()", 0),
 }
@@ -45,6 +45,18 @@ print(json.dumps({"pids": bed.pids, "addresses": bed.addresses}), flush=True)
 WAIT = "for _ in range(3000): time.sleep(0.2)"
 FORKED = f"child = os.fork()\n    if not child: time.sleep(600)\n    print(child, flush=True)\n    {WAIT}"
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL]
+# All but Ctrl-C end Python in the same way: make test sends some of them, and the long run sends all to all.
+RARE = (signal.SIGHUP, signal.SIGQUIT)
+SOME = [pytest.param(each, marks=pytest.mark.long if each in RARE else ()) for each in SIGNALS]
+SENT = {
+    "--write": (signal.SIGINT, signal.SIGKILL),
+    "no option": (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT),
+}
+PAIRS = [
+    pytest.param(option, number, marks=() if number in sent else pytest.mark.long)
+    for option, sent in SENT.items()
+    for number in SIGNALS
+]
 
 
 @contextmanager
@@ -88,7 +100,9 @@ def assert_gone(said: dict[str, Any], file: Path) -> None:
     await_true(lambda: not file.exists(), "file removed")
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    "ending", [pytest.param(each, marks=pytest.mark.long) if each == "sys.exit" else each for each in ENDINGS]
+)
 def test_nothing_is_left_when(ending: str, tmp_path: Path) -> None:
     then, status = ENDINGS[ending]
     file = tmp_path / "registries.conf"
@@ -106,7 +120,7 @@ def test_nothing_is_left_of_a_testbed_that_nobody_closed(tmp_path: Path) -> None
         assert_gone(said, file)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", SOME)
 def test_nothing_is_left_when_the_owner_is_killed(number: signal.Signals, tmp_path: Path) -> None:
     file = tmp_path / "registries.conf"
     with started("-c", OWNER.format(before="", then=WAIT), str(file)) as owner:
@@ -173,9 +187,8 @@ def test_a_testbed_outlives_the_thread_that_opened_it(tmp_path: Path) -> None:
         assert_gone(said, tmp_path / "registries.conf")
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("option", ["--write", "no option"])
-def test_the_command_leaves_nothing_behind(number: signal.Signals, option: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("option", "number"), PAIRS)
+def test_the_command_leaves_nothing_behind(option: str, number: signal.Signals, tmp_path: Path) -> None:
     file = tmp_path / "practice.conf"
     options = ["--write", str(file)] if option == "--write" else []
     environ = {**os.environ, "TMPDIR": str(tmp_path)}

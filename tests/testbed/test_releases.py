@@ -59,7 +59,9 @@ with Testbed({}) as bed:
             ):
                 print(practice.run(f"podman {command} > /dev/null"), end="")
 """
-releases = pytest.mark.parametrize("release", ["4.3", pytest.param("5.4", marks=pytest.mark.long), "6.1"])
+releases = pytest.mark.parametrize(
+    "release", [*(pytest.param(release, marks=pytest.mark.long) for release in RELEASES[:2]), RELEASES[2]]
+)
 
 
 @releases

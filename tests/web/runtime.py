@@ -9,15 +9,13 @@ from pathlib import Path
 from notebooks.web.build import ROOT, pyodide
 from tests.conftest import absent
 
-# What IPython imports; all of it is pure Python, so this environment's copies run in the browser's Python as well.
+# What IPython imports to run cells; all of it is pure Python, so this environment's copies run in the browser's Python.
 IPYTHON = [
     "IPython",
     "asttokens",
     "executing",
     "ipython_pygments_lexers.py",
-    "jedi",
     "matplotlib_inline",
-    "parso",
     "pexpect",
     "prompt_toolkit",
     "ptyprocess",

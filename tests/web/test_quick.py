@@ -11,6 +11,7 @@ import pytest
 
 from notebooks.web.build import RUNS, stage_files
 from regtools.notebook.exploration import explore
+from tests.conftest import LONG
 from tests.notebooks.stored import NOTEBOOKS, read
 from tests.web.comparing import differences
 from tests.web.runtime import node_modules, packages
@@ -18,6 +19,8 @@ from tests.web.runtime import node_modules, packages
 pytestmark = pytest.mark.needs("node", "npm")
 
 LIVE = [path for number in RUNS for path in NOTEBOOKS.glob(f"{number}-*.ipynb")]
+# Together they have outputs of every kind, errors and stored results.
+QUICK = [path for path in LIVE if path.name.startswith(("06", "08"))]
 MAIN = "/etc/containers/registries.conf"
 QUESTIONS = [
     {"files": {MAIN: text}, "image": "nginx", "podman": podman}
@@ -37,7 +40,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     runtime = node_modules() / "pyodide"
     folder = tmp_path_factory.mktemp("packages")
     asked = tmp_path_factory.mktemp("asked") / "asked.json"
-    chapters = {path.name: path.read_text("utf-8") for path in LIVE}
+    chapters = {path.name: path.read_text("utf-8") for path in (LIVE if LONG else QUICK)}
     asked.write_text(json.dumps({"chapters": chapters, "questions": QUESTIONS}), "utf-8")
     script = Path(__file__).with_name("quick.mjs")
     words = ["node", str(script), str(runtime), str(packages(folder)), str(asked)]
@@ -50,7 +53,13 @@ def test_python_is_the_browsers(told: dict[str, Any]) -> None:
     assert told["platform"] == "emscripten"
 
 
-@pytest.mark.parametrize("path", LIVE, ids=lambda path: path.stem[:2])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[] if path in QUICK else [pytest.mark.long], id=path.stem[:2])
+        for path in LIVE
+    ],
+)
 def test_a_live_chapter_shows_its_stored_outputs(path: Path, told: dict[str, Any]) -> None:
     found = [*differences(read(path), told["chapters"][path.name])]
     assert not found, "\n".join(found)
