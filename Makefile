@@ -83,7 +83,7 @@ lint: $(READY)  ## style of modules, tests and notebook cells
 	$(BIN)/ruff format --check regtools tests
 
 types: $(READY)  ## mypy --strict
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 unit: $(READY)  ## tests and doctests, with the real programs where they are installed
 	$(CLEAN) $(BIN)/python $(PYTEST) $(WORKERS)

@@ -20,8 +20,8 @@ PACKAGE = Path(regtools.__file__).parent
 def named_tuples() -> dict[str, tuple[str, ast.ClassDef]]:
     """Class → its module, and its definition, of all modules that take NamedTuple from regtools.values."""
     found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
+    texts = {path: path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+    for path, tree in ((path, ast.parse(text)) for path, text in texts.items() if "NamedTuple" in text):
         taken = {
             alias.name
             for node in tree.body
