@@ -47,7 +47,7 @@ define install
 	if $$pip install --quiet --target $(1)/.uv uv 2>$(1)/.uv.log \
 		&& $(1)/.uv/bin/uv pip install --python $(1)/bin/python $(if $(CI),--quiet) $(2); \
 	then rm -rf $(1)/.uv $(1)/.uv.log; \
-		$(1)/bin/python -m compileall -qq -j 0 -x '/(tests|pip|mypyc?)/' $(or $(3),$(1)) || true; \
+		$(1)/bin/python -m compileall -qq -j 0 -x '/(tests|pip|mypyc?|setuptools|pkg_resources|fontTools|lexers)/' $(or $(3),$(1)) || true; \
 	else $$pip install $(if $(CI),--quiet) $(2); fi
 @touch $@
 endef

@@ -280,20 +280,20 @@ def test_wrong_usage_and_wrong_input_are_told_apart(
 # -- many hosts --------------------------------------------------------------------------------------------
 
 
-def test_on_a_local_cluster_each_chosen_vantage_point_has_its_rows_and_its_verdicts(
+def test_on_a_local_cluster_the_chosen_vantage_point_has_its_rows_and_its_verdicts(
     bed: Testbed, conf: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("distributed")
     journal = tmp_path / "pulls.jsonl"
     options = ("--journal", str(journal), "--pause", "0", "--probes", "0", "--per-minute", "6000")
-    hosts = ("--local-cluster", "3", "--host", "local-1", "--host", "local-3")
+    hosts = ("--local-cluster", "2", "--host", "local-2")
     done = run(bed.image("hello"), "--conf", conf, *options, "--rounds", "3", *hosts)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "local-1" in done.stdout and "local-3" in done.stdout and "local-2" not in done.stdout
-    assert f"18 pulls in {journal}, seed " in done.stdout
+    assert "local-2" in done.stdout and "local-1" not in done.stdout
+    assert f"9 pulls in {journal}, seed " in done.stdout
     pulls, _ = read_journal(journal)
-    assert set(pulls["vantage"]) == {"local-1", "local-3"}
-    assert pulls.groupby(["vantage", "place"]).size().to_list() == [3] * 6
+    assert set(pulls["vantage"]) == {"local-2"}
+    assert pulls.groupby(["vantage", "place"]).size().to_list() == [3] * 3
 
 
 @pytest.mark.long

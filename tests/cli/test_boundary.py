@@ -137,7 +137,7 @@ def folder(files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.property
 @pytest.mark.parametrize("name", RUN)
 def test_no_argument_ends_in_a_traceback(name: str, folder: Path) -> None:
-    @settings(max_examples=examples(long=30 if name in ("compare", "advise") else 500, short=40))
+    @settings(max_examples=examples(long=30 if name in ("compare", "advise") else 500))
     @given(lines(name))
     def check(words: list[str]) -> None:
         if name in ("compare", "advise"):  # a table without end would be read until memory is full
@@ -154,7 +154,7 @@ def test_no_argument_ends_in_a_traceback(name: str, folder: Path) -> None:
 @pytest.mark.property
 @pytest.mark.parametrize("name", [name for name in PARSERS if OPTIONS[name] and name not in RUN])
 def test_no_argument_confuses_a_parser(name: str, folder: Path) -> None:
-    @settings(max_examples=examples(long=2_000, short=40))
+    @settings(max_examples=examples(long=2_000))
     @given(lines(name))
     def check(words: list[str]) -> None:
         told = io.StringIO()

@@ -9,8 +9,8 @@ from tests.conftest import examples
 from tests.fuzz.corpus import FOLDER, MOST_BYTES, mutations, seeds
 from tests.fuzz.targets import TARGETS
 
-# Fewer for targets whose runs cost more than some milliseconds; `make fuzz` has more time.
-EXAMPLES = {"arguments": 25, "comparison": 6, "configuration": 30, "journal": 12}
+# Fewer than 100 for targets whose runs cost more than some milliseconds; `make fuzz` has more time.
+EXAMPLES = {"arguments": 50, "comparison": 12, "configuration": 60, "journal": 25}
 
 
 def test_each_target_has_a_corpus_and_it_stays_small() -> None:
@@ -29,9 +29,9 @@ def test_an_input_of_the_corpus_breaks_no_promise(name: str, seed: str) -> None:
 @pytest.mark.property
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_mutation_breaks_a_promise(name: str) -> None:
-    @settings(
-        max_examples=examples(long=200, short=EXAMPLES.get(name, 50)), suppress_health_check=list(HealthCheck)
-    )
+    most = examples(long=200, short=EXAMPLES.get(name, 100))
+
+    @settings(max_examples=most, suppress_health_check=list(HealthCheck))
     @given(mutations(name))
     def check(data: bytes) -> None:
         TARGETS[name].run(data)

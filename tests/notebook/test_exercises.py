@@ -102,7 +102,7 @@ def test_nothing_given_is_not_attempted(kind: str, answer: object) -> None:
     assert grade(exercise(kind, "x"), answer) == "not attempted yet"
 
 
-@settings(max_examples=examples(long=10_000, short=40))
+@settings(max_examples=examples(long=10_000))
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
 def test_any_plain_answer_gets_one_line(answer: object) -> None:
     for kind in KINDS:

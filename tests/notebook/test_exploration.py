@@ -96,7 +96,7 @@ def test_without_a_name_the_files_are_still_judged():
     assert "reads /etc/containers/registries.conf" in str(seen)
 
 
-@settings(max_examples=examples(long=10_000, short=20))
+@settings(max_examples=examples(long=10_000, short=40))
 @given(st.text(max_size=60), st.text(max_size=30), st.sampled_from(["4", "5", "6"]))
 def test_any_text_gets_an_answer_that_can_be_shown(text, image, podman):
     seen = explore({MAIN: text}, image, podman)

@@ -151,7 +151,7 @@ def test_a_bad_path_is_an_answer(path: str) -> None:
     assert isinstance(explorer.answer, Exploration)
 
 
-@settings(max_examples=examples(long=2_000, short=20))  # ipywidgets keeps what it has made
+@settings(max_examples=examples(long=2_000, short=40))  # ipywidgets keeps what it has made
 @given(st.text(st.characters(), max_size=60), st.text(max_size=30))
 def test_any_text_is_answered_and_every_fix_can_be_applied(text: str, image: str) -> None:
     explorer = rt.explorer(text, image)

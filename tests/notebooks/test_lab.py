@@ -203,6 +203,7 @@ def test_a_chapter_that_its_author_opens_and_saves_leaves_the_checkout_clean(
     assert "pip install" not in (tmp_path / "lab.log").read_text()
 
 
+@pytest.mark.long
 def test_regtools_lab_serves_a_copy_of_ones_own(tmp_path: Path) -> None:
     port = free_port()
     more = [f"--lab-option={option}" for option in options(port)[2:]]

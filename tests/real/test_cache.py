@@ -204,6 +204,7 @@ def test_without_the_origin_what_is_stored_is_served_by_tag_and_by_digest(
     real.podman("pull", unknown)
 
 
+@once
 def test_what_is_stored_survives_a_restart(running: Running, real: Engine) -> None:
     image = running.image()
     assert time_pull(image, running.cache.place.conf).ok

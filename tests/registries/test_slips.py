@@ -117,7 +117,7 @@ def test_one_slip_is_found_and_fixed_or_the_choice_is_shown(name: str) -> None:
 
 # 20,000 in the long run: a share for each podman, so that two cores have part in them.
 @pytest.mark.parametrize("podman", PODMANS)
-@settings(max_examples=6_667 if LONG else 40)
+@settings(max_examples=6_667 if LONG else 100)
 @given(good=st.sampled_from(sorted(VALID)), made=slips)
 def test_slips_are_found_and_what_is_fixed_loads_and_means_the_same(
     podman: str, good: str, made: list[tuple[str, int]]
