@@ -18,8 +18,11 @@ OTHER_PYTHON ?= python3.13
 WEB_PYTHON ?= $(firstword $(foreach each,python3.13 python3.12 python3.14 $(PYTHON) $(wildcard $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python),$(if $(shell $(each) -c 'import sys; print(sys.version_info >= (3, 12) or "")' 2>/dev/null),$(each))))
 # Which notebooks are run; one file is quicker while it is being written.
 NOTEBOOKS ?= notebooks
-# Many tests wait for programs, so one worker more than there are cores. A file's tests stay together.
-WORKERS ?= -n $(shell expr $$(nproc 2>/dev/null || echo 1) + 1) --dist loadfile
+# Many tests wait for programs, so one worker more than there are cores, and two more for chapters, which wait half of
+# their time. A file's tests stay together.
+CORES   := $(shell nproc 2>/dev/null || echo 1)
+WORKERS ?= -n $(shell expr $(CORES) + 1) --dist loadfile
+READERS ?= -n $(shell expr $(CORES) + 2) --dist loadfile
 # pyproject's own pytest settings are for modules; notebooks are compared cell by cell instead.
 NBVAL  := -c /dev/null --rootdir . -p no:cacheprovider -p tests.notebooks.real_parts \
 	--nbval --nbval-current-env --nbval-cell-timeout=120 -rs
@@ -91,11 +94,11 @@ unit: $(READY)  ## tests and doctests, with the real programs where they are ins
 # pandas keeps text in another way where pyarrow is installed, so both ways are tested; what has no text is left out.
 # In part, with a chart of each kind: what reads, compares and advises. The rest follows in the long run.
 ARROW    := $(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST)
-READERS  := tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/cli/test_compare.py tests/cli/test_advise.py
+JOURNALS := tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/cli/test_compare.py tests/cli/test_advise.py
 TEXTLESS := $(addprefix --ignore=tests/analysis/test_,truth.py statistics.py fit.py chart_sizes.py)
 parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, with pyarrow (the extra: parquet)
 	$(ARROW) $(WORKERS) -k 'not (brute_force or may_be_chance or chart_is_written or cannot_be_written)' \
-		$(READERS) $(addprefix tests/analysis/test_,compare.py advise.py) \
+		$(JOURNALS) $(addprefix tests/analysis/test_,compare.py advise.py) \
 		tests/analysis/test_hostile_names.py::test_text_and_html_show_any_name_and_nothing_else \
 		tests/analysis/test_hostile_names.py::test_an_advised_file_says_any_name_in_a_comment_only \
 		tests/analysis/test_vantage_advice.py::test_each_vantage_point_gets_the_order_that_is_best_there \
@@ -107,10 +110,10 @@ parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, wit
 	$(call install,$(VENV),--target .venv-parquet -c constraints.txt pyarrow,.venv-parquet)
 
 notebooks-test: $(READY)  ## run every notebook and compare each output with the stored one
-	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) $(ENGLISH) $(WORKERS) -q $(NOTEBOOKS)
+	$(CLEAN) $(BIN)/python -m pytest $(NBVAL) $(ENGLISH) $(READERS) -q $(NOTEBOOKS)
 
 zh-test: $(READY)  ## run every Chinese notebook and compare each output with the stored one
-	$(CLEAN) REGTOOLS_LANG=zh $(BIN)/python -m pytest $(NBVAL) $(WORKERS) -q notebooks/zh
+	$(CLEAN) REGTOOLS_LANG=zh $(BIN)/python -m pytest $(NBVAL) $(READERS) -q notebooks/zh
 
 notebooks: $(READY)  ## run the notebooks again and store them in their normal form
 	$(CLEAN) $(BIN)/python tests/notebooks/normal.py --execute $(NOTEBOOKS)
@@ -146,7 +149,7 @@ full: $(READY) .venv-parquet/.ready  ## full sizes
 	$(CLEAN) REGTOOLS_LONG=1 PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST) \
 		tests/notebooks/test_sizing.py::test_rows_weigh_what_is_told_in_parquet_too \
 		'tests/faults/test_kills.py::test_a_kill_leaves_nothing_lost_doubled_or_half_written[parquet]' || failed=1; \
-	$(ARROW) $(WORKERS) $(TEXTLESS) $(READERS) tests/analysis || failed=1; \
+	$(ARROW) $(WORKERS) $(TEXTLESS) $(JOURNALS) tests/analysis || failed=1; \
 	exit $$failed
 
 benchmarks: $(READY) .venv-peers/.ready  ## benchmarks (ratios are printed)
