@@ -97,8 +97,7 @@ ARROW    := $(CLEAN) PYTHONPATH=$(CURDIR)/.venv-parquet $(BIN)/python $(PYTEST)
 JOURNALS := tests/campaigns/test_reading.py tests/campaigns/test_journal.py tests/cli/test_compare.py tests/cli/test_advise.py
 TEXTLESS := $(addprefix --ignore=tests/analysis/test_,truth.py statistics.py fit.py chart_sizes.py)
 parquet: $(READY) .venv-parquet/.ready  ## what reads and compares journals, with pyarrow (the extra: parquet)
-	$(ARROW) $(WORKERS) -k 'not (brute_force or may_be_chance or chart_is_written or cannot_be_written)' \
-		$(JOURNALS) $(addprefix tests/analysis/test_,compare.py advise.py) \
+	$(ARROW) $(WORKERS) $(JOURNALS) $(addprefix tests/analysis/test_,compare.py advise.py) \
 		tests/analysis/test_hostile_names.py::test_text_and_html_show_any_name_and_nothing_else \
 		tests/analysis/test_hostile_names.py::test_an_advised_file_says_any_name_in_a_comment_only \
 		tests/analysis/test_vantage_advice.py::test_each_vantage_point_gets_the_order_that_is_best_there \

@@ -36,9 +36,7 @@ def assert_linear(
     times: list[float] = []
     for step in range(doublings + 1):
         value = make(size * 2**step)
-        times.append(cpu_s(call, value))
-        if steep(times):  # or something else cost time
-            times[-1] = min(times[-1], cpu_s(call, value))
+        times.append(min(cpu_s(call, value) for _ in range(2)))
         shown = ", ".join(f"{each * 1000:.1f}" for each in times)
         assert not steep(times), f"from {size} on, each twice the one before: {shown} ms"
         if step >= 2 and times[-2] > ENOUGH_S:
