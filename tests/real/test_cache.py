@@ -30,7 +30,7 @@ from tests.support.processes import await_true
 
 pytestmark = [
     pytest.mark.needs("podman", "docker-registry", "redis-server", "runc"),
-    pytest.mark.xdist_group("networks"),  # podman names a bridge of this machine after those that it sees
+    pytest.mark.xdist_group("caches"),  # a worker starts them once for all tests
 ]
 
 NAME = "test-cache"

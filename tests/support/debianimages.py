@@ -7,6 +7,7 @@ ones that a reader types. Each holds a program and the libraries that it needs, 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -32,9 +33,17 @@ class Box:
     environ: dict[str, str]
 
     def network(self, name: str) -> str:
-        """Make a network; give the address that this machine has in it, as soon as a container is there, too."""
-        subnet = f"10.{random.randint(200, 250)}.{random.randint(0, 255)}"
+        """Make a network; give the address that this machine has in it, as soon as a container is there, too.
+
+        podman calls the bridge podman1 if it sees none of that name. Of another podman's bridge, which comes with its
+        first container, it knows nothing: two networks would share one, and the first to end would end the other.
+        """
+        second, third = random.randint(200, 250), random.randint(0, 255)
+        subnet = f"10.{second}.{third}"
         self.podman("network", "create", "--subnet", f"{subnet}.0/24", "--gateway", f"{subnet}.1", name)
+        definition = self.work / "networks" / f"{name}.json"  # podman 4.3 has no --interface-name
+        settings = json.loads(definition.read_text())
+        definition.write_text(json.dumps(settings | {"network_interface": f"test{second}x{third}"}))
         return f"{subnet}.1"
 
     def podman(self, *arguments: str, check: bool = True) -> str:
