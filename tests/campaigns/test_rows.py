@@ -20,6 +20,7 @@ from regtools.campaigns.rows import COLUMNS, NEEDED, checked_row
 from regtools.errors import RegtoolsError
 from tests.conftest import examples
 from tests.support.confs import leading_to
+from tests.support.nested import nested
 
 JOB = Job(key="c/1/1", image="a.test/x", place="near", conf=leading_to("127.0.0.1:1"))
 PULL = lost_row(JOB, "connect")
@@ -31,11 +32,7 @@ texts = st.text(st.characters(exclude_categories=()), max_size=8)
 numbers = st.one_of(
     st.floats(), st.integers(), st.sampled_from([2**63, -(2**63), -(2**63) - 1, 10**400, math.nan, True])
 )
-plain = st.recursive(
-    st.one_of(st.none(), st.booleans(), numbers, texts),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
-    max_leaves=6,
-)
+plain = nested(st.one_of(st.none(), st.booleans(), numbers, texts), texts, depth=2)
 foreign = st.one_of(plain, st.binary(max_size=4), st.sets(st.integers(), max_size=2), st.just(object()))
 moments = st.sampled_from(
     ["2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:05+01:00", "2026-13-01T00:00:00Z", "now"]

@@ -19,6 +19,7 @@ from regtools.registries.reading.releases import release
 from regtools.registries.writing import quote
 from regtools.toml.reader import parse
 from tests.conftest import LONG, examples
+from tests.support.nested import nested
 
 OLD = """\
 # our registries
@@ -198,11 +199,7 @@ def test_every_old_file_means_the_same(
     assert RegistriesConf.from_toml(result.text, podman="6").to_dict() == before
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=100 if LONG else 10,
-)
+JSON = nested(st.none() | st.booleans() | st.integers() | st.text(), st.text(), most=5 if LONG else 3)
 
 
 @settings(max_examples=examples(long=10_000))

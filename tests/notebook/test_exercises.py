@@ -18,6 +18,7 @@ from regtools.notebook.exercises import Exercise, Wrong, grade, load_exercises
 from regtools.notebook.lesson import check
 from tests.cli.test_boundary import HOSTILE, controls
 from tests.conftest import examples
+from tests.support.nested import nested
 
 
 def exercise(kind: str, expected: object, *wrong: Wrong) -> Exercise:
@@ -103,7 +104,7 @@ def test_nothing_given_is_not_attempted(kind: str, answer: object) -> None:
 
 
 @settings(max_examples=examples(long=10_000))
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
+@given(nested(st.none() | st.booleans() | st.floats() | st.integers() | st.text()))
 def test_any_plain_answer_gets_one_line(answer: object) -> None:
     for kind in KINDS:
         told = grade(exercise(kind, "never = 'this'"), answer)

@@ -20,6 +20,7 @@ from regtools.pull.manifests import (
     read_manifest,
 )
 from tests.support import images
+from tests.support.nested import nested
 
 MADE = images.image(10, 20, seed=2)
 DIGEST = "sha256:" + "0" * 64
@@ -118,19 +119,12 @@ def test_a_layer_s_mediatype_may_be_null() -> None:
     assert found.layers[0].media_type == ""
 
 
-json_values = st.recursive(
+json_values = nested(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["schemaVersion", "mediaType", "layers", "config", "manifests", "digest", "size", "urls"]
-            ),
-            inner,
-            max_size=4,
-        )
+    st.sampled_from(
+        ["schemaVersion", "mediaType", "layers", "config", "manifests", "digest", "size", "urls"]
     ),
-    max_leaves=8,
+    most=4,
 )
 
 

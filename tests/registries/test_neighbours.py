@@ -15,6 +15,7 @@ from regtools.registries.neighbours import is_yaml, recognise, translate
 from regtools.registries.reading.releases import release
 from regtools.registries.yaml import read_yaml
 from tests.conftest import examples
+from tests.support.nested import nested
 
 SHORT = 'unqualified-search-registries = ["docker.io"]\n\n'
 HUB = '[[registry]]\nlocation = "docker.io"\n\n[[registry.mirror]]\nlocation = "m.example"\n'
@@ -175,11 +176,7 @@ def test_yaml_that_is_not_understood_is_refused_with_its_line(text: str) -> None
 
 
 WORDS = st.sampled_from(["docker.io", "https://m.example:5000/v2", "a b", "it's", "x#y", "*", "- a", "a: b", "", '"', "10.0.0.0/8", "[x]", "~x"])  # fmt: skip
-VALUES = st.recursive(
-    WORDS | st.booleans(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS.filter(bool), inner, max_size=3),
-    max_leaves=10,
-)
+VALUES = nested(WORDS | st.booleans(), WORDS.filter(bool))
 
 
 @settings(max_examples=examples(long=10_000))

@@ -14,6 +14,7 @@ from regtools.registries.reading.document import Document
 from regtools.registries.reading.releases import RELEASES
 from regtools.registries.reading.schema import ENTRY, MIRROR, TOP
 from tests.conftest import examples
+from tests.support.nested import nested
 
 HOSTS = st.sampled_from(["a.io", "x.a.io", "a.io.a.io", "b.io:5000", "localhost", "docker.io"])
 PARTS = st.sampled_from(["a", "b", "a.io", "ab", "library"])
@@ -75,9 +76,7 @@ SCALARS = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=5)
 )
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=6
-)  # fmt: skip
+VALUES = nested(SCALARS, st.text(max_size=4), depth=2)
 
 
 def mostly(usual: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
