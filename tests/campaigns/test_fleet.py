@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import pickle
+import re
 import signal
 import socket
 import ssl
@@ -371,6 +372,20 @@ def test_what_is_not_the_rows_of_a_job_is_refused_counted_and_done_again(
     assert list(pulls["error_kind"].fillna("")) == ["", *["bad-rows"] * 5]
     assert pulls.attrs["refused"] == {"lima": (15, "a wrong type in total_s")}
     assert (pulls.attrs["missing"], pulls.attrs["stopped"]) == ({}, None)
+
+
+def test_who_has_nothing_to_do_sleeps(local: LocalFleet) -> None:
+    """Dask looks at its own clock 50 times a second, in each process beside the one whose pull is timed."""
+    idle = [local.scheduler_pid, *local.pids("tokyo")]
+    before = [woken(pid) for pid in idle]
+    time.sleep(1)
+    assert all(woken(pid) - times < 30 for pid, times in zip(idle, before, strict=True))
+
+
+def woken(pid: int) -> int:
+    """How often the threads of a process have gone to sleep by themselves; proc_pid_status(5)."""
+    text = "".join((task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir())
+    return sum(map(int, re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.MULTILINE)))
 
 
 @pytest.mark.parametrize(
