@@ -140,14 +140,14 @@ class Table:
         bad: dict[int, list[str]] = {}
         for name, dtype in self._columns.items():
             values = cells[name]
-            if part[name] is None:
-                wrong = _wrong(values, dtype)
-            elif name == "run_id" and None in values:
-                wrong = [index for index, value in enumerate(values) if value is None]
+            wrong = set(_wrong(values, dtype)) if part[name] is None else set()
+            if name == "run_id" and None in values:
+                wrong |= {index for index, value in enumerate(values) if value is None}
             elif name == "total_s" and "ok" in self._columns:  # a pull without a time cannot be compared
-                wrong = (~(part[name] >= 0)).nonzero()[0].tolist()
-            else:
-                continue
+                times = part[name]
+                if wrong:
+                    times = _array([None if at in wrong else each for at, each in enumerate(values)], dtype)
+                wrong = set((~(times >= 0)).nonzero()[0].tolist())
             for index in wrong:
                 bad.setdefault(index, []).append(name)
         return bad

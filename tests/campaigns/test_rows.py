@@ -115,6 +115,43 @@ def test_whatever_a_file_holds_is_a_row_or_is_counted_as_damage(tmp_path: Path, 
     Past.read(str(path))
 
 
+cells = st.one_of(
+    numbers.filter(lambda each: each == each), texts.map(lambda each: each.encode("ascii", "replace").decode()),
+    st.none(), st.booleans(), st.just([]), moments,
+)  # fmt: skip
+
+
+@PER_FILE
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["run_id", "total_s", "total_s", *COLUMNS["pull"]]), cells, max_size=2
+        ),
+        max_size=4,
+    )
+)
+@example([{"total_s": False}, {"total_s": -1}, {"total_s": None}])
+@example([{"run_id": 1}, {"run_id": None}])
+def test_a_file_is_checked_by_the_same_rules_as_each_of_its_rows(
+    tmp_path: Path, changes: list[dict[str, Any]]
+) -> None:
+    """A table checks whole columns; what is wrong in one row must not hide what is wrong in another."""
+    told = {}
+    for number, each in enumerate(changes, 1):
+        try:
+            checked_row(PULL | each, complete=False)
+        except RegtoolsError as error:
+            told[number] = error.message
+    (tmp_path / "j").write_text("".join(json.dumps({"format": 1, **PULL, **each}) + "\n" for each in changes))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", JournalWarning)
+        pulls, _ = read_journal(tmp_path / "j")
+    assert dict(pulls.attrs["skipped"]) == told
+    assert len(pulls) + len(told) == len(changes)
+    if len(pulls):
+        prepared(pulls)
+
+
 @pytest.mark.parametrize(
     "cell",
     [[], "1", math.nan, math.inf, 10**400, {1}, 2**63, b"x", object(), -1],
