@@ -240,7 +240,7 @@ def terminal_width(stream: TextIO | None = None) -> int:
     if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)
     try:
-        return os.get_terminal_size((stream or sys.stdout).fileno()).columns
+        return os.get_terminal_size((stream or sys.stdout).fileno()).columns or 80  # 0: it does not say
     except (AttributeError, OSError, ValueError):  # no file, no terminal, or closed
         return 80
 

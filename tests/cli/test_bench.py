@@ -237,7 +237,8 @@ def test_a_terminal_sees_the_time_left(bed: Testbed, conf: str, tmp_path: Path) 
     mine, theirs = os.openpty()
     options = ("--conf", conf, "--journal", str(tmp_path / "j"), "--rounds", "2", "--pause", "0.3")
     words = command(bed.image("hello"), *options)
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, text=True) as program:
+    known = dict(os.environ)  # without it, readline hands down a width that this terminal does not have
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs, text=True, env=known) as program:
         os.close(theirs)
         drawn = b""
         try:
