@@ -7,14 +7,13 @@ passes :func:`checked_row` can always be written, and :func:`~regtools.read_jour
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Set
 from datetime import datetime
 from math import isfinite
 from typing import Any
 
 from regtools.errors import RegtoolsError
-from regtools.pull.frames import PROBE_COLUMNS, VANTAGE_COLUMNS
+from regtools.pull.frames import MOMENT, PROBE_COLUMNS, VANTAGE_COLUMNS
 from regtools.pull.records import FORMAT, PULL_COLUMNS, REQUEST_COLUMNS, Pull, Request
 
 Row = dict[str, Any]
@@ -115,7 +114,6 @@ def _refuse(constant: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def _is_text(value: Any) -> bool:
@@ -134,7 +132,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_moment(value: Any) -> bool:
     try:  # years that nanoseconds since 1970 reach
-        return bool(_MOMENT.fullmatch(value)) and 1678 <= datetime.fromisoformat(value).year <= 2261
+        return bool(MOMENT.fullmatch(value)) and 1678 <= datetime.fromisoformat(value).year <= 2261
     except (TypeError, ValueError):
         return False
 

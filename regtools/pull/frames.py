@@ -6,6 +6,7 @@ a wrong type. Repeated text is stored once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from math import isfinite
@@ -39,6 +40,9 @@ VANTAGE_COLUMNS: dict[str, str] = {
     "regtools": "string",
     "python": "string",
 }
+
+# A moment with its offset from UTC (RFC 3339); pandas takes more for one: "now", a day.
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 # Rows that are taken apart together, and values that become an array together: few enough for the processor's
 # caches, which halves the time, and enough to make the cost of each call negligible.
@@ -206,7 +210,7 @@ def _texts(values: list[Any]) -> Any:
 def _times(values: list[Any], dtype: str) -> Any:
     import pandas as pd
 
-    if not set(map(type, values)) <= _TYPES[dtype]:
+    if not set(map(type, values)) <= _TYPES[dtype] or not all(map(MOMENT.fullmatch, filter(None, values))):
         return None
     found = pd.to_datetime(pd.Series(values, dtype="object"), utc=True, format="ISO8601", errors="coerce")
     if int(found.isna().sum()) != values.count(None):
