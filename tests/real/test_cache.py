@@ -33,7 +33,8 @@ pytestmark = [
     pytest.mark.xdist_group("caches"),  # a worker starts them once for all tests
 ]
 
-NAME = "test-cache"
+# All podmans of root keep addresses and names of containers by the name of the network, in one folder of the machine.
+NAME = f"test-cache-{secrets.token_hex(4)}"
 IMAGES = [f"image-{number}" for number in range(20)]
 
 
