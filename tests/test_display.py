@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regtools.display import html_table, snippet, visible
+from regtools.display import html_table, snippet, terminal_width, text_width, visible
 from regtools.errors import Place, RegtoolsError, Related
 
 
@@ -92,3 +93,12 @@ def test_an_error_says_place_line_caret_second_place_and_hint() -> None:
 )
 def test_a_long_name_of_a_table_may_break_after_a_slash(cell: str, shown: str) -> None:
     assert f">{shown}</td>" in html_table([(cell,)], heading=False)
+
+
+def test_a_terminal_that_does_not_say_its_width_has_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    mine, theirs = os.openpty()
+    assert os.get_terminal_size(theirs).columns == 0
+    with os.fdopen(theirs, "w") as stream:
+        assert (terminal_width(stream), text_width(stream)) == (80, 80)
+    os.close(mine)

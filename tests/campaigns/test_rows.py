@@ -32,7 +32,7 @@ texts = st.text(st.characters(exclude_categories=()), max_size=8)
 numbers = st.one_of(
     st.floats(), st.integers(), st.sampled_from([2**63, -(2**63), -(2**63) - 1, 10**400, math.nan, True])
 )
-plain = nested(st.one_of(st.none(), st.booleans(), numbers, texts), texts, depth=2)
+plain = nested(st.one_of(st.none(), st.booleans(), numbers, texts), texts, depth=3)
 foreign = st.one_of(plain, st.binary(max_size=4), st.sets(st.integers(), max_size=2), st.just(object()))
 moments = st.sampled_from(
     ["2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:05+01:00", "2026-13-01T00:00:00Z", "now"]

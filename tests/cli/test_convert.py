@@ -199,7 +199,9 @@ def test_every_old_file_means_the_same(
     assert RegistriesConf.from_toml(result.text, podman="6").to_dict() == before
 
 
-JSON = nested(st.none() | st.booleans() | st.integers() | st.text(), st.text(), most=5 if LONG else 3)
+JSON = nested(
+    st.none() | st.booleans() | st.integers() | st.text(), st.text(), most=5, depth=7 if LONG else 4
+)
 
 
 @settings(max_examples=examples(long=10_000))

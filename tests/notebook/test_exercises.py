@@ -104,7 +104,7 @@ def test_nothing_given_is_not_attempted(kind: str, answer: object) -> None:
 
 
 @settings(max_examples=examples(long=10_000))
-@given(nested(st.none() | st.booleans() | st.floats() | st.integers() | st.text()))
+@given(nested(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), depth=7))
 def test_any_plain_answer_gets_one_line(answer: object) -> None:
     for kind in KINDS:
         told = grade(exercise(kind, "never = 'this'"), answer)

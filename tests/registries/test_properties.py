@@ -76,7 +76,7 @@ SCALARS = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=5)
 )
-VALUES = nested(SCALARS, st.text(max_size=4), depth=2)
+VALUES = nested(SCALARS, st.text(max_size=4), depth=3)
 
 
 def mostly(usual: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -12,7 +12,7 @@ def nested(
     keys: st.SearchStrategy[str] | None = None,
     *,
     most: int = 3,
-    depth: int = 3,
+    depth: int = 4,
 ) -> st.SearchStrategy[Any]:
     """Plain values, and lists of them and tables with ``keys``, of at most ``most`` each, up to ``depth`` deep.
 
